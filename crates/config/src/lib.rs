@@ -1,0 +1,1 @@
+//! Puts every crate's settings together.

@@ -1,0 +1,42 @@
+//! Numbers that name a row, each a type of its own so that they cannot be mixed up.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+macro_rules! id {
+    ($(#[$meta:meta] $name:ident),* $(,)?) => {$(
+        #[$meta]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIntError;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    )*};
+}
+
+id! {
+    /// A content token, and with it one location at Apple.
+    TokenId,
+    /// One asset of one token: the row behind an (`adam_id`, `pricing_param`) pair.
+    AssetId,
+    /// What a client submitted.
+    JobId,
+    /// One wanted movement of one license.
+    ChangeId,
+    /// One write request to Apple, written down before it is sent.
+    RequestId,
+    /// One API key.
+    KeyId,
+}

@@ -1,0 +1,25 @@
+//! Values and decisions of Russet: what a license, a change and a token are, and what is to be done about them.
+//!
+//! Everything here is a function from values to values. Nothing here waits, reads a clock, speaks JSON or
+//! knows a database: callers pass the time in, and carry out what they are told.
+
+pub mod apple_error;
+pub mod asset;
+pub mod change;
+pub mod coalesce;
+pub mod event;
+pub mod holder;
+pub mod id;
+pub mod intake;
+pub mod job;
+pub mod limits;
+pub mod patience;
+pub mod secret;
+pub mod time;
+pub mod token;
+
+pub use asset::{Asset, AssetKey, Pricing, ProductType};
+pub use holder::{Holder, HolderError};
+pub use id::{AssetId, ChangeId, JobId, KeyId, RequestId, TokenId};
+pub use secret::Secret;
+pub use time::Timestamp;

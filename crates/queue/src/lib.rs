@@ -1,0 +1,1 @@
+//! Job payloads, the queue and the pace limiter, over Redis and in process.

@@ -1,0 +1,1 @@
+//! Finds or starts a PostgreSQL and a Redis for tests, demos and benchmarks.

@@ -1,0 +1,1 @@
+//! Apple's Apps and Books API v2, simulated, with faults on command.

@@ -1,0 +1,1 @@
+//! The database: SQLite and PostgreSQL with one set of statements.

@@ -1,0 +1,1 @@
+//! Handlers, schedule and leader duties.

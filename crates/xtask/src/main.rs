@@ -1,0 +1,3 @@
+//! Tests, benchmarks and gates: cargo xtask.
+
+fn main() {}
