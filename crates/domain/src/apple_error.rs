@@ -174,7 +174,10 @@ const OWN: &[(&str, &str)] = &[
     ("already_gone", "The holder did not have the license; nothing was sent."),
     ("replaced", "A newer wish for the same license took its place before it was sent."),
     ("withdrawn", "The job was cancelled before it was sent."),
-    ("token_not_usable", "The token cannot write at the moment; see the token's state for what to do, then retry the job."),
+    (
+        "token_not_usable",
+        "The token cannot write at the moment; see the token's state for what to do, then retry the job.",
+    ),
     ("token_removed", "The token was removed."),
     ("book_to_device", "A book can only go to a user, never to a device."),
 ];

@@ -227,10 +227,7 @@ mod tests {
     fn no_license_free_is_a_final_no() {
         let word = Word::Failed { number: Some(9709) };
         let outcome = after(Action::Assign, &word, 1, Timestamp(0), 0.0);
-        assert_eq!(
-            outcome,
-            Outcome::Refused { code: "no_license_available".to_owned(), number: Some(9709) }
-        );
+        assert_eq!(outcome, Outcome::Refused { code: "no_license_available".to_owned(), number: Some(9709) });
     }
 
     #[test]

@@ -24,8 +24,11 @@ impl Holder {
     /// a meaningless serial costs a license that no device can use.
     pub fn device(serial: &str) -> Result<Self, HolderError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        check(serial, SERIAL_MAX, fits)
-            .map_err(|why| HolderError { what: "serial number", text: shown(serial), why })?;
+        check(serial, SERIAL_MAX, fits).map_err(|why| HolderError {
+            what: "serial number",
+            text: shown(serial),
+            why,
+        })?;
         Ok(Self::Device(serial.to_owned()))
     }
 

@@ -60,14 +60,8 @@ pub enum JobState {
 
 impl JobState {
     /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Queued,
-        Self::Running,
-        Self::Succeeded,
-        Self::PartlyFailed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Queued, Self::Running, Self::Succeeded, Self::PartlyFailed, Self::Failed, Self::Cancelled];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
     #[must_use]
