@@ -1,0 +1,149 @@
+//! Reads cron expressions and tells when they tick.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeZone};
+use chrono_tz::Tz;
+use cron::Schedule;
+use russet_domain::Timestamp;
+
+/// When something is due, again and again.
+#[derive(Clone, Debug)]
+pub struct Cron {
+    schedule: Schedule,
+    zone: Tz,
+}
+
+/// Why an expression or time zone is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum CronError {
+    /// The expression cannot be read.
+    #[error("“{text}” is no cron expression: {why}; write five fields (minute hour day month weekday), as in “0 */12 * * *”")]
+    Expression {
+        /// What was written.
+        text: String,
+        /// What the parser says.
+        why: String,
+    },
+    /// The time zone is unknown.
+    #[error("“{0}” is no time zone; write an IANA name such as “Europe/Amsterdam” or “UTC”")]
+    Zone(String),
+}
+
+impl Cron {
+    /// Reads an expression of five fields, or six with seconds in front. An empty one is `None`: never.
+    ///
+    /// # Errors
+    /// When the expression or the time zone cannot be read.
+    pub fn read(text: &str, zone: &str) -> Result<Option<Self>, CronError> {
+        let zone = Tz::from_str(zone).map_err(|_| CronError::Zone(zone.to_owned()))?;
+        let text = text.trim();
+        let with_seconds = match text.split_whitespace().count() {
+            0 => return Ok(None),
+            5 => format!("0 {text}"),
+            _ => text.to_owned(),
+        };
+        let schedule = Schedule::from_str(&with_seconds)
+            .map_err(|error| CronError::Expression { text: text.to_owned(), why: error.to_string() })?;
+        Ok(Some(Self { schedule, zone }))
+    }
+
+    /// The last tick that is after `after` and not after `now`: ticks that were missed before it are not made up for.
+    #[must_use]
+    pub fn due(&self, after: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.before(now)?;
+        (newest > after).then_some(newest)
+    }
+
+    /// The time from a tick to the one after it.
+    #[must_use]
+    pub fn interval(&self, tick: Timestamp) -> Duration {
+        let next = self.moment(tick).and_then(|at| self.schedule.after(&at).next());
+        next.map_or(Duration::ZERO, |next| Timestamp(next.timestamp_millis()).since(tick))
+    }
+
+    fn before(&self, now: Timestamp) -> Option<Timestamp> {
+        // The iterator leaves its start out, and a tick at this very moment is due.
+        let at = self.moment(now.plus(Duration::from_millis(1)))?;
+        self.schedule.after(&at).next_back().map(|tick| Timestamp(tick.timestamp_millis()))
+    }
+
+    fn moment(&self, at: Timestamp) -> Option<DateTime<Tz>> {
+        self.zone.timestamp_millis_opt(at.0).single()
+    }
+}
+
+/// Where in the interval a token has its place: the same in every round, spread evenly over all tokens.
+///
+/// It is a fixed hash (FNV-1a) of the token's number and no random one, so that a restart moves nobody.
+#[must_use]
+pub fn place(token: i64, interval: Duration) -> Duration {
+    let hash = token
+        .to_le_bytes()
+        .into_iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let share = (hash >> 11) as f64 / (1_u64 << 53) as f64;
+    interval.mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp(DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis())
+    }
+
+    fn cron(text: &str, zone: &str) -> Cron {
+        Cron::read(text, zone).unwrap().unwrap()
+    }
+
+    #[test]
+    fn twice_a_day_ticks_at_noon_and_midnight() {
+        let cron = cron("0 */12 * * *", "UTC");
+        let due = cron.due(at("2026-03-01T00:00:00Z"), at("2026-03-01T12:00:00Z"));
+        assert_eq!(due, Some(at("2026-03-01T12:00:00Z")));
+        assert_eq!(cron.due(at("2026-03-01T12:00:00Z"), at("2026-03-01T23:59:59Z")), None);
+        assert_eq!(cron.interval(at("2026-03-01T12:00:00Z")), Duration::from_secs(12 * 3600));
+    }
+
+    #[test]
+    fn only_the_last_of_many_missed_ticks_is_due() {
+        let cron = cron("0 */12 * * *", "UTC");
+        let due = cron.due(at("2026-03-01T00:00:00Z"), at("2026-03-09T13:00:00Z"));
+        assert_eq!(due, Some(at("2026-03-09T12:00:00Z")));
+    }
+
+    #[test]
+    fn midnight_is_midnight_where_the_administrator_lives() {
+        let cron = cron("0 0 * * *", "America/New_York");
+        let due = cron.due(at("2026-07-01T00:00:00Z"), at("2026-07-01T10:00:00Z"));
+        assert_eq!(due, Some(at("2026-07-01T04:00:00Z")));
+    }
+
+    #[test]
+    fn the_hour_that_summer_time_skips_does_not_stop_the_schedule() {
+        let cron = cron("30 2 * * *", "Europe/Amsterdam");
+        let due = cron.due(at("2026-03-28T03:00:00Z"), at("2026-03-30T03:00:00Z"));
+        assert_eq!(due, Some(at("2026-03-30T00:30:00Z")));
+    }
+
+    #[test]
+    fn a_wrong_expression_is_named_with_an_example() {
+        let error = Cron::read("every day", "UTC").unwrap_err();
+        assert!(error.to_string().contains("0 */12 * * *"), "{error}");
+        assert!(Cron::read("0 0 * * *", "Mars/Base").unwrap_err().to_string().contains("Mars/Base"));
+        assert!(Cron::read("  ", "UTC").unwrap().is_none());
+    }
+
+    #[test]
+    fn three_thousand_tokens_are_spread_evenly() {
+        let day = Duration::from_secs(12 * 3600);
+        let mut hours = [0; 12];
+        for token in 0..3000 {
+            hours[(place(token, day).as_secs() / 3600) as usize] += 1;
+        }
+        assert!(hours.iter().all(|count| (150..350).contains(count)), "{hours:?}");
+    }
+}

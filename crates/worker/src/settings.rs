@@ -1,0 +1,61 @@
+//! Settings of the worker and its schedule.
+
+use serde::Deserialize;
+
+/// The `[worker]` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// How many messages one process works on at a time.
+    pub concurrency: usize,
+    /// How long running work may take to end after SIGTERM, in milliseconds; then it is handed back.
+    pub grace_ms: u64,
+    /// After how many milliseconds one piece of work goes to the end of the line, so that others get their turn.
+    pub slice_ms: u64,
+    /// How many planned changes of one token are looked at together. More share requests better and take more memory.
+    pub plan_max: usize,
+    /// How many notifications of one token are read together.
+    pub notifications_max: usize,
+    /// How many pages of a walk are fetched at once. Apple allows five.
+    pub pages_at_once: usize,
+    /// How often the database is searched for work that nobody moves, in milliseconds.
+    pub sweep_every_ms: u64,
+    /// How long a leader may be silent before another worker takes the schedule over, in milliseconds.
+    pub leader_lease_ms: u64,
+    /// How long read notifications and answered idempotency keys are kept, in hours.
+    pub keep_hours: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 16,
+            grace_ms: 20_000,
+            slice_ms: 10_000,
+            plan_max: 100_000,
+            notifications_max: 100,
+            pages_at_once: 5,
+            sweep_every_ms: 10_000,
+            leader_lease_ms: 10_000,
+            keep_hours: 168,
+        }
+    }
+}
+
+/// The `[schedule]` section: one cron expression per kind of work; an empty one switches it off.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleSettings {
+    /// When every token is synced: five fields (minute, hour, day, month, weekday), or six with seconds in front.
+    pub sync_token: String,
+    /// The time zone of the expressions, by its IANA name.
+    pub time_zone: String,
+    /// Whether the tokens are spread over the time until the next tick, each at its own place.
+    pub spread: bool,
+}
+
+impl Default for ScheduleSettings {
+    fn default() -> Self {
+        Self { sync_token: "0 */12 * * *".to_owned(), time_zone: "UTC".to_owned(), spread: true }
+    }
+}
