@@ -1,0 +1,95 @@
+//! The endpoints of Apple's API that are used, and what each is for.
+
+use std::fmt;
+
+use russet_domain::change::Action;
+
+/// One of Apple's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// What Apple allows; needs no token.
+    ServiceConfig,
+    /// Who has the location.
+    ClientConfig,
+    /// Claims the location, subscribes to notifications.
+    SetClientConfig,
+    /// The location's products.
+    Assets,
+    /// Who holds what.
+    Assignments,
+    /// Gives licenses out.
+    Associate,
+    /// Takes licenses back.
+    Disassociate,
+    /// Takes everything back from some holders.
+    Revoke,
+    /// How an event stands.
+    Status,
+}
+
+impl Endpoint {
+    /// The path below the base address.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::ServiceConfig => "/service/config",
+            Self::ClientConfig | Self::SetClientConfig => "/client/config",
+            Self::Assets => "/assets",
+            Self::Assignments => "/assignments",
+            Self::Associate => "/assets/associate",
+            Self::Disassociate => "/assets/disassociate",
+            Self::Revoke => "/assets/revoke",
+            Self::Status => "/status",
+        }
+    }
+
+    /// Whether it changes something at Apple, and so needs a token that may write.
+    #[must_use]
+    pub fn is_write(self) -> bool {
+        match self {
+            Self::SetClientConfig | Self::Associate | Self::Disassociate | Self::Revoke => true,
+            Self::ServiceConfig | Self::ClientConfig | Self::Assets | Self::Assignments | Self::Status => {
+                false
+            }
+        }
+    }
+
+    /// Which way it moves licenses, in an event whose id is in the reply. A lost reply of these must be read back.
+    ///
+    /// The others may be repeated: reading changes nothing, and setting the client configuration twice is as once.
+    #[must_use]
+    pub fn moves(self) -> Option<Action> {
+        match self {
+            Self::Associate => Some(Action::Assign),
+            Self::Disassociate | Self::Revoke => Some(Action::Revoke),
+            Self::ServiceConfig
+            | Self::ClientConfig
+            | Self::SetClientConfig
+            | Self::Assets
+            | Self::Assignments
+            | Self::Status => None,
+        }
+    }
+
+    /// What is being attempted, for a sentence such as "Apple refused to …".
+    #[must_use]
+    pub fn aim(self) -> &'static str {
+        match self {
+            Self::ServiceConfig => "tell its service configuration",
+            Self::ClientConfig => "tell the location's client configuration",
+            Self::SetClientConfig => "set the location's client configuration",
+            Self::Assets => "list the location's assets",
+            Self::Assignments => "list the location's assignments",
+            Self::Associate => "assign licenses",
+            Self::Disassociate => "take licenses back",
+            Self::Revoke => "take all licenses of some holders back",
+            Self::Status => "tell how an event stands",
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", if self.is_write() { "POST" } else { "GET" }, self.path())
+    }
+}
