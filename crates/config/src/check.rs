@@ -1,0 +1,88 @@
+//! Asks every section what is wrong with its values, and puts the answers into one form.
+
+use russet_apple::AppleError;
+use russet_queue::QueueError;
+
+/// One wrong value: its full name, and what it is and should be.
+pub(crate) struct Wrong {
+    pub(crate) key: String,
+    pub(crate) why: String,
+}
+
+impl Wrong {
+    pub(crate) fn new(key: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { key: key.into(), why: why.into() }
+    }
+}
+
+pub(crate) fn store(settings: &russet_store::Settings) -> Vec<Wrong> {
+    let url = &settings.url;
+    let known = ["sqlite:", "postgres://", "postgresql://"];
+    if url.is_empty() || known.iter().any(|scheme| url.starts_with(scheme)) {
+        return Vec::new();
+    }
+    // The value may hold a password, so it is not repeated.
+    let why = "is not an address of a database; it should be empty, sqlite:///path/russet.db or \
+               postgres://user:password@host/database";
+    vec![Wrong::new("store.url", why)]
+}
+
+pub(crate) fn queue(settings: &russet_queue::Settings) -> Vec<Wrong> {
+    match settings.validate() {
+        Ok(()) => Vec::new(),
+        Err(QueueError::Setting { name, expected }) => {
+            vec![Wrong::new(name, format!("should be {expected}"))]
+        }
+        Err(other) => vec![Wrong::new("queue.url", format!("cannot be used: {other}"))],
+    }
+}
+
+pub(crate) fn api(settings: &russet_api::Settings) -> Vec<Wrong> {
+    let split = |sentence: String| match sentence.split_once(' ') {
+        Some((key, why)) => Wrong::new(key, why.trim_end_matches('.')),
+        None => Wrong::new("api", sentence),
+    };
+    settings.problems().into_iter().map(split).collect()
+}
+
+pub(crate) fn apple(settings: &russet_apple::Settings) -> Vec<Wrong> {
+    match settings.check() {
+        Ok(()) => Vec::new(),
+        Err(AppleError::BadSetting { name, why }) => vec![Wrong::new(name, why)],
+        Err(other) => vec![Wrong::new("apple.base_url", format!("cannot be used: {other}"))],
+    }
+}
+
+pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    let ranges = [
+        ("concurrency", settings.concurrency as u64, 1, 1_024),
+        ("grace_ms", settings.grace_ms, 0, 600_000),
+        ("slice_ms", settings.slice_ms, 100, 600_000),
+        ("plan_max", settings.plan_max as u64, 1, 1_000_000),
+        ("notifications_max", settings.notifications_max as u64, 1, 10_000),
+        ("pages_at_once", settings.pages_at_once as u64, 1, 5),
+        ("sweep_every_ms", settings.sweep_every_ms, 100, 3_600_000),
+        ("leader_lease_ms", settings.leader_lease_ms, 1_000, 600_000),
+        ("keep_hours", settings.keep_hours, 24, 87_600),
+    ];
+    for (name, value, least, most) in ranges {
+        if value < least || value > most {
+            wrong.push(Wrong::new(
+                format!("worker.{name}"),
+                format!("is {value}; it should be from {least} to {most}"),
+            ));
+        }
+    }
+    wrong
+}
+
+/// For the sections of this crate, which find one fault at a time.
+pub(crate) fn own(found: Result<(), (&'static str, String)>) -> Vec<Wrong> {
+    found.err().into_iter().map(|(key, why)| Wrong::new(key, why)).collect()
+}
+
+pub(crate) fn schedule(settings: &russet_worker::ScheduleSettings) -> Vec<Wrong> {
+    let _ = settings;
+    Vec::new()
+}
