@@ -1,1 +1,36 @@
-//! Apple's Apps and Books API v2, simulated, with faults on command.
+//! Apple's Apps and Books API v2 as a program: locations, licenses, events and notifications, with faults on
+//! command and a ledger that judges its clients.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), russet_simulator::SimulatorError> {
+//! use russet_simulator::{Settings, Simulator};
+//!
+//! let simulator = Simulator::start(Settings::default()).await?;
+//! println!("Apple is at {}", simulator.apple_url());
+//! simulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything else is done over HTTP, below `/_sim/`; `GET /` lists it.
+
+mod apple;
+mod clock;
+mod control;
+mod error;
+mod faults;
+mod ledger;
+mod notification;
+mod notifier;
+mod rules;
+mod schedule;
+mod seed;
+mod server;
+mod shared;
+mod simulator;
+mod world;
+
+pub use control::start::World;
+pub use error::SimulatorError;
+pub use rules::{Limits, Rules};
+pub use simulator::{Settings, Simulator};

@@ -1,0 +1,54 @@
+//! Finds out which location a request is for, and whether its token still opens it.
+
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use super::errors::AppleError;
+use crate::world::Organization;
+use crate::world::token::TokenState;
+
+/// What the `Authorization` header led to.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    /// The location, also when the token is no longer good: its requests are counted all the same.
+    pub(crate) uid: Option<Arc<str>>,
+    pub(crate) verdict: Result<Pass, AppleError>,
+}
+
+/// A token that opens its location.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pass {
+    pub(crate) uid: Arc<str>,
+    pub(crate) expires_ms: i64,
+    pub(crate) may_write: bool,
+}
+
+impl Access {
+    pub(crate) fn look_up(headers: &HeaderMap, organization: &Organization, now_ms: i64) -> Self {
+        let refused = |number| Self { uid: None, verdict: Err(AppleError::new(number)) };
+        let Some(header) = headers.get(AUTHORIZATION) else { return refused(9601) };
+        let bearer = header.to_str().ok().and_then(|text| {
+            let (scheme, content) = text.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then(|| content.trim())
+        });
+        let Some(content) = bearer.filter(|content| !content.is_empty()) else { return refused(9722) };
+        // The whole text is compared: a token that was decoded and encoded again is another text.
+        let Some(token) = organization.tokens.get(content) else { return refused(9622) };
+        let verdict = match token.state {
+            TokenState::Revoked => Err(AppleError::new(9625)),
+            TokenState::Invalid => Err(AppleError::new(9622)),
+            TokenState::Expired => Err(AppleError::new(9621)),
+            TokenState::Valid | TokenState::ReadOnly if token.expires_ms <= now_ms => {
+                Err(AppleError::new(9621))
+            }
+            TokenState::Valid | TokenState::ReadOnly => Ok(Pass {
+                uid: Arc::clone(&token.uid),
+                expires_ms: token.expires_ms,
+                may_write: token.state == TokenState::Valid,
+            }),
+        };
+        Self { uid: Some(Arc::clone(&token.uid)), verdict }
+    }
+}

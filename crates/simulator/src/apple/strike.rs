@@ -1,0 +1,195 @@
+//! Answers that go wrong on command, and how each kind leaves the machine.
+
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::stream;
+
+use super::Call;
+use super::errors::{AppleError, ErrorBody, ErrorInfoBody, message_of};
+use crate::faults::{RetryAfter, What};
+use crate::server::Switch;
+use crate::shared::Shared;
+
+/// What goes out in the end.
+pub(super) enum Reply {
+    Whole {
+        status: u16,
+        error_number: Option<u16>,
+        content_type: &'static str,
+        retry_after: Option<String>,
+        body: Bytes,
+    },
+    /// The head promises a body of which only this much comes.
+    Broken { status: u16, body: Bytes, promised: usize },
+    /// No answer: the connection is cut.
+    Cut,
+}
+
+impl Reply {
+    pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
+        Self::Whole {
+            status,
+            error_number: None,
+            content_type: "application/json",
+            retry_after: None,
+            body: body.into(),
+        }
+    }
+
+    pub(super) fn error(error: &AppleError) -> Self {
+        Self::Whole {
+            status: error.status(),
+            error_number: Some(error.number),
+            content_type: "application/json",
+            retry_after: None,
+            body: error.body().into(),
+        }
+    }
+
+    /// Status, error number and size, for the log of requests.
+    pub(super) fn summary(&self) -> (Option<u16>, Option<u16>, usize) {
+        match self {
+            Self::Whole { status, error_number, body, .. } => (Some(*status), *error_number, body.len()),
+            Self::Broken { status, body, .. } => (Some(*status), None, body.len()),
+            Self::Cut => (None, None, 0),
+        }
+    }
+
+    pub(super) fn into_response(self, switch: &Switch) -> Response {
+        match self {
+            Self::Whole { status, content_type, retry_after, body, .. } => {
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status_of(status);
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+                if let Some(value) = retry_after.and_then(|text| HeaderValue::from_str(&text).ok()) {
+                    response.headers_mut().insert(RETRY_AFTER, value);
+                }
+                response
+            }
+            Self::Broken { status, body, promised } => {
+                let mut response = Response::new(broken_body(body));
+                *response.status_mut() = status_of(status);
+                let headers = response.headers_mut();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(promised));
+                response
+            }
+            Self::Cut => {
+                switch.cut();
+                StatusCode::SERVICE_UNAVAILABLE.into_response()
+            }
+        }
+    }
+}
+
+fn status_of(status: u16) -> StatusCode {
+    StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Sends these bytes, gives them time to get out, and then breaks the connection.
+fn broken_body(bytes: Bytes) -> Body {
+    let steps = stream::unfold(Some(bytes), |state| async move {
+        match state {
+            Some(bytes) => Some((Ok(bytes), None)),
+            None => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Some((Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)), None))
+            }
+        }
+    });
+    Body::from_stream(steps)
+}
+
+/// Makes of a request what the fault orders.
+pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
+    match what {
+        What::Status { status, error_number, error_message, retry_after } => {
+            let retry_after = retry_after.as_ref().map(|value| tell_to_wait(shared, call, value));
+            let body = error_number.map_or_else(Vec::new, |number| {
+                let text = error_message.as_deref().unwrap_or_else(|| message_of(number));
+                super::reply::json(&ErrorBody::new(number, text, ErrorInfoBody::default()))
+            });
+            Reply::Whole {
+                status: *status,
+                error_number: *error_number,
+                content_type: "application/json",
+                retry_after,
+                body: body.into(),
+            }
+        }
+        What::ResetBefore {} => Reply::Cut,
+        What::ResetAfter {} => {
+            call.answer(shared).await;
+            Reply::Cut
+        }
+        What::Truncate {} => match call.answer(shared).await {
+            Reply::Whole { status, body, .. } => {
+                Reply::Broken { status, promised: body.len(), body: body.slice(..body.len() / 2) }
+            }
+            other => other,
+        },
+        What::NotJson { status } => Reply::Whole {
+            status: *status,
+            error_number: None,
+            content_type: "text/html",
+            retry_after: None,
+            body: Bytes::from_static(b"<html><body><h1>The service is not available.</h1></body></html>"),
+        },
+        What::ErrorIn200 { error_number } => {
+            let body = AppleError::new(*error_number).body();
+            let mut reply = Reply::json(200, body);
+            if let Reply::Whole { error_number: shown, .. } = &mut reply {
+                *shown = Some(*error_number);
+            }
+            reply
+        }
+        What::Timeout { ms, processed } => {
+            if *processed {
+                call.answer(shared).await;
+            }
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            Reply::Cut
+        }
+        // These never strike a request: `Faults::for_request` passes them over.
+        What::Latency { .. }
+        | What::EventPending {}
+        | What::EventFailsInPart { .. }
+        | What::EventFails { .. }
+        | What::Lost {}
+        | What::Late { .. }
+        | What::Doubled {}
+        | What::Reordered {} => call.answer(shared).await,
+    }
+}
+
+/// Writes down until when nobody should ask again, and returns the value of the header.
+fn tell_to_wait(shared: &Shared, call: &Call, retry_after: &RetryAfter) -> String {
+    let now_us = shared.clock.now_us();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(now_us).unwrap_or(0));
+    let in_seconds = |seconds: u64| i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000);
+    let (text, until_us) = match retry_after {
+        RetryAfter::Seconds(seconds) => (seconds.to_string(), Some(now_us + in_seconds(*seconds))),
+        RetryAfter::DateIn { date_in_s } => {
+            let text = httpdate::fmt_http_date(now + Duration::from_secs(*date_in_s));
+            let until_us = until_of(&text);
+            (text, until_us)
+        }
+        RetryAfter::Text(text) => (text.clone(), until_of(text)),
+    };
+    if let Some(until_us) = until_us {
+        shared.ledger.told_to_wait(call.access.uid.as_ref(), now_us, until_us);
+    }
+    text
+}
+
+/// The time that an HTTP date names; none when it is no date, for then there is nothing to obey.
+fn until_of(text: &str) -> Option<i64> {
+    let date = httpdate::parse_http_date(text).ok()?;
+    let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_micros()).ok()
+}

@@ -1,0 +1,87 @@
+//! `GET users`: who is known to the location. Creating, updating and retiring users will stand beside it.
+//!
+//! See <https://developer.apple.com/documentation/devicemanagement/get-users-4mwln>.
+
+use serde::Serialize;
+
+use super::errors::AppleError;
+use super::paging::Page;
+use super::query::Params;
+use super::reply::{Common, PageCommon, json};
+use crate::rules::Rules;
+use crate::world::location::{Collection, Location};
+use crate::world::user::User;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    users: Vec<UserBody<'a>>,
+    #[serde(flatten)]
+    page: PageCommon<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserBody<'a> {
+    client_user_id: &'a str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite_code: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_hash: Option<&'a str>,
+}
+
+/// One page of the users that pass the filters.
+pub(crate) fn get(
+    location: &mut Location,
+    params: &Params,
+    rules: &Rules,
+    (expires_ms, now_ms): (i64, i64),
+) -> Result<Vec<u8>, AppleError> {
+    location.page_read(rules.version_moves_every_pages);
+    let location = &*location;
+    let since = match params.text("sinceVersionId") {
+        None => None,
+        Some(id) => {
+            let version = location.version_of(Collection::Users, id);
+            Some((id, version.ok_or_else(|| AppleError::new(9721))?))
+        }
+    };
+    let active_only = params.boolean("activeOnly")?.unwrap_or(false);
+    let retired_only = params.boolean("retiredOnly")?.unwrap_or(false);
+    let wanted = params.text("clientUserId");
+    let passes = |user: &&User| {
+        (!active_only || user.status.is_active())
+            && (!retired_only || !user.status.is_active())
+            && wanted.is_none_or(|wanted| location.holders.name(user.holder) == wanted)
+            && since.is_none_or(|(_, version)| user.changed > version)
+    };
+    let passing: Vec<&User> = location.users.all().iter().filter(passes).collect();
+    let page = Page::of(passing.len(), params.page_index()?, rules.page_size)?;
+    let users: Vec<UserBody<'_>> =
+        passing[page.range.clone()].iter().map(|user| body_of(location, user)).collect();
+    let version_id = match since {
+        Some((id, _)) if passing.is_empty() => id.to_owned(),
+        Some(_) | None => location.version_id(Collection::Users),
+    };
+    let page = PageCommon {
+        current_page_index: page.index,
+        next_page_index: page.next(),
+        size: users.len(),
+        total_pages: page.total,
+        version_id,
+        common: Common::of(location, expires_ms, now_ms),
+    };
+    Ok(json(&Body { users, page }))
+}
+
+fn body_of<'a>(location: &'a Location, user: &'a User) -> UserBody<'a> {
+    UserBody {
+        client_user_id: location.holders.name(user.holder),
+        status: user.status.as_str(),
+        email: user.email.as_deref(),
+        invite_code: user.invite_code.as_deref(),
+        id_hash: user.id_hash.as_deref(),
+    }
+}

@@ -1,0 +1,44 @@
+//! `GET /`: says what this is and what can be asked of it.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::apple::PREFIX;
+use crate::shared::Shared;
+
+/// Method, path, and what it does.
+const CONTROLS: &[(&str, &str, &str)] = &[
+    ("GET, PATCH", "/_sim/settings", "limits, delays, page size, rate limit"),
+    ("GET, POST", "/_sim/clock", "real time, or time that you move"),
+    ("GET, POST", "/_sim/locations", "locations with their tokens"),
+    ("POST", "/_sim/locations/{uid}/tokens", "another token of a location"),
+    ("POST", "/_sim/tokens/state", "expire, revoke or restrict a token"),
+    ("PUT", "/_sim/locations/{uid}/mdm", "another MDM takes the location, null lets go"),
+    ("GET, POST", "/_sim/locations/{uid}/assets", "what a location owns"),
+    ("POST", "/_sim/locations/{uid}/assets/buy", "buy or withdraw licenses"),
+    ("POST", "/_sim/locations/{uid}/users", "users of a location"),
+    ("GET, POST, DELETE", "/_sim/locations/{uid}/assignments", "who holds what"),
+    ("GET, POST, DELETE", "/_sim/faults", "what shall go wrong"),
+    ("DELETE", "/_sim/faults/{id}", "call one off"),
+    ("GET", "/_sim/ledger", "what was asked, moved and done wrong"),
+    ("POST", "/_sim/ledger/reset", "start counting anew"),
+    ("GET", "/_sim/requests?after=", "the last thousand requests"),
+    ("GET", "/healthz", "whether it runs"),
+];
+
+pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Html<String> {
+    let rows: String = CONTROLS
+        .iter()
+        .map(|(method, path, what)| format!("<tr><td>{method}<td><code>{path}</code><td>{what}\n"))
+        .collect();
+    let apple = format!("{}{PREFIX}", shared.url);
+    Html(format!(
+        "<!doctype html><meta charset=utf-8><title>Simulated Apps and Books</title>\n\
+         <style>body{{font:16px/1.5 sans-serif;margin:2rem auto;max-width:60rem}}td{{padding:0 1rem 0 0}}</style>\n\
+         <h1>Simulated Apps and Books</h1>\n\
+         <p>Apple's endpoints are below <code>{apple}</code>. What is simulated is moved with:\n\
+         <table>\n{rows}</table>\n"
+    ))
+}

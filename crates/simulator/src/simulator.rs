@@ -1,0 +1,116 @@
+//! Starts a simulator, says where it is, and stops it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::control::start::World;
+use crate::error::SimulatorError;
+use crate::notifier::Notifier;
+use crate::server::{Door, Switch};
+use crate::shared::Shared;
+use crate::{apple, control, notifier, shared};
+
+/// What a simulator needs to know to start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// What every id and every random choice comes from. The same seed and the same requests in the same
+    /// order give the same answers.
+    pub seed: u64,
+    /// What there is at the start; empty by default.
+    pub world: World,
+}
+
+impl Default for Settings {
+    /// A free port of this machine, seed 1, an empty world.
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), seed: 1, world: World::default() }
+    }
+}
+
+/// A running simulator. Dropping it stops it without waiting.
+pub struct Simulator {
+    shared: Arc<Shared>,
+    tasks: JoinSet<()>,
+}
+
+impl Simulator {
+    /// Starts listening. The simulator answers from the moment this returns.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be listened on, or the world to start with contradicts itself.
+    pub async fn start(settings: Settings) -> Result<Self, SimulatorError> {
+        let cannot_listen = |source| SimulatorError::Listen { address: settings.listen, source };
+        let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
+        let address = listener.local_addr().map_err(cannot_listen)?;
+        let (sender, batches) = Notifier::new()?;
+        let rules = settings.world.settings.clone();
+        rules.check().map_err(SimulatorError::World)?;
+        let shared = Arc::new(Shared::new(settings.seed, rules, sender, url_of(address)));
+        settings.world.build(&shared).map_err(SimulatorError::World)?;
+
+        let mut tasks = JoinSet::new();
+        tasks.spawn(shared::keep_time(Arc::clone(&shared)));
+        tasks.spawn(notifier::run(Arc::clone(&shared), batches));
+        let app = routes(&shared).into_make_service_with_connect_info::<Switch>();
+        let stopping = shared.stopping.clone();
+        tasks.spawn(async move {
+            let serving = axum::serve(Door(listener), app);
+            let served = serving.with_graceful_shutdown(stopping.cancelled_owned()).await;
+            if let Err(error) = served {
+                tracing::error!(%error, "the simulator stopped listening");
+            }
+        });
+        Ok(Self { shared, tasks })
+    }
+
+    /// Where it listens, without a slash at the end, such as `http://127.0.0.1:8080`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.shared.url.clone()
+    }
+
+    /// The base of Apple's endpoints, which a client uses in place of `https://vpp.itunes.apple.com/mdm/v2`.
+    #[must_use]
+    pub fn apple_url(&self) -> String {
+        format!("{}{}", self.shared.url, apple::PREFIX)
+    }
+
+    /// Waits until somebody stops the simulator.
+    pub async fn stopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
+    /// Stops it: answers under way are finished for up to a second, what is planned is forgotten.
+    pub async fn stop(mut self) {
+        self.shared.stopping.cancel();
+        let all_ended = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(Duration::from_secs(1), all_ended).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.shared.stopping.cancel();
+    }
+}
+
+fn routes(shared: &Arc<Shared>) -> Router {
+    control::routes().merge(apple::routes()).with_state(Arc::clone(shared))
+}
+
+/// An address that can be called: listening on all addresses means that this machine's own works, too.
+fn url_of(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://127.0.0.1:{}", address.port());
+    }
+    format!("http://{address}")
+}
