@@ -11,7 +11,7 @@ use crate::answer::{Answer, Page};
 use crate::assignment::{Assignment, Filter};
 use crate::endpoint::Endpoint;
 use crate::error::AppleError;
-use crate::exchange::{Call, Wire};
+use crate::exchange::{Call, Connection, causes};
 use crate::location::{ClientConfig, NewClientConfig};
 use crate::report::EventReport;
 use crate::service::ServiceConfig;
@@ -24,7 +24,7 @@ use crate::write::{EventId, Write};
 /// Every method makes one request, takes at most `apple.timeout_ms`, and retries nothing. It knows nothing of pace:
 /// ask the limiter first. Tokens are the whole base64 text of the `.vpptoken` file.
 #[derive(Clone, Debug)]
-pub struct Apple(Arc<Wire>);
+pub struct Apple(Arc<Connection>);
 
 impl Apple {
     /// Prepares the connections; none is made yet.
@@ -46,9 +46,12 @@ impl Apple {
         }
         let http = builder.build().map_err(|error| AppleError::BadSetting {
             name: "apple.base_url",
-            why: format!("cannot be connected to: {error:?}; install the system's certificates (ca-certificates) and check apple.user_agent"),
+            why: format!(
+                "cannot be connected to: {}; install the system's certificates (the package ca-certificates) and check apple.user_agent",
+                causes(error)
+            ),
         })?;
-        Ok(Self(Arc::new(Wire { http, base, body_max: settings.body_max_bytes })))
+        Ok(Self(Arc::new(Connection { http, base, body_max: settings.body_max_bytes })))
     }
 
     /// What Apple allows at the moment. Needs no token and says nothing about any.

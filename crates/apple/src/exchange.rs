@@ -20,7 +20,7 @@ const MESSAGE_MAX: usize = 300;
 
 /// Where and how requests are made.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct Connection {
     pub(crate) http: Client,
     pub(crate) base: Url,
     pub(crate) body_max: usize,
@@ -81,11 +81,11 @@ impl Reply {
     }
 }
 
-impl Wire {
+impl Connection {
     /// Makes one request and tells a refusal from an answer.
-    pub(crate) async fn exchange(&self, call: Call<'_>) -> Result<Reply, AppleError> {
+    pub(crate) async fn exchange(&self, mut call: Call<'_>) -> Result<Reply, AppleError> {
         let endpoint = call.endpoint;
-        let request = self.request(&call)?;
+        let request = self.request(&mut call)?;
         let url = without_query(request.url());
         let began = Instant::now();
         let response = match self.http.execute(request).await {
@@ -107,7 +107,7 @@ impl Wire {
         judge(&call, url, status, retry_after, body)
     }
 
-    fn request(&self, call: &Call<'_>) -> Result<Request, AppleError> {
+    fn request(&self, call: &mut Call<'_>) -> Result<Request, AppleError> {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.endpoint.path()));
         if !call.query.is_empty() {
@@ -119,9 +119,9 @@ impl Wire {
         if let Some(token) = call.token {
             request.headers_mut().insert(AUTHORIZATION, bearer(token)?);
         }
-        if let Some(body) = &call.body {
+        if let Some(body) = call.body.take() {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            *request.body_mut() = Some(body.clone().into());
+            *request.body_mut() = Some(body.into());
         }
         Ok(request)
     }
@@ -221,7 +221,7 @@ fn without_query(url: &Url) -> String {
 
 /// An error of the HTTP client with all its causes. The client's own words hold no header and no body, and the
 /// address with its query is taken out.
-fn causes(error: reqwest::Error) -> String {
+pub(crate) fn causes(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = error.source();
