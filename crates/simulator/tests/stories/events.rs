@@ -1,9 +1,7 @@
 //! Associate, disassociate and revoke, over HTTP as a device-management server would use them.
 
-mod support;
-
+use crate::support::{Sim, quick};
 use serde_json::{Value, json};
-use support::{Sim, quick};
 
 fn serials(count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("SER{number:04}")).collect()

@@ -1,5 +1,4 @@
 //! A simulator, a client of Apple's side, and a receiver of notifications, for the tests.
-#![allow(dead_code)] // Each test program uses its own part of it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,25 +13,25 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// A running simulator with one location.
-pub struct Sim {
-    pub simulator: Simulator,
-    pub client: reqwest::Client,
-    pub uid: String,
-    pub token: String,
+pub(crate) struct Sim {
+    pub(crate) simulator: Simulator,
+    pub(crate) client: reqwest::Client,
+    pub(crate) uid: String,
+    pub(crate) token: String,
 }
 
 /// Rules without waits, and with as many requests as a test likes.
-pub fn quick() -> Rules {
+pub(crate) fn quick() -> Rules {
     Rules { event_delay_ms: 0, rate_limit: false, notification_retry_ms: 10, ..Rules::default() }
 }
 
 impl Sim {
     /// Starts with these rules and seed 7.
-    pub async fn start(rules: Rules) -> Self {
+    pub(crate) async fn start(rules: Rules) -> Self {
         Self::start_with_seed(rules, 7).await
     }
 
-    pub async fn start_with_seed(rules: Rules, seed: u64) -> Self {
+    pub(crate) async fn start_with_seed(rules: Rules, seed: u64) -> Self {
         let settings = Settings { seed, world: World::with(rules), ..Settings::default() };
         let simulator = Simulator::start(settings).await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -44,13 +43,13 @@ impl Sim {
     }
 
     /// A control request; anything but 200 fails the test.
-    pub async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+    pub(crate) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let (status, value) = self.try_control(method, path, body).await;
         assert_eq!(status, 200, "{path}: {value}");
         value
     }
 
-    pub async fn try_control(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+    pub(crate) async fn try_control(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let path = path.replace("{uid}", &self.uid);
         let mut request = self.client.request(method, format!("{}{path}", self.simulator.url()));
         if let Some(body) = body {
@@ -60,58 +59,63 @@ impl Sim {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         self.control(Method::POST, path, Some(body)).await
     }
 
-    pub async fn patch_settings(&self, body: Value) -> Value {
+    pub(crate) async fn patch_settings(&self, body: Value) -> Value {
         self.control(Method::PATCH, "/_sim/settings", Some(body)).await
     }
 
-    pub async fn ledger(&self) -> Value {
+    pub(crate) async fn ledger(&self) -> Value {
         self.control(Method::GET, "/_sim/ledger", None).await
     }
 
-    pub async fn fault(&self, body: Value) -> u64 {
+    pub(crate) async fn fault(&self, body: Value) -> u64 {
         self.post("/_sim/faults", body).await["id"].as_u64().unwrap()
     }
 
-    pub async fn clear_faults(&self) {
+    pub(crate) async fn clear_faults(&self) {
         self.control(Method::DELETE, "/_sim/faults", None).await;
     }
 
-    pub fn apple_get(&self, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn apple_get(&self, path: &str) -> reqwest::RequestBuilder {
         self.client.get(format!("{}/{path}", self.simulator.apple_url())).bearer_auth(&self.token)
     }
 
-    pub fn apple_post(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
+    pub(crate) fn apple_post(&self, path: &str, body: &Value) -> reqwest::RequestBuilder {
         self.client.post(format!("{}/{path}", self.simulator.apple_url())).bearer_auth(&self.token).json(body)
     }
 
     /// A request to Apple's side: status and body.
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         send(self.apple_get(path)).await
     }
 
-    pub async fn write(&self, path: &str, body: Value) -> (u16, Value) {
+    /// The status alone, when there may be no JSON.
+    pub(crate) async fn client_status(&self, path: &str) -> u16 {
+        self.apple_get(path).send().await.unwrap().status().as_u16()
+    }
+
+    pub(crate) async fn write(&self, path: &str, body: Value) -> (u16, Value) {
         send(self.apple_post(path, &body)).await
     }
 
     /// A write that is accepted; returns the event's id.
-    pub async fn accepted(&self, path: &str, body: Value) -> String {
+    pub(crate) async fn accepted(&self, path: &str, body: Value) -> String {
         let (status, answer) = self.write(path, body).await;
         assert_eq!(status, 200, "{answer}");
         answer["eventId"].as_str().unwrap().to_owned()
     }
 
-    pub async fn status(&self, event: &str) -> Value {
+    pub(crate) async fn status(&self, event: &str) -> Value {
         let (status, answer) = self.get(&format!("status?eventId={event}")).await;
         assert_eq!(status, 200, "{answer}");
         answer
     }
 
     /// What is assigned now, in the order of the stream, as `adam_id/holder`.
-    pub async fn assignments(&self) -> Vec<String> {
+    pub(crate) async fn assignments(&self) -> Vec<String> {
         let url = format!("{}/_sim/locations/{}/assignments", self.simulator.url(), self.uid);
         let text = self.client.get(url).send().await.unwrap().text().await.unwrap();
         text.lines()
@@ -124,14 +128,14 @@ impl Sim {
     }
 
     /// One asset as the control side shows it.
-    pub async fn asset(&self, adam_id: &str) -> Value {
+    pub(crate) async fn asset(&self, adam_id: &str) -> Value {
         let assets = self.control(Method::GET, "/_sim/locations/{uid}/assets", None).await;
         let found = assets["assets"].as_array().unwrap().iter().find(|asset| asset["adam_id"] == adam_id);
         found.unwrap().clone()
     }
 
     /// Registers a receiver for everything.
-    pub async fn subscribe(&self, receiver: &Receiver) {
+    pub(crate) async fn subscribe(&self, receiver: &Receiver) {
         let body = json!({
             "notificationUrl": receiver.url, "notificationAuthToken": "secret-1",
             "notificationTypes": ["ASSET_COUNT", "ASSET_MANAGEMENT"],
@@ -141,15 +145,15 @@ impl Sim {
     }
 }
 
-pub async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
+pub(crate) async fn send(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// Takes notifications, and refuses as many as it is told to.
 #[derive(Clone)]
-pub struct Receiver {
-    pub url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     inner: Arc<Mutex<Inbox>>,
 }
 
@@ -161,7 +165,7 @@ struct Inbox {
 }
 
 impl Receiver {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/notify", listener.local_addr().unwrap());
         let inner: Arc<Mutex<Inbox>> = Arc::default();
@@ -170,21 +174,21 @@ impl Receiver {
         Self { url, inner }
     }
 
-    pub fn refuse_next(&self, count: usize) {
+    pub(crate) fn refuse_next(&self, count: usize) {
         self.inner.lock().unwrap().refuse = count;
     }
 
     /// Everything that came, those refused included.
-    pub fn bodies(&self) -> Vec<Value> {
+    pub(crate) fn bodies(&self) -> Vec<Value> {
         self.inner.lock().unwrap().bodies.clone()
     }
 
-    pub fn tokens(&self) -> Vec<String> {
+    pub(crate) fn tokens(&self) -> Vec<String> {
         self.inner.lock().unwrap().tokens.clone()
     }
 
     /// Waits until so many came, test notifications included.
-    pub async fn wait_for(&self, count: usize) -> Vec<Value> {
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Value> {
         until("notifications to come", || async { self.bodies().len() >= count }).await;
         self.bodies()
     }
@@ -202,7 +206,7 @@ async fn take(State(inbox): State<Arc<Mutex<Inbox>>>, headers: HeaderMap, body: 
 }
 
 /// Waits until something is true, for up to ten seconds.
-pub async fn until<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
     for _ in 0..1_000 {
         if check().await {
             return;

@@ -1,0 +1,10 @@
+//! What the simulator promises, over HTTP and with nothing in between. One program, so that it links once.
+#![allow(clippy::unwrap_used)] // A helper that fails fails its test.
+
+mod access;
+mod events;
+mod faults;
+mod notifications;
+mod pace;
+mod reading;
+mod support;
