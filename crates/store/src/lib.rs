@@ -1,1 +1,38 @@
 //! The database: SQLite and PostgreSQL with one set of statements.
+//!
+//! [`Store::open`] gives a store, [`Store::begin`] a write transaction and [`Store::read`] a connection to read from.
+//! Everything else is a free function in the module named for the noun it is about, and takes one of the two: whoever
+//! calls owns the transaction.
+//!
+//! Two rules hold everywhere. Whoever moves changes of a token holds that token's lock ([`tokens::lock`]; the
+//! functions here take it themselves). And bulk input is one JSON text, so that a hundred thousand rows are one
+//! statement.
+
+mod codec;
+mod engine;
+mod error;
+mod migrations;
+
+mod seal;
+mod settings;
+
+pub mod assets;
+pub mod audit;
+pub mod changes;
+pub mod idempotency;
+pub mod jobs;
+pub mod keys;
+pub mod licenses;
+pub mod meta;
+pub mod notifications;
+pub mod requests;
+pub mod schedule;
+pub mod submit;
+pub mod sweep;
+pub mod tokens;
+pub mod walks;
+
+pub use engine::{Db, Reader, Store, Tx};
+pub use error::StoreError;
+pub use seal::{KeyRing, rotate};
+pub use settings::Settings;

@@ -1,0 +1,79 @@
+//! Who changed what, and when.
+
+use russet_domain::Timestamp;
+
+use crate::codec::{int, time};
+use crate::engine::{Db, Tx, sql};
+use crate::error::StoreError;
+
+/// A line of the audit log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number; later lines have higher ones.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: an API key by number and name, or a part of the program.
+    pub actor: String,
+    /// What was done, as `token.renew`.
+    pub action: String,
+    /// What it was done to, as `token 7`.
+    pub subject: String,
+    /// A JSON object; never a secret.
+    pub detail: String,
+}
+
+/// Writes a line, in the transaction of what it tells of.
+///
+/// # Errors
+/// As any statement.
+pub async fn write(
+    tx: &mut Tx,
+    actor: &str,
+    action: &str,
+    subject: &str,
+    detail: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql(
+        "writing the audit log",
+        "INSERT INTO audit (at, actor, action, subject, detail)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(now.0)
+    .bind(actor)
+    .bind(action)
+    .bind(subject)
+    .bind(detail)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Lines, the newest first, before a number.
+///
+/// # Errors
+/// As any statement.
+pub async fn list(db: &mut Db, limit: usize, after: Option<i64>) -> Result<Vec<Entry>, StoreError> {
+    sql(
+        "reading the audit log",
+        "SELECT id, at, actor, action, subject, detail
+         FROM audit
+         WHERE id < $1
+         ORDER BY id DESC
+         LIMIT $2",
+    )
+    .bind(after.unwrap_or(i64::MAX))
+    .bind(int(limit))
+    .all(db, |row| {
+        Ok(Entry {
+            id: row.get("id")?,
+            at: time(row, "at")?,
+            actor: row.get("actor")?,
+            action: row.get("action")?,
+            subject: row.get("subject")?,
+            detail: row.get("detail")?,
+        })
+    })
+    .await
+}

@@ -1,0 +1,205 @@
+//! Writes down what Apple's word made of changes, with everything that follows from it.
+
+use std::collections::{HashMap, HashSet};
+
+use russet_domain::change::{Action, Outcome, State};
+use russet_domain::{AssetId, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
+
+use crate::codec::{action, holder, json};
+use crate::engine::{Sql, Tx, bulk, sql};
+use crate::error::StoreError;
+use crate::jobs::{Shift, shift};
+use crate::licenses::{Moved, write_moved};
+use crate::tokens;
+
+/// What followed from finishing changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// How many changes it finished or sent back to be planned: those that were still waiting for Apple's word.
+    pub changes: u64,
+    /// Requests of which nothing is open any more.
+    pub closed_requests: Vec<RequestId>,
+    /// Jobs of which nothing is open any more.
+    pub ended_jobs: Vec<JobId>,
+    /// Whether changes are planned now, at once or later, that were not before.
+    pub planned: bool,
+}
+
+/// Writes down the outcomes of changes that waited for Apple's word: the changes, the licenses that moved, the assets'
+/// counts, the requests, the jobs, and the changes that waited behind. Changes that wait for nothing (any more) are left
+/// as they are, so this may be repeated.
+///
+/// # Errors
+/// As any statement; [`StoreError::Missing`] without such a token.
+pub async fn finish(
+    tx: &mut Tx,
+    token: TokenId,
+    outcomes: &[(ChangeId, Outcome)],
+    now: Timestamp,
+) -> Result<Finished, StoreError> {
+    if outcomes.is_empty() {
+        return Ok(Finished::default());
+    }
+    tokens::lock(tx, token).await?;
+    let by_id: HashMap<ChangeId, &Outcome> = outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
+    let open = open_of(tx, token, by_id.keys()).await?;
+    let ends: Vec<End<'_>> =
+        open.iter().filter_map(|change| Some(End::of(change, by_id.get(&change.id)?))).collect();
+    write_ends(tx, &ends, now).await?;
+    move_up(tx, &ends).await?;
+    let moved: Vec<Moved> = ends.iter().filter_map(End::moved).collect();
+    write_moved(tx, &moved, now).await?;
+    let closed_requests = close_requests(tx, &ends, now).await?;
+    let shifts: Vec<Shift> =
+        ends.iter().map(|end| Shift { change: end.change.id, from: State::Sending, to: end.state }).collect();
+    let ended_jobs = shift(tx, &shifts, now).await?;
+    Ok(Finished {
+        changes: crate::codec::count(crate::codec::int(ends.len())),
+        closed_requests,
+        ended_jobs,
+        planned: ends.iter().any(|end| end.state == State::Planned || end.change.behind.is_some()),
+    })
+}
+
+/// A change that waits for Apple's word.
+struct Waiting {
+    id: ChangeId,
+    asset: AssetId,
+    holder: Holder,
+    action: Action,
+    request: RequestId,
+    held: bool,
+    /// The opposite change that waits behind it.
+    behind: Option<ChangeId>,
+}
+
+async fn open_of(
+    tx: &mut Tx,
+    token: TokenId,
+    ids: impl Iterator<Item = &ChangeId>,
+) -> Result<Vec<Waiting>, StoreError> {
+    const OPEN: Sql = bulk!(
+        "SELECT c.id, c.asset_id, c.holder_kind, c.holder_id, c.action, c.request_id, l.held, b.id
+         FROM ",
+        (0 id BIGINT),
+        " JOIN changes c ON c.id = x.id
+          LEFT JOIN licenses l
+            ON l.asset_id = c.asset_id AND l.holder_kind = c.holder_kind AND l.holder_id = c.holder_id
+          LEFT JOIN changes b
+            ON b.asset_id = c.asset_id AND b.holder_kind = c.holder_kind AND b.holder_id = c.holder_id
+               AND b.slot = 1
+          WHERE c.state = 'sent' AND c.token_id = $2"
+    );
+    let ids: Vec<_> = ids.map(|id| (id.0,)).collect();
+    sql("reading changes that wait for Apple's word", OPEN)
+        .bind(json(&ids)?)
+        .bind(token.0)
+        .all(tx, |row| {
+            Ok(Waiting {
+                id: ChangeId(row.at(0)?),
+                asset: AssetId(row.at(1)?),
+                holder: holder(&row.at::<String>(2)?, row.at(3)?)?,
+                action: action(&row.at::<String>(4)?)?,
+                request: RequestId(row.at(5)?),
+                held: row.at::<Option<bool>>(6)?.unwrap_or(false),
+                behind: row.at::<Option<i64>>(7)?.map(ChangeId),
+            })
+        })
+        .await
+}
+
+/// What becomes of one change.
+struct End<'a> {
+    change: &'a Waiting,
+    state: State,
+    code: Option<&'a str>,
+    number: Option<i32>,
+    not_before: i64,
+}
+
+impl<'a> End<'a> {
+    fn of(change: &'a Waiting, outcome: &'a Outcome) -> Self {
+        let end = |state, code, number, not_before| Self { change, state, code, number, not_before };
+        match outcome {
+            Outcome::Settled => end(State::Settled, None, None, 0),
+            Outcome::Refused { code, number } => end(State::Refused, Some(code.as_str()), *number, 0),
+            // Sending it again would undo what was wished for since.
+            Outcome::Again { number, .. } if change.behind.is_some() => {
+                end(State::Cancelled, Some("replaced"), *number, 0)
+            }
+            Outcome::Again { not_before, number } => end(State::Planned, None, *number, not_before.0),
+        }
+    }
+
+    fn moved(&self) -> Option<Moved> {
+        (self.state == State::Settled).then(|| Moved {
+            asset: self.change.asset,
+            holder: self.change.holder.clone(),
+            action: self.change.action,
+            was_held: self.change.held,
+        })
+    }
+}
+
+async fn write_ends(tx: &mut Tx, ends: &[End<'_>], now: Timestamp) -> Result<(), StoreError> {
+    const WRITE: Sql = bulk!(
+        "UPDATE changes
+         SET state = x.state,
+             slot = CASE WHEN x.state = 'planned' THEN 0 END,
+             request_id = CASE WHEN x.state = 'planned' THEN NULL ELSE changes.request_id END,
+             not_before = x.not_before,
+             error_code = x.error_code,
+             error_number = x.error_number,
+             ended_at = CASE WHEN x.state = 'planned' THEN NULL ELSE $2 END
+         FROM ",
+        (0 id BIGINT, 1 state TEXT, 2 error_code TEXT, 3 error_number BIGINT, 4 not_before BIGINT),
+        " WHERE changes.id = x.id"
+    );
+    let rows: Vec<_> = ends
+        .iter()
+        .map(|end| (end.change.id.0, end.state.as_str(), end.code, end.number, end.not_before))
+        .collect();
+    sql("writing what Apple's word made of changes", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    Ok(())
+}
+
+/// The slots are free: what waited behind is next.
+async fn move_up(tx: &mut Tx, ends: &[End<'_>]) -> Result<(), StoreError> {
+    const UP: Sql = bulk!(
+        "UPDATE changes SET slot = 0 FROM ",
+        (0 id BIGINT),
+        " WHERE changes.id = x.id AND changes.slot = 1"
+    );
+    let rows: Vec<_> = ends.iter().filter_map(|end| Some((end.change.behind?.0,))).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sql("moving up changes that waited", UP).bind(json(&rows)?).run(tx).await?;
+    Ok(())
+}
+
+async fn close_requests(tx: &mut Tx, ends: &[End<'_>], now: Timestamp) -> Result<Vec<RequestId>, StoreError> {
+    const CLOSE: Sql = bulk!(
+        "UPDATE requests
+         SET open_pairs = open_pairs - x.ended,
+             state = CASE WHEN open_pairs <= x.ended THEN 'closed' ELSE state END,
+             closed_at = CASE WHEN open_pairs <= x.ended THEN $2 ELSE closed_at END
+         FROM ",
+        (0 request BIGINT, 1 ended BIGINT),
+        " WHERE requests.id = x.request
+          RETURNING id, state"
+    );
+    let mut by_request: HashMap<RequestId, i64> = HashMap::new();
+    for end in ends {
+        *by_request.entry(end.change.request).or_default() += 1;
+    }
+    let rows: Vec<_> = by_request.iter().map(|(request, ended)| (request.0, ended)).collect();
+    let touched = sql("closing requests", CLOSE)
+        .bind(json(&rows)?)
+        .bind(now.0)
+        .all(tx, |row| Ok((RequestId(row.get("id")?), row.get::<String>("state")? == "closed")))
+        .await?;
+    let closed: HashSet<RequestId> =
+        touched.into_iter().filter(|(_, closed)| *closed).map(|(id, _)| id).collect();
+    Ok(closed.into_iter().collect())
+}

@@ -1,0 +1,125 @@
+//! A connection, in or out of a transaction, whichever database it leads to.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Executor, PgConnection, Postgres, Sqlite, SqliteConnection, Transaction};
+
+use super::failure::failure;
+use super::{Engine, Sql};
+use crate::error::StoreError;
+use crate::seal::KeyRing;
+
+/// A connection to the database: what every function that reads takes. Had from [`Tx`] or [`Reader`].
+pub struct Db {
+    pub(super) link: Link,
+    pub(super) keys: Arc<KeyRing>,
+}
+
+pub(super) enum Link {
+    SqliteTx(Transaction<'static, Sqlite>),
+    SqliteRead(PoolConnection<Sqlite>),
+    PostgresTx(Transaction<'static, Postgres>),
+    PostgresRead(PoolConnection<Postgres>),
+}
+
+/// The driver's connection behind a [`Db`].
+pub(super) enum Wire<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+impl Db {
+    pub(super) fn wire(&mut self) -> Wire<'_> {
+        match &mut self.link {
+            Link::SqliteTx(tx) => Wire::Sqlite(tx),
+            Link::SqliteRead(connection) => Wire::Sqlite(connection),
+            Link::PostgresTx(tx) => Wire::Postgres(tx),
+            Link::PostgresRead(connection) => Wire::Postgres(connection),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        match &self.link {
+            Link::SqliteTx(_) | Link::SqliteRead(_) => Engine::Sqlite,
+            Link::PostgresTx(_) | Link::PostgresRead(_) => Engine::Postgres,
+        }
+    }
+
+    /// Runs a text of several statements, such as a migration.
+    pub(crate) async fn run_script(&mut self, doing: &'static str, text: Sql) -> Result<(), StoreError> {
+        match self.wire() {
+            Wire::Sqlite(connection) => connection.execute(sqlx::raw_sql(text.sqlite)).await.map(drop),
+            Wire::Postgres(connection) => connection.execute(sqlx::raw_sql(text.postgres)).await.map(drop),
+        }
+        .map_err(failure(doing))
+    }
+
+    pub(crate) fn keys(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.keys)
+    }
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Db").field("engine", &self.engine()).finish_non_exhaustive()
+    }
+}
+
+/// A write transaction. Nothing of it is seen by others until [`Tx::commit`]; dropped without, also when the future
+/// that holds it is dropped half way, it is rolled back.
+#[derive(Debug)]
+pub struct Tx {
+    pub(super) db: Db,
+}
+
+impl Tx {
+    /// Makes everything that was written in it stand.
+    ///
+    /// # Errors
+    /// When the database did not confirm it. After [`StoreError::Unreachable`] it may or may not stand.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        match self.db.link {
+            Link::SqliteTx(tx) => tx.commit().await,
+            Link::PostgresTx(tx) => tx.commit().await,
+            // Only `Store::begin` makes a `Tx`, and it makes one of the two above.
+            Link::SqliteRead(_) | Link::PostgresRead(_) => Ok(()),
+        }
+        .map_err(failure("committing a transaction"))
+    }
+}
+
+impl Deref for Tx {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Db {
+        &mut self.db
+    }
+}
+
+/// A connection to read from.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) db: Db,
+}
+
+impl Deref for Reader {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Db {
+        &mut self.db
+    }
+}

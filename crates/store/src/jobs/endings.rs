@@ -1,0 +1,265 @@
+//! How jobs begin, are withdrawn, and end.
+
+use std::collections::HashMap;
+
+use russet_domain::change::State;
+use russet_domain::job::{JobKind, JobState};
+use russet_domain::{ChangeId, JobId, Timestamp, TokenId};
+
+use super::{Counts, Shift, add, shift};
+use crate::codec::{int, json, word};
+use crate::engine::{Sql, Tx, bulk, sql};
+use crate::error::StoreError;
+use crate::{changes, tokens};
+
+/// Notes that work on a job has begun, unless it has ended. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn started(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "noting that a job began",
+        "UPDATE jobs
+         SET state = $2, started_at = coalesce(started_at, $3), updated_at = $3
+         WHERE id = $1 AND state IN ('queued', 'running')",
+    )
+    .bind(id.0)
+    .bind(JobState::Running.as_str())
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends a job that has no changes, such as a sync, unless it has ended. `error` is a stable code and a sentence;
+/// `result` a JSON object. Tells whether it ended by this.
+///
+/// # Errors
+/// As any statement.
+pub async fn ended(
+    tx: &mut Tx,
+    id: JobId,
+    state: JobState,
+    error: Option<(&str, &str)>,
+    result: Option<&str>,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let changed = sql(
+        "noting that a job ended",
+        "UPDATE jobs
+         SET state = $2, error_code = $3, error_text = $4, result = $5, ended_at = $6, updated_at = $6
+         WHERE id = $1 AND state IN ('queued', 'running')",
+    )
+    .bind(id.0)
+    .bind(state.as_str())
+    .bind(error.map(|(code, _)| code))
+    .bind(error.map(|(_, text)| text))
+    .bind(result)
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(changed > 0)
+}
+
+/// Withdraws a job: what was not sent yet will not be, unless another job wants it too; what was sent ends as it
+/// ends, and the job with it. Tells how many changes were withdrawn. Of a job that has ended nothing is withdrawn.
+///
+/// # Errors
+/// [`StoreError::Missing`] without such a job.
+pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreError> {
+    let (token, kind) = token_and_kind(tx, id).await?;
+    match token {
+        // A token that is gone took all that was open with it.
+        Some(token) => match tokens::lock(tx, token).await {
+            Ok(()) => {}
+            Err(StoreError::Missing(_)) => return Ok(0),
+            Err(error) => return Err(error),
+        },
+        None => return Ok(0),
+    }
+    match kind {
+        JobKind::SyncToken | JobKind::RenewToken => {
+            ended(tx, id, JobState::Cancelled, None, None, now).await?;
+            Ok(0)
+        }
+        JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RemoveToken => withdraw(tx, id, now).await,
+    }
+}
+
+async fn withdraw(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreError> {
+    const NOT_SENT: &str = "
+        SELECT c.state, count(*)
+        FROM job_changes l
+        JOIN changes c ON c.id = l.change_id
+        WHERE l.job_id = $1 AND NOT l.withdrawn AND c.state IN ('planned', 'waitlisted')
+        GROUP BY c.state";
+    const WITHDRAW: &str = "
+        UPDATE job_changes
+        SET withdrawn = true
+        WHERE job_id = $1
+          AND NOT withdrawn
+          AND change_id IN (
+              SELECT c.id
+              FROM job_changes l
+              JOIN changes c ON c.id = l.change_id
+              WHERE l.job_id = $1 AND c.state IN ('planned', 'waitlisted'))";
+    const CANCEL: &str = "
+        UPDATE changes
+        SET state = 'cancelled', slot = NULL, error_code = 'withdrawn', ended_at = $2
+        WHERE id IN (SELECT change_id FROM job_changes WHERE job_id = $1 AND withdrawn)
+          AND state IN ('planned', 'waitlisted')
+          AND NOT EXISTS (
+              SELECT 1
+              FROM job_changes other
+              WHERE other.change_id = changes.id AND NOT other.withdrawn)";
+    let not_sent = sql("counting what can be withdrawn", NOT_SENT)
+        .bind(id.0)
+        .all(tx, |row| {
+            let state = word("a change's state", &row.at::<String>(0)?, State::from_text)?;
+            Ok((state, row.at::<i64>(1)?))
+        })
+        .await?;
+    let mut counts = Counts::default();
+    let mut withdrawn = 0;
+    for (state, number) in not_sent {
+        counts.add(state, -number);
+        counts.add(State::Cancelled, number);
+        withdrawn += number;
+    }
+    if withdrawn == 0 {
+        return Ok(0);
+    }
+    sql("withdrawing a job's changes", WITHDRAW).bind(id.0).run(tx).await?;
+    sql("cancelling changes that nobody wants", CANCEL).bind(id.0).bind(now.0).run(tx).await?;
+    add(tx, &HashMap::from([(id, counts)]), now).await?;
+    Ok(crate::codec::count(withdrawn))
+}
+
+/// Counts these jobs' changes anew and brings counts and states in step with them. Answers those that have ended by
+/// it. Nothing needs this while all goes well; it mends a job whose counts were wronged by a hand in the database.
+///
+/// Costs time by the number of changes.
+///
+/// # Errors
+/// As any statement.
+pub async fn close_ended(tx: &mut Tx, jobs: &[JobId], now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+    const RECOUNT: Sql = bulk!(
+        "SELECT j.id, j.token_id, j.planned, j.sent, j.settled, j.refused, j.waitlisted, j.cancelled
+         FROM ",
+        (0 id BIGINT),
+        " JOIN jobs j ON j.id = x.id
+          ORDER BY j.token_id, j.id"
+    );
+    const BY_STATE: &str = "
+        SELECT CASE WHEN l.withdrawn THEN 'cancelled' WHEN c.state = 'sent' THEN 'sending' ELSE c.state END,
+               count(*)
+        FROM job_changes l
+        JOIN changes c ON c.id = l.change_id
+        WHERE l.job_id = $1
+        GROUP BY 1";
+    let ids: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
+    let known = sql("reading jobs' counts", RECOUNT)
+        .bind(json(&ids)?)
+        .all(tx, |row| {
+            let counts = [row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?, row.at(6)?, row.at::<i64>(7)?];
+            Ok((JobId(row.at(0)?), row.at::<Option<i64>>(1)?.map(TokenId), counts))
+        })
+        .await?;
+    let mut by_job = HashMap::new();
+    for (id, token, _) in &known {
+        let Some(token) = token else { continue };
+        match tokens::lock(tx, *token).await {
+            Ok(()) => {}
+            // Its changes went with the token, and its counts are all that is left of them.
+            Err(StoreError::Missing(_)) => continue,
+            Err(error) => return Err(error),
+        }
+        let mut counts = Counts::default();
+        let by_state = sql("counting a job's changes", BY_STATE)
+            .bind(id.0)
+            .all(tx, |row| {
+                let state = word("a change's state", &row.at::<String>(0)?, State::from_text)?;
+                Ok((state, row.at::<i64>(1)?))
+            })
+            .await?;
+        for (state, number) in by_state {
+            counts.add(state, number);
+        }
+        by_job.insert(*id, counts);
+    }
+    // Read again now that the locks are held.
+    let known = sql("reading jobs' counts", RECOUNT)
+        .bind(json(&ids)?)
+        .all(tx, |row| {
+            let counts = [row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?, row.at(6)?, row.at::<i64>(7)?];
+            Ok((JobId(row.at(0)?), counts))
+        })
+        .await?;
+    for (id, old) in known {
+        if let Some(Counts(new)) = by_job.get_mut(&id) {
+            for (new, old) in new.iter_mut().zip(old) {
+                *new -= old;
+            }
+        }
+    }
+    add(tx, &by_job, now).await
+}
+
+/// Ends everything that is open for a token: its changes in `state` with `code`, its jobs as their changes say, and
+/// jobs without changes as failed. The caller holds the token's lock.
+pub(crate) async fn end_with_token(
+    tx: &mut Tx,
+    token: TokenId,
+    state: State,
+    code: &'static str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const LIVE: &str = "
+        SELECT id, CASE WHEN state = 'sent' THEN 'sending' ELSE state END
+        FROM changes
+        WHERE token_id = $1 AND slot IS NOT NULL AND id > $2
+        ORDER BY id
+        LIMIT $3";
+    /// Changes ended at once.
+    const BATCH: usize = 50_000;
+    let mut after = 0;
+    loop {
+        let live = sql("looking for a token's open changes", LIVE)
+            .bind(token.0)
+            .bind(after)
+            .bind(int(BATCH))
+            .all(tx, |row| {
+                let from = word("a change's state", &row.at::<String>(1)?, State::from_text)?;
+                Ok(Shift { change: ChangeId(row.at(0)?), from, to: state })
+            })
+            .await?;
+        let Some(last) = live.last() else { break };
+        after = last.change.0;
+        changes::end_all(tx, &live, code, now).await?;
+        shift(tx, &live, now).await?;
+    }
+    sql(
+        "ending a token's jobs",
+        "UPDATE jobs
+         SET state = 'failed', error_code = $2, error_text = $3, ended_at = $4, updated_at = $4
+         WHERE token_id = $1 AND state IN ('queued', 'running')",
+    )
+    .bind(token.0)
+    .bind(code)
+    .bind("The token was removed before the job was done.")
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+async fn token_and_kind(tx: &mut Tx, id: JobId) -> Result<(Option<TokenId>, JobKind), StoreError> {
+    sql("reading a job", "SELECT token_id, kind FROM jobs WHERE id = $1")
+        .bind(id.0)
+        .maybe(tx, |row| {
+            let kind = word("jobs.kind", &row.at::<String>(1)?, JobKind::from_text)?;
+            Ok((row.at::<Option<i64>>(0)?.map(TokenId), kind))
+        })
+        .await?
+        .ok_or_else(|| StoreError::Missing(format!("job {id}")))
+}

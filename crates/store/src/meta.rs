@@ -1,0 +1,57 @@
+//! Facts about this installation as a whole, by name.
+
+use uuid::Uuid;
+
+use crate::engine::{Db, Tx, sql};
+use crate::error::StoreError;
+
+/// Under this key stands the id of this installation. Apple shows it as the `mdmInfo` of every claimed location, so
+/// a change of either would make us strangers to our own claims.
+const SERVER_ID: &str = "server_id";
+
+/// The value of a key.
+///
+/// # Errors
+/// As any statement.
+pub async fn get(db: &mut Db, key: &str) -> Result<Option<String>, StoreError> {
+    sql("reading a fact", "SELECT value FROM meta WHERE key = $1")
+        .bind(key)
+        .maybe(db, |row| row.get("value"))
+        .await
+}
+
+/// Sets the value of a key. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn set(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> {
+    sql(
+        "writing a fact",
+        "INSERT INTO meta (key, value)
+         VALUES ($1, $2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )
+    .bind(key)
+    .bind(value)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// The id of this installation: a UUID, made by whoever asks first and the same ever after.
+///
+/// # Errors
+/// As any statement.
+pub async fn server_id(tx: &mut Tx) -> Result<String, StoreError> {
+    sql(
+        "making the id of this installation",
+        "INSERT INTO meta (key, value)
+         VALUES ($1, $2)
+         ON CONFLICT (key) DO NOTHING",
+    )
+    .bind(SERVER_ID)
+    .bind(Uuid::new_v4().to_string())
+    .run(tx)
+    .await?;
+    get(tx, SERVER_ID).await?.ok_or_else(|| StoreError::Missing("id of this installation".to_owned()))
+}

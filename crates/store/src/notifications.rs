@@ -1,0 +1,130 @@
+//! What Apple notified us of, kept as it came until a worker has read it.
+
+use russet_domain::{Timestamp, TokenId};
+
+use crate::codec::{int, json, time};
+use crate::engine::{Db, Sql, Tx, bulk, sql};
+use crate::error::StoreError;
+
+/// A notification's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NotificationId(pub i64);
+
+/// A notification that nobody has read yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its row.
+    pub id: NotificationId,
+    /// Apple's name for it.
+    pub notification_id: String,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// Keeps a notification. Tells whether it is new: Apple sends one again when our answer got lost.
+///
+/// # Errors
+/// As any statement; [`StoreError::Refused`] without such a token.
+pub async fn store(
+    tx: &mut Tx,
+    token: TokenId,
+    notification_id: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let written = sql(
+        "keeping a notification",
+        "INSERT INTO notifications (token_id, notification_id, body, received_at)
+         VALUES ($1, $2, $3, $4)
+         ON CONFLICT (token_id, notification_id) DO NOTHING",
+    )
+    .bind(token.0)
+    .bind(notification_id)
+    .bind(body.to_vec())
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(written > 0)
+}
+
+/// A token's unread notifications in the order they came, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn unread(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<Unread>, StoreError> {
+    sql(
+        "looking for unread notifications",
+        "SELECT id, notification_id, body, received_at
+         FROM notifications
+         WHERE token_id = $1 AND read_at IS NULL
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(token.0)
+    .bind(int(limit))
+    .all(db, |row| {
+        Ok(Unread {
+            id: NotificationId(row.get("id")?),
+            notification_id: row.get("notification_id")?,
+            body: row.get("body")?,
+            received_at: time(row, "received_at")?,
+        })
+    })
+    .await
+}
+
+/// Notes that notifications were read and, in a word each, what became of them. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn mark_read(
+    tx: &mut Tx,
+    read: &[(NotificationId, &str)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const READ: Sql = bulk!(
+        "UPDATE notifications SET read_at = $2, verdict = x.verdict FROM ",
+        (0 id BIGINT, 1 verdict TEXT),
+        " WHERE notifications.id = x.id"
+    );
+    let rows: Vec<_> = read.iter().map(|(id, verdict)| (id.0, verdict)).collect();
+    sql("noting that notifications were read", READ).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    Ok(())
+}
+
+/// Tokens that have unread notifications.
+///
+/// # Errors
+/// As any statement.
+pub async fn tokens_with_unread(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for tokens with unread notifications",
+        "SELECT id
+         FROM tokens
+         WHERE EXISTS (
+             SELECT 1 FROM notifications n WHERE n.token_id = tokens.id AND n.read_at IS NULL)
+         ORDER BY id
+         LIMIT $1",
+    )
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
+/// Deletes notifications that were read before `before`, at most `limit`; tells how many.
+///
+/// # Errors
+/// As any statement.
+pub async fn purge_read(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    sql(
+        "deleting old notifications",
+        "DELETE FROM notifications
+         WHERE id IN (SELECT id FROM notifications WHERE read_at < $1 LIMIT $2)",
+    )
+    .bind(before.0)
+    .bind(int(limit))
+    .run(tx)
+    .await
+}

@@ -1,0 +1,265 @@
+//! Carries out the domain's decision for each wish: writes, joins and replaces changes.
+
+use std::collections::{HashMap, HashSet};
+
+use russet_domain::intake::{Intake, Live, decide, first_state};
+
+use super::*;
+use crate::assets::{self, AssetRow};
+use crate::changes;
+use crate::codec::kind_of;
+use crate::engine::Row;
+
+/// Wishes looked at by one statement: what bounds the size of one JSON text.
+const BATCH: usize = 50_000;
+
+/// What all wishes of a submission have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Order {
+    pub(super) token: TokenId,
+    pub(super) action: Action,
+    pub(super) priority: Priority,
+}
+
+/// What became of wishes.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Whether rows were written.
+    pub(super) written: bool,
+    /// Changes that were there, to be followed.
+    pub(super) joined: Vec<ChangeId>,
+    /// All of them by the state they start in.
+    pub(super) by_state: Counts,
+    pub(super) counts: IntakeCounts,
+}
+
+/// Takes in wishes, each pair at most once. The caller holds the token's lock.
+pub(super) async fn take_in(
+    tx: &mut Tx,
+    order: Order,
+    wishes: &[Wish],
+    now: Timestamp,
+) -> Result<Taken, StoreError> {
+    let assets = assets_of(tx, order.token, wishes).await?;
+    let read_whole = sql("reading a token", "SELECT synced_whole_at FROM tokens WHERE id = $1")
+        .bind(order.token.0)
+        .one(tx, |row| Ok(row.get::<Option<i64>>("synced_whole_at")?.is_some()))
+        .await?;
+    let mut taken = Taken::default();
+    for batch in wishes.chunks(BATCH) {
+        let facts = facts_of(tx, batch, read_whole).await?;
+        let mut plan = Plan::default();
+        for (place, wish) in batch.iter().enumerate() {
+            let fact = facts
+                .get(&place)
+                .copied()
+                .unwrap_or(Fact { held: read_whole.then_some(false), ..Fact::default() });
+            let asset = assets.get(&wish.asset).ok_or_else(|| missing(wish.asset, order.token))?;
+            plan.take(order.action, wish, &asset.asset, fact, &mut taken);
+        }
+        carry_out(tx, order, &plan, &mut taken, now).await?;
+    }
+    Ok(taken)
+}
+
+/// What is known of one license.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fact {
+    /// Whether it is held; unknown while the location was never read whole.
+    held: Option<bool>,
+    /// The live change, when Apple is working on it.
+    in_flight: Option<(ChangeId, Action)>,
+    /// The live change that is not sent yet.
+    waiting: Option<(ChangeId, Action, State)>,
+}
+
+async fn facts_of(
+    tx: &mut Tx,
+    wishes: &[Wish],
+    read_whole: bool,
+) -> Result<HashMap<usize, Fact>, StoreError> {
+    const FACTS: Sql = bulk!(
+        "SELECT x.place, l.held, c.id, c.action, CASE WHEN c.state = 'sent' THEN 'sending' ELSE c.state END AS state
+         FROM ",
+        (0 place BIGINT, 1 asset_id BIGINT, 2 holder_kind TEXT, 3 holder_id TEXT),
+        " LEFT JOIN licenses l
+            ON l.asset_id = x.asset_id AND l.holder_kind = x.holder_kind AND l.holder_id = x.holder_id
+          LEFT JOIN changes c
+            ON c.asset_id = x.asset_id AND c.holder_kind = x.holder_kind AND c.holder_id = x.holder_id
+               AND c.slot IS NOT NULL
+          WHERE l.held IS NOT NULL OR c.id IS NOT NULL"
+    );
+    let rows: Vec<_> = wishes
+        .iter()
+        .enumerate()
+        .map(|(place, wish)| (place, wish.asset.0, kind_of(&wish.holder), wish.holder.id()))
+        .collect();
+    let mut facts: HashMap<usize, Fact> = HashMap::new();
+    sql("looking up what is known of licenses", FACTS)
+        .bind(json(&rows)?)
+        .all(tx, |row| {
+            let place = usize::try_from(row.at::<i64>(0)?).unwrap_or(usize::MAX);
+            let fact = facts.entry(place).or_default();
+            fact.held = row.at::<Option<bool>>(1)?.or(read_whole.then_some(false));
+            add_live(row, fact)
+        })
+        .await?;
+    Ok(facts)
+}
+
+/// A license has up to two live changes, and a row for each.
+fn add_live(row: &Row, fact: &mut Fact) -> Result<(), StoreError> {
+    let Some(id) = row.at::<Option<i64>>(2)?.map(ChangeId) else { return Ok(()) };
+    let action = word_in(row, "action", Action::from_text)?;
+    let state = word_in(row, "state", State::from_text)?;
+    match state {
+        State::Sending | State::Accepted => fact.in_flight = Some((id, action)),
+        State::Planned | State::Waitlisted => fact.waiting = Some((id, action, state)),
+        // Ended changes have no slot.
+        State::Settled | State::Refused | State::Cancelled => {}
+    }
+    Ok(())
+}
+
+/// What is to be written for a batch of wishes.
+#[derive(Default)]
+struct Plan<'a> {
+    new: Vec<NewChange<'a>>,
+    cancelled: Vec<Shift>,
+    /// Changes that are waited for by somebody more in a hurry, perhaps.
+    joined_waiting: Vec<ChangeId>,
+}
+
+/// Asset, kind of holder, holder, state, slot, code.
+type NewChange<'a> = (i64, &'static str, &'a str, &'static str, Option<i64>, Option<&'static str>);
+
+impl<'a> Plan<'a> {
+    fn take(
+        &mut self,
+        action: Action,
+        wish: &'a Wish,
+        asset: &russet_domain::Asset,
+        fact: Fact,
+        taken: &mut Taken,
+    ) {
+        let live = Live {
+            in_flight: fact.in_flight.map(|(_, action)| action),
+            waiting: fact.waiting.map(|(_, action, _)| action),
+        };
+        let intake = decide(action, asset, &wish.holder, fact.held, live);
+        match intake {
+            Intake::Plan => taken.counts.planned += 1,
+            Intake::Replace => {
+                taken.counts.planned += 1;
+                self.cancel_waiting(fact, taken);
+            }
+            Intake::JoinWaiting => {
+                taken.counts.joined += 1;
+                if let Some((id, _, state)) = fact.waiting {
+                    taken.joined.push(id);
+                    taken.by_state.add(state, 1);
+                    self.joined_waiting.push(id);
+                }
+            }
+            Intake::JoinInFlight => join_in_flight(fact, taken),
+            Intake::JoinInFlightDropWaiting => {
+                join_in_flight(fact, taken);
+                self.cancel_waiting(fact, taken);
+            }
+            Intake::AlreadySo => taken.counts.already += 1,
+            Intake::AlreadySoDropWaiting => {
+                taken.counts.already += 1;
+                self.cancel_waiting(fact, taken);
+            }
+            Intake::Refuse(_) => taken.counts.refused += 1,
+        }
+        if let Some((state, code)) = first_state(intake, action) {
+            let slot = (!state.has_ended()).then_some(i64::from(fact.in_flight.is_some()));
+            taken.by_state.add(state, 1);
+            self.new.push((
+                wish.asset.0,
+                kind_of(&wish.holder),
+                wish.holder.id(),
+                state.as_str(),
+                slot,
+                code,
+            ));
+        }
+    }
+
+    fn cancel_waiting(&mut self, fact: Fact, taken: &mut Taken) {
+        if let Some((change, _, from)) = fact.waiting {
+            taken.counts.replaced += 1;
+            self.cancelled.push(Shift { change, from, to: State::Cancelled });
+        }
+    }
+}
+
+fn join_in_flight(fact: Fact, taken: &mut Taken) {
+    taken.counts.joined += 1;
+    if let Some((id, _)) = fact.in_flight {
+        taken.joined.push(id);
+        taken.by_state.add(State::Sending, 1);
+    }
+}
+
+async fn carry_out(
+    tx: &mut Tx,
+    order: Order,
+    plan: &Plan<'_>,
+    taken: &mut Taken,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const WRITE: Sql = bulk!(
+        "INSERT INTO changes
+             (token_id, asset_id, holder_kind, holder_id, action, state, slot, priority, error_code, created_at,
+              ended_at)
+         SELECT $2, x.asset_id, x.holder_kind, x.holder_id, $3, x.state, x.slot, $4, x.error_code, $5,
+                CASE WHEN x.slot IS NULL THEN $5 END
+         FROM ",
+        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 state TEXT, 4 slot BIGINT, 5 error_code TEXT),
+        ""
+    );
+    const HURRY: Sql = bulk!(
+        "UPDATE changes SET priority = $2 FROM ",
+        (0 id BIGINT),
+        " WHERE changes.id = x.id AND changes.priority < $2"
+    );
+    // First those that make room in the licenses' slots.
+    changes::end_all(tx, &plan.cancelled, "replaced", now).await?;
+    jobs::shift(tx, &plan.cancelled, now).await?;
+    if !plan.new.is_empty() {
+        taken.written = true;
+        sql("writing changes", WRITE)
+            .bind(json(&plan.new)?)
+            .bind(order.token.0)
+            .bind(order.action.as_str())
+            .bind(order.priority.rank())
+            .bind(now.0)
+            .run(tx)
+            .await?;
+    }
+    if !plan.joined_waiting.is_empty() {
+        let ids: Vec<_> = plan.joined_waiting.iter().map(|id| (id.0,)).collect();
+        sql("hurrying changes", HURRY).bind(json(&ids)?).bind(order.priority.rank()).run(tx).await?;
+    }
+    Ok(())
+}
+
+async fn assets_of(
+    tx: &mut Tx,
+    token: TokenId,
+    wishes: &[Wish],
+) -> Result<HashMap<AssetId, AssetRow>, StoreError> {
+    let ids: HashSet<AssetId> = wishes.iter().map(|wish| wish.asset).collect();
+    let ids: Vec<AssetId> = ids.into_iter().collect();
+    let found = assets::get_many(tx, &ids).await?;
+    match ids.iter().find(|id| found.get(id).is_none_or(|row| row.token != token)) {
+        Some(id) => Err(missing(*id, token)),
+        None => Ok(found),
+    }
+}
+
+fn missing(asset: AssetId, token: TokenId) -> StoreError {
+    StoreError::Missing(format!("asset {asset} of token {token}"))
+}

@@ -1,0 +1,90 @@
+//! Finds work that nobody has moved, so that a lost message costs seconds and not a license.
+
+use russet_domain::job::JobKind;
+use russet_domain::token::TokenState;
+use russet_domain::{Timestamp, TokenId};
+
+use crate::codec::int;
+use crate::engine::{Db, sql};
+use crate::error::StoreError;
+
+pub use crate::notifications::tokens_with_unread;
+pub use crate::requests::open_older_than;
+
+/// Tokens that have changes to send now.
+///
+/// # Errors
+/// As any statement.
+pub async fn tokens_with_sendable(
+    db: &mut Db,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for tokens with changes to send",
+        "SELECT id
+         FROM tokens
+         WHERE EXISTS (
+             SELECT 1
+             FROM changes c
+             WHERE c.token_id = tokens.id AND c.state = 'planned' AND c.slot = 0 AND c.not_before <= $1)
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
+/// Tokens that have syncs not ended.
+///
+/// # Errors
+/// As any statement.
+pub async fn tokens_with_open_syncs(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for tokens with open syncs",
+        "SELECT id
+         FROM tokens
+         WHERE EXISTS (
+             SELECT 1
+             FROM jobs j
+             WHERE j.token_id = tokens.id AND j.kind = $1 AND j.state IN ('queued', 'running'))
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(JobKind::SyncToken.as_str())
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
+/// Tokens that Apple has not been asked about yet, and those with a renewal that waits for Apple's word.
+///
+/// # Errors
+/// As any statement.
+pub async fn new_tokens(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for new tokens",
+        "SELECT id
+         FROM tokens
+         WHERE state = $1 OR pending_expires_at IS NOT NULL
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(TokenState::New.as_str())
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
+/// Tokens about to be deleted.
+///
+/// # Errors
+/// As any statement.
+pub async fn removing_tokens(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql("looking for tokens to remove", "SELECT id FROM tokens WHERE removing ORDER BY id LIMIT $1")
+        .bind(int(limit))
+        .all(db, |row| row.get("id").map(TokenId))
+        .await
+}

@@ -1,0 +1,41 @@
+//! Deletes a token with everything that hangs on it.
+
+use russet_domain::change::State;
+use russet_domain::{Timestamp, TokenId};
+
+use crate::engine::{Tx, sql};
+use crate::error::StoreError;
+use crate::jobs;
+
+/// Deletes a token, its assets, licenses, changes, requests, walks and notifications (rule S-14). Its jobs stay, with
+/// their counts, and those not ended end: what was not settled is refused with the code `token_removed`. Nothing is
+/// revoked at Apple.
+///
+/// Costs time by the number of licenses, in one transaction.
+///
+/// # Errors
+/// As any statement. A token that is gone already is none.
+pub async fn delete(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+    match super::lock(tx, id).await {
+        Ok(()) => {}
+        Err(StoreError::Missing(_)) => return Ok(()),
+        Err(error) => return Err(error),
+    }
+    jobs::end_with_token(tx, id, State::Refused, "token_removed", now).await?;
+    for statement in DELETES {
+        sql("deleting what hangs on a token", *statement).bind(id.0).run(tx).await?;
+    }
+    Ok(())
+}
+
+/// In the order that foreign keys allow.
+const DELETES: &[&str] = &[
+    "DELETE FROM job_changes WHERE change_id IN (SELECT id FROM changes WHERE token_id = $1)",
+    "DELETE FROM changes WHERE token_id = $1",
+    "DELETE FROM requests WHERE token_id = $1",
+    "DELETE FROM notifications WHERE token_id = $1",
+    "DELETE FROM walks WHERE token_id = $1",
+    "DELETE FROM licenses WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
+    "DELETE FROM assets WHERE token_id = $1",
+    "DELETE FROM tokens WHERE id = $1",
+];

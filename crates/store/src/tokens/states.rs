@@ -1,0 +1,215 @@
+//! What Apple and the syncs make of a token.
+
+use russet_domain::token::{MdmInfo, TokenState};
+use russet_domain::{Timestamp, TokenId};
+
+use super::SyncState;
+use crate::engine::{Sql, Tx, sql};
+use crate::error::StoreError;
+
+/// Not `FOR UPDATE`: that would hold up everybody who writes a row that refers to the token, such as a notification
+/// that has milliseconds.
+const LOCK: Sql = Sql {
+    // A write transaction is the only one.
+    sqlite: "SELECT id FROM tokens WHERE id = $1",
+    postgres: "SELECT id FROM tokens WHERE id = $1 FOR NO KEY UPDATE",
+};
+
+/// Keeps everybody else from moving this token's changes and licenses until the transaction ends. May be repeated.
+///
+/// # Errors
+/// [`StoreError::Missing`] without such a token.
+pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
+    sql("locking a token", LOCK)
+        .bind(id.0)
+        .maybe(tx, |row| row.get::<i64>("id"))
+        .await?
+        .map(drop)
+        .ok_or_else(|| StoreError::Missing(format!("token {id}")))
+}
+
+/// Notes what the token is good for, why, and who else has claimed the location.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_state(
+    tx: &mut Tx,
+    id: TokenId,
+    state: TokenState,
+    reason: Option<&str>,
+    other: Option<&MdmInfo>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql(
+        "noting a token's state",
+        "UPDATE tokens
+         SET state = $2, state_reason = $3, other_mdm_id = $4, other_mdm_name = $5, other_mdm_metadata = $6,
+             updated_at = $7
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(state.as_str())
+    .bind(reason)
+    .bind(other.map(|other| other.id.as_str()))
+    .bind(other.map(|other| other.name.as_str()))
+    .bind(other.map(|other| other.metadata.as_str()))
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// What Apple says about a location. `None` leaves a thing as it is known.
+#[derive(Clone, Debug, Default)]
+pub struct Location {
+    /// Apple's id of the location.
+    pub uid: Option<String>,
+    /// Its name.
+    pub location_name: Option<String>,
+    /// Its store's country.
+    pub apple_country: Option<String>,
+    /// The platform it buys for.
+    pub default_platform: Option<String>,
+    /// When the token's year is over.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Notes what Apple says about the location, and that it answered now.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_location(
+    tx: &mut Tx,
+    id: TokenId,
+    location: &Location,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql(
+        "noting a token's location",
+        "UPDATE tokens
+         SET uid = coalesce($2, uid),
+             location_name = coalesce($3, location_name),
+             apple_country = coalesce($4, apple_country),
+             default_platform = coalesce($5, default_platform),
+             expires_at = coalesce($6, expires_at),
+             checked_at = $7,
+             updated_at = $7
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(location.uid.as_deref())
+    .bind(location.location_name.as_deref())
+    .bind(location.apple_country.as_deref())
+    .bind(location.default_platform.as_deref())
+    .bind(location.expires_at.map(|at| at.0))
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes that Apple answered about the token now.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_checked(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+    sql("noting that a token was checked", "UPDATE tokens SET checked_at = $2 WHERE id = $1")
+        .bind(id.0)
+        .bind(now.0)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes that the token is about to be deleted, or that it is not after all.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_removing(
+    tx: &mut Tx,
+    id: TokenId,
+    removing: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql("noting a token's removal", "UPDATE tokens SET removing = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.0)
+        .bind(removing)
+        .bind(now.0)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a sync has begun. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn sync_started(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "noting that a sync began",
+        "UPDATE tokens
+         SET last_sync_state = $2, last_sync_error = NULL, last_sync_at = $3
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(SyncState::InProgress.as_str())
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// How a sync ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyncEnd {
+    /// It read all that it was to read.
+    Completed {
+        /// Whether that was the whole list of licenses rather than what changed.
+        whole: bool,
+        /// Apple's version of the assets, when they were read.
+        assets_version: Option<String>,
+        /// Apple's version of the assignments, when they were read.
+        assignments_version: Option<String>,
+    },
+    /// It did not.
+    Failed {
+        /// Why, in a sentence for an administrator.
+        why: String,
+    },
+}
+
+/// Notes how a sync ended.
+///
+/// # Errors
+/// As any statement.
+pub async fn sync_ended(tx: &mut Tx, id: TokenId, end: &SyncEnd, now: Timestamp) -> Result<(), StoreError> {
+    let (state, error, whole_at, assets, assignments) = match end {
+        SyncEnd::Completed { whole, assets_version, assignments_version } => {
+            let whole_at = whole.then_some(now.0);
+            (SyncState::Completed, None, whole_at, assets_version.as_deref(), assignments_version.as_deref())
+        }
+        SyncEnd::Failed { why } => (SyncState::Failed, Some(why.as_str()), None, None, None),
+    };
+    sql(
+        "noting how a sync ended",
+        "UPDATE tokens
+         SET last_sync_state = $2,
+             last_sync_error = $3,
+             last_sync_at = $4,
+             synced_whole_at = coalesce($5, synced_whole_at),
+             assets_version = coalesce($6, assets_version),
+             assignments_version = coalesce($7, assignments_version),
+             updated_at = $4
+         WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(state.as_str())
+    .bind(error)
+    .bind(now.0)
+    .bind(whole_at)
+    .bind(assets)
+    .bind(assignments)
+    .run(tx)
+    .await?;
+    Ok(())
+}
