@@ -1,0 +1,125 @@
+//! The kinds of messages, one a file, and the one enum that holds any of them.
+
+mod apply_changes;
+mod check_event;
+mod claim_token;
+mod payload;
+mod read_notifications;
+mod refresh_limits;
+mod remove_token;
+mod renew_token;
+mod sweep;
+mod sync_token;
+
+pub use apply_changes::ApplyChanges;
+pub use check_event::CheckEvent;
+pub use claim_token::ClaimToken;
+pub use read_notifications::ReadNotifications;
+pub use refresh_limits::RefreshLimits;
+pub use remove_token::RemoveToken;
+pub use renew_token::RenewToken;
+pub use sweep::Sweep;
+pub use sync_token::SyncToken;
+
+use crate::{Job, Unreadable};
+
+/// Says once which kinds there are, so that a kind cannot be known in one place and forgotten in another.
+macro_rules! kinds {
+    ($($name:ident),* $(,)?) => {
+        /// A message of any kind, so that whoever handles them must think of each.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum AnyJob {
+            $(#[doc = concat!("See [`", stringify!($name), "`].")] $name($name),)*
+        }
+
+        impl AnyJob {
+            /// Every kind this program knows.
+            pub const KINDS: &'static [&'static str] = &[$($name::KIND),*];
+
+            /// The kind's name.
+            #[must_use]
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name(_) => $name::KIND,)* }
+            }
+
+            /// What the message is about.
+            #[must_use]
+            pub fn key(&self) -> String {
+                match self { $(Self::$name(job) => job.key(),)* }
+            }
+
+            /// Reads the payload of a message of kind `kind`.
+            ///
+            /// # Errors
+            ///
+            /// [`Unreadable`] for a kind that is not in [`Self::KINDS`] or a payload its kind cannot read.
+            pub fn read(kind: &str, payload: &str) -> Result<Self, Unreadable> {
+                match kind {
+                    $($name::KIND => $name::read(payload).map(Self::$name),)*
+                    _ => Err(Unreadable { why: format!("no kind is called {kind:?}") }),
+                }
+            }
+        }
+    };
+}
+
+kinds!(
+    ClaimToken,
+    SyncToken,
+    ApplyChanges,
+    CheckEvent,
+    ReadNotifications,
+    RemoveToken,
+    RenewToken,
+    RefreshLimits,
+    Sweep,
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use russet_domain::{RequestId, TokenId};
+
+    #[test]
+    fn every_kind_reads_back_what_it_writes() {
+        let token = TokenId(7);
+        let check = |kind: &str, payload: String, wanted: AnyJob| {
+            assert_eq!(AnyJob::read(kind, &payload).unwrap(), wanted);
+            assert_eq!(wanted.kind(), kind);
+        };
+        let job = ClaimToken { token };
+        check("claim_token", job.payload(), AnyJob::ClaimToken(job));
+        let job = SyncToken { token };
+        check("sync_token", job.payload(), AnyJob::SyncToken(job));
+        let job = ApplyChanges { token };
+        check("apply_changes", job.payload(), AnyJob::ApplyChanges(job));
+        let job = CheckEvent { request: RequestId(9) };
+        check("check_event", job.payload(), AnyJob::CheckEvent(job));
+        let job = ReadNotifications { token };
+        check("read_notification", job.payload(), AnyJob::ReadNotifications(job));
+        let job = RemoveToken { token };
+        check("remove_token", job.payload(), AnyJob::RemoveToken(job));
+        let job = RenewToken { token };
+        check("renew_token", job.payload(), AnyJob::RenewToken(job));
+        check("refresh_limits", RefreshLimits.payload(), AnyJob::RefreshLimits(RefreshLimits));
+        check("sweep", Sweep.payload(), AnyJob::Sweep(Sweep));
+    }
+
+    #[test]
+    fn a_payload_of_a_later_version_is_unreadable_and_says_so() {
+        let error = SyncToken::read(r#"{"v":2,"token":7}"#).unwrap_err();
+        assert!(error.to_string().contains("version 2"), "{error}");
+    }
+
+    #[test]
+    fn a_field_added_later_is_not_in_the_way() {
+        assert_eq!(SyncToken::read(r#"{"v":1,"token":7,"mode":"full"}"#).unwrap().token, TokenId(7));
+    }
+
+    #[test]
+    fn nonsense_is_unreadable() {
+        for payload in ["", "7", "{}", r#"{"v":1}"#, r#"{"v":1,"token":"seven"}"#] {
+            assert!(SyncToken::read(payload).is_err(), "{payload}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Looks at the queue in this process, and pauses, revives and discards.
+
+use russet_domain::Timestamp;
+
+use super::Memory;
+use super::state::{Dead, Place};
+use crate::contract::lane_of;
+use crate::message::split;
+use crate::{DeadMessage, Depth, Priority, RunningMessage};
+
+impl Memory {
+    pub(crate) fn depths(&self) -> Vec<Depth> {
+        let now = self.now_ms();
+        let state = self.state();
+        let depth = |kind: &String| {
+            let lanes = || Priority::ALL.iter().filter_map(|p| state.lanes.get(&(kind.clone(), lane_of(*p))));
+            let waiting: usize = lanes().map(|lane| lane.len()).sum();
+            let delayed: usize = lanes().map(|lane| lane.range((now + 1, String::new())..).count()).sum();
+            let oldest =
+                lanes().filter_map(|lane| lane.first()).map(|first| first.0).filter(|due| *due <= now).min();
+            Depth {
+                kind: kind.clone(),
+                waiting: waiting as u64,
+                due: (waiting - delayed) as u64,
+                delayed: delayed as u64,
+                running: state.running.iter().filter(|(_, id)| split(id).0 == kind).count() as u64,
+                dead: state.dead_order.get(kind).map_or(0, |order| order.len() as u64),
+                oldest_age_ms: oldest.map(|due| u64::try_from(now - due).unwrap_or(0)),
+                paused: state.paused.contains(kind),
+            }
+        };
+        state.kinds.iter().map(depth).collect()
+    }
+
+    /// All kinds that were ever pushed.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        self.state().kinds.iter().cloned().collect()
+    }
+
+    pub(crate) fn pause(&self, kind: &str, pause: bool) {
+        if pause {
+            self.state().paused.insert(kind.to_owned());
+        } else {
+            self.state().paused.remove(kind);
+            self.signal();
+        }
+    }
+
+    pub(crate) fn running(&self, limit: usize) -> Vec<RunningMessage> {
+        let state = self.state();
+        let show = |(until, id): &(i64, String)| match &state.messages.get(id)?.place {
+            Place::Running { lease, .. } => {
+                let (kind, key) = split(id);
+                Some(RunningMessage {
+                    id: id.clone(),
+                    kind: kind.to_owned(),
+                    key: key.to_owned(),
+                    worker: lease.worker.clone(),
+                    fence: lease.fence,
+                    since: Timestamp(lease.since),
+                    lease_until: Timestamp(*until),
+                })
+            }
+            Place::Waiting { .. } => None,
+        };
+        state.running.iter().filter_map(show).take(limit).collect()
+    }
+
+    /// Dead messages of all kinds that died before `before` (a moment and an id), the latest first.
+    pub(crate) fn dead(&self, limit: usize, before: Option<&(i64, String)>) -> Vec<DeadMessage> {
+        let state = self.state();
+        let mut found: Vec<&(i64, String)> = state
+            .dead_order
+            .values()
+            .flatten()
+            .filter(|entry| before.is_none_or(|before| *entry < before))
+            .collect();
+        found.sort_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+        found.into_iter().filter_map(|(_, id)| Some(dead_message(id, state.dead.get(id)?))).collect()
+    }
+
+    /// The dead messages among `ids`.
+    pub(crate) fn dead_named(&self, ids: &[String]) -> Vec<DeadMessage> {
+        let state = self.state();
+        ids.iter().filter_map(|id| Some(dead_message(id, state.dead.get(id)?))).collect()
+    }
+
+    /// Forgets dead messages; returns how many there were.
+    pub(crate) fn discard_dead(&self, ids: &[String]) -> u64 {
+        let mut state = self.state();
+        ids.iter().filter(|id| state.discard(id)).count() as u64
+    }
+}
+
+fn dead_message(id: &str, dead: &Dead) -> DeadMessage {
+    let (kind, key) = split(id);
+    DeadMessage {
+        id: id.to_owned(),
+        kind: kind.to_owned(),
+        key: key.to_owned(),
+        reason: dead.reason.clone(),
+        died_at: Timestamp(dead.died_at),
+        attempts: dead.record.attempts,
+        rescues: dead.record.rescues,
+        priority: dead.record.priority,
+        payload: dead.record.payload.clone(),
+    }
+}

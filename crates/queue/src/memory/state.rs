@@ -1,0 +1,351 @@
+//! The queue's contract in plain Rust: what the Redis scripts do, without Redis, told the time.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::contract::{
+    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, LANE_MAX, Lease, POISON, RESCUE_MAX, Record, Rescued,
+    Taken, lane_of,
+};
+use crate::message::split;
+use crate::{Due, Priority, Push, Settings};
+
+/// A kind and a priority's digit.
+type Lane = (String, u8);
+
+/// Everything the queue holds.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) messages: HashMap<String, Message>,
+    pub(super) lanes: BTreeMap<Lane, BTreeSet<(i64, String)>>,
+    pub(super) running: BTreeSet<(i64, String)>,
+    pub(super) dead: HashMap<String, Dead>,
+    pub(super) dead_order: BTreeMap<String, BTreeSet<(i64, String)>>,
+    pub(super) kinds: BTreeSet<String>,
+    pub(super) paused: HashSet<String>,
+    memos: HashMap<String, (u64, Vec<String>)>,
+    fence: u64,
+    beat: Option<i64>,
+    amnesty_until: i64,
+}
+
+/// A message that waits or runs.
+pub(super) struct Message {
+    pub(super) record: Record,
+    pub(super) place: Place,
+    /// What was pushed while it ran: when it is due, and its record.
+    again: Option<(i64, Record)>,
+}
+
+/// Where a message is.
+pub(super) enum Place {
+    /// In its lane.
+    Waiting { due: i64 },
+    /// In a worker's hands.
+    Running { lease: Lease, until: i64 },
+}
+
+/// A message set aside.
+pub(super) struct Dead {
+    pub(super) reason: String,
+    pub(super) died_at: i64,
+    pub(super) record: Record,
+}
+
+impl State {
+    /// Adds messages; true when a worker should hear of it.
+    pub(super) fn push(&mut self, messages: &[Push], now: i64) -> bool {
+        let mut tell = false;
+        for message in messages {
+            let due = match message.when.due {
+                Due::Now => now,
+                Due::In(delay) => now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)),
+                Due::At(moment) => moment.0.max(now),
+            };
+            self.kinds.insert(message.kind.to_string());
+            tell |=
+                self.push_one(message.id(), due, Record::fresh(message.when.priority, &message.payload), now);
+        }
+        tell
+    }
+
+    fn push_one(&mut self, id: String, due: i64, record: Record, now: i64) -> bool {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return self.put(id, due, record, now);
+        };
+        match message.place {
+            Place::Running { .. } => {
+                message.again = Some(merged(due, record, message.again.take()));
+                false
+            }
+            Place::Waiting { due: before } => {
+                let raised = raised(message.record.clone(), Some(record.priority));
+                let due = due.min(before);
+                if due == before && raised.priority == message.record.priority {
+                    return false;
+                }
+                self.take_out(&id);
+                self.put(id, due, raised, now)
+            }
+        }
+    }
+
+    /// Puts a message in its lane; true when a worker should hear of it.
+    fn put(&mut self, id: String, due: i64, record: Record, now: i64) -> bool {
+        let lane = self.lanes.entry(lane(&id, &record)).or_default();
+        lane.insert((due, id.clone()));
+        let first = lane.first().is_some_and(|first| first.1 == id);
+        self.messages.insert(id, Message { record, place: Place::Waiting { due }, again: None });
+        first || due <= now
+    }
+
+    /// Takes a message out of its lane, or off the running ones.
+    fn take_out(&mut self, id: &str) -> Option<Message> {
+        let message = self.messages.remove(id)?;
+        match &message.place {
+            Place::Waiting { due } => {
+                let lane = lane(id, &message.record);
+                if let Some(entries) = self.lanes.get_mut(&lane) {
+                    entries.remove(&(*due, id.to_owned()));
+                    if entries.is_empty() {
+                        self.lanes.remove(&lane);
+                    }
+                }
+            }
+            Place::Running { until, .. } => {
+                self.running.remove(&(*until, id.to_owned()));
+            }
+        }
+        Some(message)
+    }
+
+    /// Fencing numbers never repeat, not even after a restart: they are at least the time in microseconds.
+    pub(super) fn next_fence(&mut self, count: u64, micros: i64) -> u64 {
+        let first = self.fence.max(u64::try_from(micros).unwrap_or(0)) + 1;
+        self.fence = first + count - 1;
+        first
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        settings: &Settings,
+        claimant: &Claimant,
+        ask: Ask,
+        now: i64,
+        micros: i64,
+    ) -> Claimed {
+        if ask.repeated
+            && let Some((request, ids)) = self.memos.get(&claimant.worker)
+            && *request == ask.request
+        {
+            let taken = ids.iter().filter_map(|id| self.held_by(id, &claimant.worker)).collect();
+            return Claimed { taken, next_in_ms: None, more: true };
+        }
+        let ids = self.choose(settings, claimant, ask.max.clamp(1, CLAIM_MAX), now);
+        let fence = self.next_fence(ids.len() as u64, micros);
+        let until = now + i64::try_from(settings.lease_ms).unwrap_or(i64::MAX);
+        let mut taken = Vec::with_capacity(ids.len());
+        for ((due, id), fence) in ids.into_iter().zip(fence..) {
+            let Some(mut message) = self.take_out(&id) else { continue };
+            let lease = Lease { fence, due, since: now, worker: claimant.worker.clone() };
+            message.place = Place::Running { lease: lease.clone(), until };
+            taken.push(Taken { id: id.clone(), lease, record: message.record.clone() });
+            self.running.insert((until, id.clone()));
+            self.messages.insert(id, message);
+        }
+        if !taken.is_empty() {
+            let ids = taken.iter().map(|taken| taken.id.clone()).collect();
+            self.memos.insert(claimant.worker.clone(), (ask.request, ids));
+        }
+        let firsts: Vec<i64> =
+            self.open_lanes(claimant).filter_map(|(_, entries)| entries.first()).map(|f| f.0).collect();
+        let next_due = firsts.iter().filter(|due| **due > now).min();
+        Claimed {
+            taken,
+            next_in_ms: next_due.and_then(|due| u64::try_from(due - now).ok()),
+            more: firsts.iter().any(|due| *due <= now),
+        }
+    }
+
+    /// The lanes that a worker may take from.
+    fn open_lanes<'a>(
+        &'a self,
+        claimant: &'a Claimant,
+    ) -> impl Iterator<Item = (&'a Lane, &'a BTreeSet<(i64, String)>)> {
+        let open = |kind: &String| claimant.kinds.contains(kind) && !self.paused.contains(kind);
+        self.lanes.iter().filter(move |((kind, _), _)| open(kind))
+    }
+
+    fn held_by(&self, id: &str, worker: &str) -> Option<Taken> {
+        let message = self.messages.get(id)?;
+        match &message.place {
+            Place::Running { lease, .. } if lease.worker == worker => {
+                Some(Taken { id: id.to_owned(), lease: lease.clone(), record: message.record.clone() })
+            }
+            Place::Running { .. } | Place::Waiting { .. } => None,
+        }
+    }
+
+    /// The messages with the earliest due time less head start.
+    fn choose(&self, settings: &Settings, claimant: &Claimant, max: usize, now: i64) -> Vec<(i64, String)> {
+        let step = i64::try_from(settings.head_start_ms).unwrap_or(i64::MAX);
+        let ready: Vec<_> = self
+            .open_lanes(claimant)
+            .filter(|(_, entries)| entries.first().is_some_and(|first| first.0 <= now))
+            .collect();
+        let limit = if ready.len() > 1 { max.min(LANE_MAX) } else { max };
+        let mut heads: Vec<Head<'_>> =
+            ready.into_iter().map(|(lane, entries)| Head::new(lane, entries, step)).collect();
+        let mut ids = Vec::new();
+        while ids.len() < max {
+            // A lane of which as much was taken as may be looked at might have more that goes first.
+            let cut = heads.iter().any(|head| head.taken == limit);
+            let best = heads
+                .iter_mut()
+                .filter_map(|head| Some((head.rank(now)?, head)))
+                .min_by_key(|(rank, _)| *rank);
+            let Some((_, best)) = best.filter(|_| !cut) else { break };
+            ids.extend(best.entries.next().cloned());
+            best.taken += 1;
+        }
+        ids
+    }
+
+    /// Ends runs; returns the positions of the refused, and whether a worker should hear of it.
+    pub(super) fn end(&mut self, ends: &[End], now: i64, dead_max: usize) -> (Vec<usize>, bool) {
+        let (mut refused, mut tell) = (Vec::new(), false);
+        for (position, end) in ends.iter().enumerate() {
+            let current = self.messages.get(&end.id).is_some_and(
+                |message| matches!(&message.place, Place::Running { lease, .. } if lease.write() == end.lease),
+            );
+            let taken = if current { self.take_out(&end.id) } else { None };
+            let Some(message) = taken else {
+                refused.push(position);
+                continue;
+            };
+            let id = end.id.clone();
+            match &end.fate {
+                Fate::Done => tell |= self.anew(id, message.again, now),
+                Fate::Wait { again, record } => {
+                    let due = again.at(now);
+                    let (due, record) = merged(due, record.clone(), message.again);
+                    tell |= self.put(id, due, record, now);
+                }
+                Fate::Bury { reason, record } => {
+                    self.bury(&id, reason, record.clone(), now, dead_max);
+                    tell |= self.anew(id, message.again, now);
+                }
+            }
+        }
+        (refused, tell)
+    }
+
+    /// A message that is through, but was pushed while it ran, starts anew.
+    fn anew(&mut self, id: String, again: Option<(i64, Record)>, now: i64) -> bool {
+        again.is_some_and(|(due, record)| self.put(id, due, record, now))
+    }
+
+    fn bury(&mut self, id: &str, reason: &str, record: Record, now: i64, max: usize) {
+        self.discard(id);
+        let order = self.dead_order.entry(split(id).0.to_owned()).or_default();
+        order.insert((now, id.to_owned()));
+        while order.len() > max {
+            if let Some((_, oldest)) = order.pop_first() {
+                self.dead.remove(&oldest);
+            }
+        }
+        self.dead.insert(id.to_owned(), Dead { reason: reason.to_owned(), died_at: now, record });
+    }
+
+    /// Forgets a dead message; false when there is none.
+    pub(super) fn discard(&mut self, id: &str) -> bool {
+        let Some(dead) = self.dead.remove(id) else { return false };
+        if let Some(order) = self.dead_order.get_mut(split(id).0) {
+            order.remove(&(dead.died_at, id.to_owned()));
+        }
+        true
+    }
+
+    /// Prolongs leases; returns the positions of the lost.
+    pub(super) fn renew(&mut self, leases: &[(String, String)], new_until: i64) -> Vec<usize> {
+        let mut lost = Vec::new();
+        for (position, (id, given)) in leases.iter().enumerate() {
+            match self.messages.get_mut(id).map(|message| &mut message.place) {
+                Some(Place::Running { lease, until }) if lease.write() == *given => {
+                    self.running.remove(&(*until, id.clone()));
+                    *until = new_until;
+                    self.running.insert((new_until, id.clone()));
+                }
+                Some(Place::Running { .. } | Place::Waiting { .. }) | None => lost.push(position),
+            }
+        }
+        lost
+    }
+
+    /// Takes over what workers that vanished held; true when a worker should hear of it.
+    pub(super) fn rescue(&mut self, settings: &Settings, now: i64) -> (Rescued, bool) {
+        let renew = i64::try_from(settings.renew_ms).unwrap_or(i64::MAX);
+        let (mut rescued, mut tell) = (Rescued::default(), false);
+        if now - self.beat.replace(now).unwrap_or(now) > renew * 2 {
+            self.amnesty_until = now + renew + renew / 5;
+        }
+        if self.amnesty_until > now {
+            return (rescued, false);
+        }
+        let expired: Vec<_> =
+            self.running.iter().take_while(|(until, _)| *until <= now).take(RESCUE_MAX).cloned().collect();
+        for (_, id) in expired {
+            let Some(mut message) = self.take_out(&id) else { continue };
+            let due = match &message.place {
+                Place::Running { lease, .. } => lease.due,
+                Place::Waiting { due } => *due,
+            };
+            message.record.rescues += 1;
+            if message.record.rescues > settings.max_rescues {
+                self.bury(&id, POISON, message.record, now, settings.dead_max as usize);
+                rescued.poisoned += 1;
+                tell |= self.anew(id, message.again, now);
+            } else {
+                let (due, record) = merged(due, message.record, message.again);
+                tell |= self.put(id, due, record, now);
+                rescued.rescued += 1;
+            }
+        }
+        (rescued, tell)
+    }
+}
+
+/// How far a claim has got in one lane.
+struct Head<'a> {
+    start: i64,
+    entries: std::iter::Peekable<std::collections::btree_set::Iter<'a, (i64, String)>>,
+    taken: usize,
+}
+
+impl<'a> Head<'a> {
+    fn new(lane: &Lane, entries: &'a BTreeSet<(i64, String)>, step: i64) -> Self {
+        Self { start: i64::from(lane.1) * step, entries: entries.iter().peekable(), taken: 0 }
+    }
+
+    /// The due time less head start of the lane's next message, if that is due.
+    fn rank(&mut self, now: i64) -> Option<i64> {
+        let due = self.entries.peek()?.0;
+        (due <= now).then_some(due - self.start)
+    }
+}
+
+fn lane(id: &str, record: &Record) -> Lane {
+    (split(id).0.to_owned(), lane_of(record.priority))
+}
+
+fn raised(mut record: Record, priority: Option<Priority>) -> Record {
+    record.priority = priority.map_or(record.priority, |priority| priority.max(record.priority));
+    record
+}
+
+/// A message that was pushed while it ran takes the earlier time and the higher priority.
+fn merged(due: i64, record: Record, again: Option<(i64, Record)>) -> (i64, Record) {
+    match again {
+        Some((sooner, other)) => (due.min(sooner), raised(record, Some(other.priority))),
+        None => (due, record),
+    }
+}

@@ -1,0 +1,290 @@
+//! The limiter's arithmetic in plain Rust: what the Redis scripts do, without Redis, told the time.
+
+use std::collections::HashMap;
+
+use russet_domain::TokenId;
+
+use super::Class;
+use crate::Settings;
+
+/// How late a turn may be used without pushing the next one back, in microseconds. Turns are booked that much
+/// further apart, so that no sliding second ever holds more than the rate's whole number.
+const TOLERANCE_US: i64 = 5_000;
+/// A class keeps to its share while another has asked within this time.
+const CONTENDED_US: i64 = 5_000_000;
+/// No token is slowed below one request a minute.
+const SLOWEST: f64 = 1.0 / 60.0;
+/// How long one step of recovery takes, in milliseconds, and by how much of the rate.
+const STEP_MS: i64 = 60_000;
+/// Refusals closer together than this are one refusal.
+const TOGETHER_MS: i64 = 1_000;
+/// How long the one request that probes a closed Apple may take.
+pub(crate) const PROBE_MS: i64 = 30_000;
+/// The first pause after a refusal, and the longest.
+pub(crate) const REFUSED_PAUSE_MS: (i64, i64) = (1_000, 60_000);
+/// The longest a token is closed, whatever `Retry-After` says.
+pub(crate) const CLOSED_MAX_MS: i64 = 86_400_000;
+/// The longest Apple is closed before it is probed.
+pub(crate) const APPLE_PAUSE_MAX_MS: i64 = 300_000;
+/// How long a token's pace is remembered after it was last used.
+pub(crate) const KEEP_MS: i64 = 86_400_000;
+
+/// The answer to a request for a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) verdict: Verdict,
+    /// When to go, or when to ask again, in microseconds.
+    pub(crate) at_us: i64,
+    pub(crate) now_us: i64,
+    /// Whether this turn probes a closed Apple.
+    pub(crate) probe: bool,
+}
+
+/// Whether to go, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Go,
+    Pace,
+    TokenClosed,
+    AppleClosed,
+}
+
+/// The share of turns a class keeps to while others want turns too.
+fn share(class: Class) -> f64 {
+    match class {
+        Class::Interactive => 0.9,
+        Class::Status => 0.5,
+        Class::Bulk => 0.7,
+    }
+}
+
+/// How far apart turns are at `rate` a second, in microseconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "rates are between 1/60 and 1000, so intervals are small"
+)]
+fn interval_us(rate: f64) -> i64 {
+    let rate = rate.max(SLOWEST);
+    if rate >= 1.0 {
+        ((1_000_000 + TOLERANCE_US) as f64 / rate.floor()).ceil() as i64
+    } else {
+        (1_000_000.0 / rate).ceil() as i64 + TOLERANCE_US
+    }
+}
+
+/// One token's pace.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenPace {
+    rate: Option<f64>,
+    /// The part of the rate left after the last refusal, and when that was.
+    cut: f64,
+    cut_at: i64,
+    strikes: u32,
+    /// When the next turn is due in theory (GCRA's theoretical arrival time).
+    tat: i64,
+    closed: i64,
+    own: [i64; 3],
+    seen: [i64; 3],
+    touched: i64,
+}
+
+impl TokenPace {
+    fn new() -> Self {
+        Self {
+            rate: None,
+            cut: 1.0,
+            cut_at: 0,
+            strikes: 0,
+            tat: 0,
+            closed: 0,
+            own: [0; 3],
+            seen: [0; 3],
+            touched: 0,
+        }
+    }
+
+    /// The part of the rate that may be used: it climbs back by a tenth a minute.
+    #[expect(clippy::cast_precision_loss, reason = "minutes since a refusal are few")]
+    fn part(&self, now_ms: i64) -> f64 {
+        if self.cut < 1.0 {
+            (self.cut + ((now_ms - self.cut_at) / STEP_MS) as f64 / 10.0).min(1.0)
+        } else {
+            1.0
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "intervals are small")]
+    fn take(&mut self, now_us: i64, class: Class, ahead_us: i64, default_rate: f64) -> (Verdict, i64) {
+        let which = class as usize;
+        let interval = interval_us(self.rate.unwrap_or(default_rate) * self.part(now_us / 1_000));
+        let contended = (0..3).any(|other| other != which && now_us - self.seen[other] < CONTENDED_US);
+        let own_interval = (interval as f64 / share(class)).ceil() as i64;
+        let own_free = if contended { self.own[which] - own_interval } else { 0 };
+        let closed = self.closed * 1_000;
+        let free = now_us.max(self.tat - TOLERANCE_US).max(closed);
+        let ahead = if class == Class::Bulk { ahead_us.min(2 * interval) } else { ahead_us };
+        self.seen[which] = now_us;
+        self.touched = now_us / 1_000;
+        if own_free > now_us || free - now_us > ahead {
+            let verdict = if closed > now_us { Verdict::TokenClosed } else { Verdict::Pace };
+            return (verdict, free.max(own_free));
+        }
+        self.own[which] = (self.own[which].max(free) + own_interval).min(free + 2 * own_interval);
+        self.tat = self.tat.max(free) + interval;
+        (Verdict::Go, free)
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "pauses are at most a minute"
+    )]
+    fn slow_down(&mut self, now: i64, unit: f64, default_rate: f64) {
+        if now - self.cut_at < TOGETHER_MS {
+            return;
+        }
+        let rate = self.rate.unwrap_or(default_rate);
+        if now - self.cut_at > STEP_MS {
+            self.strikes = 0;
+        }
+        self.strikes = (self.strikes + 1).min(30);
+        self.cut = (self.part(now) / 2.0).max(SLOWEST / rate);
+        self.cut_at = now;
+        let (first, longest) = REFUSED_PAUSE_MS;
+        let pause = (first as f64 * 2_f64.powi(self.strikes as i32 - 1)).min(longest as f64) * unit;
+        self.closed = self.closed.max(now + pause.floor() as i64);
+    }
+}
+
+/// Whether all of Apple is closed.
+#[derive(Clone, Debug, Default)]
+struct Apple {
+    closed: Option<Closed>,
+    failing: HashMap<TokenId, i64>,
+    working: HashMap<TokenId, i64>,
+}
+
+#[derive(Clone, Debug)]
+struct Closed {
+    until: i64,
+    pause: i64,
+    probe: Option<(i64, TokenId)>,
+}
+
+/// Every token's pace, and Apple's state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Paces {
+    tokens: HashMap<TokenId, TokenPace>,
+    apple: Apple,
+    swept: i64,
+}
+
+impl Paces {
+    fn token(&mut self, token: TokenId, now_ms: i64) -> &mut TokenPace {
+        if now_ms - self.swept > KEEP_MS / 24 {
+            self.swept = now_ms;
+            self.tokens.retain(|_, pace| now_ms - pace.touched < KEEP_MS);
+        }
+        let pace = self.tokens.entry(token).or_insert_with(TokenPace::new);
+        pace.touched = now_ms;
+        pace
+    }
+
+    /// Gives a turn at most `ahead_us` from now, or says when to ask again.
+    pub(crate) fn take(
+        &mut self,
+        token: TokenId,
+        class: Class,
+        now_us: i64,
+        ahead_us: i64,
+        default_rate: f64,
+    ) -> Answer {
+        let now_ms = now_us / 1_000;
+        let wait =
+            |at_ms: i64| Answer { verdict: Verdict::AppleClosed, at_us: at_ms * 1_000, now_us, probe: false };
+        if let Some(closed) = &self.apple.closed {
+            if now_ms < closed.until {
+                return wait(closed.until);
+            }
+            if let Some((until, _)) = closed.probe.filter(|(until, _)| now_ms < *until) {
+                return wait(until);
+            }
+        }
+        let (verdict, at_us) = self.token(token, now_ms).take(now_us, class, ahead_us, default_rate);
+        let mut probe = false;
+        if let (Verdict::Go, Some(closed)) = (verdict, &mut self.apple.closed) {
+            closed.probe = Some(((at_us + 999) / 1_000 + PROBE_MS, token));
+            probe = true;
+        }
+        Answer { verdict, at_us, now_us, probe }
+    }
+
+    /// Whether a turn that was booked still holds.
+    pub(crate) fn holds(&mut self, token: TokenId, now_us: i64) -> Answer {
+        let now_ms = now_us / 1_000;
+        let answer = |verdict, at_us| Answer { verdict, at_us, now_us, probe: false };
+        if let Some(closed) = &self.apple.closed {
+            if now_ms < closed.until {
+                return answer(Verdict::AppleClosed, closed.until * 1_000);
+            }
+            if let Some((until, _)) =
+                closed.probe.filter(|(until, holder)| now_ms < *until && *holder != token)
+            {
+                return answer(Verdict::AppleClosed, until * 1_000);
+            }
+        }
+        let closed = self.token(token, now_ms).closed * 1_000;
+        if closed > now_us { answer(Verdict::TokenClosed, closed) } else { answer(Verdict::Go, now_us) }
+    }
+
+    pub(crate) fn set_rate(&mut self, token: TokenId, rate: f64, now_ms: i64) {
+        self.token(token, now_ms).rate = Some(rate);
+    }
+
+    /// Closes a token; returns until when it is closed.
+    pub(crate) fn close(&mut self, token: TokenId, until: i64, now_ms: i64) -> i64 {
+        let pace = self.token(token, now_ms);
+        pace.closed = pace.closed.max(until.min(now_ms + CLOSED_MAX_MS));
+        pace.closed.max(now_ms)
+    }
+
+    /// Halves a token's rate and closes it for a moment; returns until when.
+    pub(crate) fn slow_down(&mut self, token: TokenId, now_ms: i64, unit: f64, default_rate: f64) -> i64 {
+        let pace = self.token(token, now_ms);
+        pace.slow_down(now_ms, unit, default_rate);
+        pace.closed.max(now_ms)
+    }
+
+    /// Notes that a token's request failed or worked; true while Apple is closed.
+    pub(crate) fn report(&mut self, token: TokenId, failed: bool, now_ms: i64, settings: &Settings) -> bool {
+        let window = i64::try_from(settings.breaker_window_ms).unwrap_or(i64::MAX);
+        let apple = &mut self.apple;
+        let (gains, loses) = if failed {
+            (&mut apple.failing, &mut apple.working)
+        } else {
+            (&mut apple.working, &mut apple.failing)
+        };
+        loses.remove(&token);
+        gains.insert(token, now_ms);
+        apple.failing.retain(|_, at| *at > now_ms - window);
+        apple.working.retain(|_, at| *at > now_ms - window);
+        let pause = match &apple.closed {
+            Some(closed) if closed.probe.is_none_or(|(_, holder)| holder != token) => return true,
+            Some(_) if !failed => {
+                apple.closed = None;
+                apple.failing.clear();
+                return false;
+            }
+            Some(closed) => (closed.pause * 2).min(APPLE_PAUSE_MAX_MS),
+            None => {
+                let failing = apple.failing.len();
+                if !failed || failing < settings.breaker_tokens as usize || failing <= apple.working.len() {
+                    return false;
+                }
+                i64::try_from(settings.breaker_pause_ms).unwrap_or(i64::MAX)
+            }
+        };
+        apple.closed = Some(Closed { until: now_ms + pause, pause, probe: None });
+        true
+    }
+}

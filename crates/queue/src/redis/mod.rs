@@ -1,0 +1,91 @@
+//! The queue, the pace and the lead over Redis. Nothing outside this module knows Redis.
+
+mod check;
+mod inspect;
+mod keys;
+mod lead;
+mod link;
+mod listen;
+mod pace;
+mod queue;
+mod reply;
+mod scripts;
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+pub(crate) use listen::Listener;
+
+use self::keys::Keys;
+use self::link::Link;
+use self::scripts::{Args, Script, Scripts};
+use crate::clock::Clock;
+use crate::{QueueError, Settings};
+
+/// A Redis that has been found fit to hold a queue.
+pub(crate) struct Redis {
+    settings: Settings,
+    keys: Keys,
+    link: Link,
+    scripts: OnceLock<Scripts>,
+    clock: Clock,
+}
+
+impl Redis {
+    /// Connects, and checks that the server is fit.
+    pub(crate) async fn open(settings: &Settings, clock: Clock) -> Result<Self, QueueError> {
+        let link = Link::new(settings, Duration::from_millis(settings.response_timeout_ms))?;
+        let keys = Keys::new(&settings.prefix);
+        let redis = Self { settings: settings.clone(), keys, link, scripts: OnceLock::new(), clock };
+        let major = check::server(&redis.link).await?;
+        let _ = redis.scripts.set(Scripts::for_version(major));
+        check::layout(&redis.link, &redis.keys).await?;
+        Ok(redis)
+    }
+
+    /// The scripts as the server wants them.
+    fn scripts(&self) -> &Scripts {
+        self.scripts.get_or_init(|| Scripts::for_version(0))
+    }
+
+    /// Runs a script whose first argument is the clock.
+    async fn run(
+        &self,
+        doing: &'static str,
+        script: &Script,
+        keys: &[String],
+        args: &Args,
+    ) -> Result<::redis::Value, QueueError> {
+        self.link.script(doing, script, keys, &args.0).await
+    }
+
+    /// The beginning of a script's arguments.
+    fn args(&self, capacity: usize) -> Args {
+        let mut args = Args::with_capacity(capacity + 1);
+        args.text(self.clock.given());
+        args
+    }
+
+    /// Whether Redis answers.
+    pub(crate) async fn ping(&self) -> Result<(), QueueError> {
+        self.link.command("asking whether it is there", &::redis::cmd("PING")).await.map(drop)
+    }
+
+    /// Redis's time in milliseconds.
+    pub(crate) async fn now_ms(&self) -> Result<i64, QueueError> {
+        if let Clock::Given(_) = self.clock {
+            return Ok(self.clock.now_ms());
+        }
+        let doing = "asking for the time";
+        let value = self.link.command(doing, &::redis::cmd("TIME")).await?;
+        let time = reply::numbers(doing, value)?;
+        match time[..] {
+            [seconds, micros] => Ok(seconds * 1_000 + micros / 1_000),
+            _ => Err(reply::surprise(doing)),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+}

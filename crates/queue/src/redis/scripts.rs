@@ -1,0 +1,98 @@
+//! The scripts, each with its hash, as text for the server's version.
+
+use std::time::Duration;
+
+use ::redis::{Cmd, cmd};
+
+const COMMON: &str = include_str!("scripts/common.lua");
+
+/// One script.
+pub(crate) struct Script {
+    text: String,
+    hash: String,
+}
+
+impl Script {
+    /// `frees` marks scripts that must work although Redis is out of memory, because they make room or keep what
+    /// is there alive. Redis knows the mark since 7.0; before, it only refuses a script's first growing command.
+    fn new(parts: &[&str], frees: bool, marks: bool) -> Self {
+        let mark = match (marks, frees) {
+            (true, true) => "#!lua flags=allow-oom\n",
+            (true, false) => "#!lua\n",
+            (false, true | false) => "",
+        };
+        let text = format!("{mark}{}", parts.concat());
+        let hash = ::redis::Script::new(&text).get_hash().to_owned();
+        Self { text, hash }
+    }
+
+    pub(super) fn by_hash(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+        let mut by_hash = cmd("EVALSHA");
+        by_hash.arg(&self.hash).arg(keys.len()).arg(keys).arg(args);
+        by_hash
+    }
+
+    pub(super) fn by_text(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
+        let mut by_text = cmd("EVAL");
+        by_text.arg(&self.text).arg(keys.len()).arg(keys).arg(args);
+        by_text
+    }
+}
+
+/// All scripts.
+pub(crate) struct Scripts {
+    pub(super) push: Script,
+    pub(super) claim: Script,
+    pub(super) end: Script,
+    pub(super) renew: Script,
+    pub(super) rescue: Script,
+    pub(super) lead: Script,
+    pub(super) resign: Script,
+    pub(super) pace_take: Script,
+    pub(super) pace_change: Script,
+    pub(super) pace_report: Script,
+}
+
+impl Scripts {
+    /// The scripts as a server of the given major version wants them.
+    pub(crate) fn for_version(major: u32) -> Self {
+        let marks = major >= 7;
+        let queue = |text: &str, frees| Script::new(&[COMMON, text], frees, marks);
+        let pace = |text: &str| Script::new(&[include_str!("scripts/pace.lua"), text], true, marks);
+        Self {
+            push: queue(include_str!("scripts/push.lua"), false),
+            claim: queue(include_str!("scripts/claim.lua"), true),
+            end: queue(include_str!("scripts/end.lua"), true),
+            renew: queue(include_str!("scripts/renew.lua"), true),
+            rescue: queue(include_str!("scripts/rescue.lua"), true),
+            lead: Script::new(&[include_str!("scripts/lead.lua")], true, marks),
+            resign: Script::new(&[include_str!("scripts/resign.lua")], true, marks),
+            pace_take: pace(include_str!("scripts/pace_take.lua")),
+            pace_change: pace(include_str!("scripts/pace_change.lua")),
+            pace_report: pace(include_str!("scripts/pace_report.lua")),
+        }
+    }
+}
+
+/// Arguments of a script, as bytes.
+#[derive(Default)]
+pub(crate) struct Args(pub(super) Vec<Vec<u8>>);
+
+impl Args {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    pub(super) fn text(&mut self, text: impl Into<String>) -> &mut Self {
+        self.0.push(text.into().into_bytes());
+        self
+    }
+
+    pub(super) fn number(&mut self, number: impl ToString + Copy) -> &mut Self {
+        self.text(number.to_string())
+    }
+
+    pub(super) fn millis(&mut self, duration: Duration) -> &mut Self {
+        self.number(duration.as_millis())
+    }
+}

@@ -1,0 +1,29 @@
+//! A message in a handler's hands.
+
+use russet_domain::Timestamp;
+use russet_domain::job::Priority;
+use tokio_util::sync::CancellationToken;
+
+use crate::AnyJob;
+
+/// A message in a handler's hands.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What is asked for.
+    pub job: AnyJob,
+    /// Which attempt this is, counted from 1; snoozes do not count.
+    pub attempt: u32,
+    /// Why the last attempt failed, if one did.
+    pub last_error: Option<String>,
+    /// Grows with every claim of any message, and never repeats. What an older claim still writes can be told apart.
+    pub fence: u64,
+    /// How urgent the message is.
+    pub priority: Priority,
+    /// When the message was due.
+    pub due: Timestamp,
+    /// Cancelled when the message is no longer ours: the lease is lost, or the worker's grace is over. The handler's
+    /// future is dropped a second later. Work that was spawned should watch this.
+    pub lost: CancellationToken,
+    /// Cancelled when the worker is told to stop. A long run should snooze at the next good moment.
+    pub stopping: CancellationToken,
+}

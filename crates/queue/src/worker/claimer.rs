@@ -1,0 +1,99 @@
+//! Claims messages while there is room for them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::crew::{Crew, about, put_back};
+use super::ear::Ear;
+use super::feed::Delivery;
+use crate::contract::{Ask, CLAIM_MAX, Claimed};
+
+/// Signals do not get lost, except with a worker that dies between hearing one and claiming. So everyone looks
+/// without being told, but rarely.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// The first pause after a claim that failed, and the longest.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Claims until told to stop. What was claimed and cannot be delivered any more is put back.
+pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Sender<Delivery>) {
+    let mut request = 0;
+    while !crew.stop.is_cancelled() {
+        let room = crew.room();
+        if room == 0 {
+            if ear.take() {
+                pass_on(&crew).await;
+            }
+            tokio::select! {
+                () = crew.made_room() => {}
+                () = ear.told() => {}
+                () = crew.stop.cancelled() => {}
+            }
+            continue;
+        }
+        ear.take();
+        request += 1;
+        let max = room.min(CLAIM_MAX);
+        let Some((claimed, sent)) = ask(&crew, request, max).await else { break };
+        let full = claimed.taken.len() == max || claimed.more;
+        let next = claimed.next_in_ms.map(Duration::from_millis);
+        deliver(&crew, claimed, sent, &deliveries).await;
+        if full {
+            continue;
+        }
+        tokio::select! {
+            () = ear.signal() => {}
+            () = tokio::time::sleep(next.unwrap_or(LOOK_EVERY).min(about(LOOK_EVERY))) => {}
+            () = crew.stop.cancelled() => {}
+        }
+    }
+    // A signal that came too late for us is still good for another.
+    pass_on(&crew).await;
+}
+
+/// Asks until there is an answer. The request keeps its name, so an answer that was lost comes again; nothing once
+/// the worker is to stop and Redis is away, when only the leases' end can hand back what may have been claimed.
+async fn ask(crew: &Crew, request: u64, max: usize) -> Option<(Claimed, Instant)> {
+    let (mut pause, longest) = PAUSE;
+    let mut repeated = false;
+    loop {
+        let sent = Instant::now();
+        match crew.queue.claim(&crew.claimant, Ask { request, repeated, max }).await {
+            Ok(claimed) => return Some((claimed, sent)),
+            Err(error) => tracing::warn!(%error, "cannot claim messages for the moment"),
+        }
+        repeated = true;
+        if crew.stop.is_cancelled() {
+            return None;
+        }
+        tokio::time::sleep(about(pause)).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+async fn deliver(crew: &Arc<Crew>, claimed: Claimed, sent: Instant, deliveries: &mpsc::Sender<Delivery>) {
+    for taken in claimed.taken {
+        let lost = crew.take_on(&taken, sent);
+        if crew.stop.is_cancelled() {
+            crew.end(&taken, put_back(&taken));
+            continue;
+        }
+        match Crew::read(&taken) {
+            Ok(job) => {
+                // There is a place for each, so this does not wait; a delivery that fails puts its message back.
+                let _ = deliveries.send(Delivery::new(Arc::clone(crew), taken, job, lost)).await;
+            }
+            Err(error) => {
+                tracing::error!(message.id = taken.id, %error, "a message cannot be read and is set aside");
+                crew.end(&taken, Crew::unreadable(&taken, &error));
+            }
+        }
+    }
+}
+
+async fn pass_on(crew: &Crew) {
+    if let Err(error) = crew.queue.signal().await {
+        tracing::debug!(%error, "cannot wake another worker for the moment");
+    }
+}

@@ -1,0 +1,211 @@
+//! What the tasks of one worker share: free places, held leases, and the ways out.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::Rng as _;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::Ending;
+use crate::contract::{Again, BATCH_MAX, Claimant, End, Fate, Record, Taken, one_line};
+use crate::memory::lock;
+use crate::{AnyJob, Queue};
+
+/// Shared by the tasks of one worker.
+pub(super) struct Crew {
+    pub(super) queue: Queue,
+    pub(super) claimant: Claimant,
+    /// Cancelled when the worker is told to stop.
+    pub(super) stop: CancellationToken,
+    /// Cancelled when the grace is over.
+    pub(super) kill: CancellationToken,
+    free: AtomicUsize,
+    concurrency: usize,
+    made_room: Notify,
+    held: Mutex<HashMap<u64, Held>>,
+    ends: mpsc::UnboundedSender<(u64, End)>,
+}
+
+/// A lease that is renewed until its end is written down.
+struct Held {
+    id: String,
+    lease: String,
+    lost: CancellationToken,
+    /// Whether only its end is still to be written down.
+    ended: bool,
+    /// When the renewal that holds now was sent.
+    renewed: Instant,
+}
+
+impl Crew {
+    pub(super) fn new(
+        queue: Queue,
+        claimant: Claimant,
+        concurrency: usize,
+        stop: CancellationToken,
+    ) -> (Self, mpsc::UnboundedReceiver<(u64, End)>) {
+        let (ends, endings) = mpsc::unbounded_channel();
+        let crew = Self {
+            queue,
+            claimant,
+            stop,
+            kill: CancellationToken::new(),
+            free: AtomicUsize::new(concurrency),
+            concurrency,
+            made_room: Notify::new(),
+            held: Mutex::default(),
+            ends,
+        };
+        (crew, endings)
+    }
+
+    /// How many messages may be claimed. Endings that wait to be written down count once they are many, so that a
+    /// Redis which takes claims but no endings does not fill our memory.
+    pub(super) fn room(&self) -> usize {
+        let unwritten = (self.concurrency + BATCH_MAX).saturating_sub(lock(&self.held).len());
+        self.free.load(Ordering::Acquire).min(unwritten)
+    }
+
+    /// Waits until every end is written down. Only for when nothing is claimed any more.
+    pub(super) async fn all_written(&self) {
+        while !lock(&self.held).is_empty() {
+            self.made_room().await;
+        }
+    }
+
+    /// Waits until there may be more room. One task at a time may wait.
+    pub(super) async fn made_room(&self) {
+        self.made_room.notified().await;
+    }
+
+    /// Takes charge of a claimed message: from now on its lease is renewed, and it will be ended.
+    pub(super) fn take_on(&self, taken: &Taken, sent: Instant) -> CancellationToken {
+        let lost = self.kill.child_token();
+        let held = Held {
+            id: taken.id.clone(),
+            lease: taken.lease.write(),
+            lost: lost.clone(),
+            ended: false,
+            renewed: sent,
+        };
+        lock(&self.held).insert(taken.lease.fence, held);
+        self.free.fetch_sub(1, Ordering::AcqRel);
+        lost
+    }
+
+    /// Ends a message that was taken on, exactly once: its place is free at once, its end is written down soon.
+    pub(super) fn end(&self, taken: &Taken, fate: Fate) {
+        let end = End { id: taken.id.clone(), lease: taken.lease.write(), fate };
+        if let Some(held) = lock(&self.held).get_mut(&taken.lease.fence) {
+            held.ended = true;
+        }
+        // There is nobody to receive only when the worker is gone; then the lease runs out.
+        let _ = self.ends.send((taken.lease.fence, end));
+        self.free.fetch_add(1, Ordering::AcqRel);
+        self.made_room.notify_one();
+    }
+
+    /// Lets go of leases whose ends are written down.
+    pub(super) fn let_go(&self, fences: impl Iterator<Item = u64>) {
+        let mut held = lock(&self.held);
+        for fence in fences {
+            held.remove(&fence);
+        }
+        drop(held);
+        self.made_room.notify_one();
+    }
+
+    /// The leases that are to be renewed: fence, id, lease.
+    pub(super) fn leases(&self) -> Vec<(u64, (String, String))> {
+        lock(&self.held).iter().map(|(fence, held)| (*fence, (held.id.clone(), held.lease.clone()))).collect()
+    }
+
+    /// Notes that leases were renewed by a request sent at `sent`.
+    pub(super) fn renewed(&self, fences: &[u64], sent: Instant) {
+        let mut held = lock(&self.held);
+        for fence in fences {
+            if let Some(held) = held.get_mut(fence) {
+                held.renewed = sent;
+            }
+        }
+    }
+
+    /// Tells a message's handler that the message is no longer ours.
+    pub(super) fn lose(&self, fence: u64) {
+        match lock(&self.held).get(&fence) {
+            // A message that ended while its renewal was on the way has no lease any more, as it should be.
+            Some(held) if !held.ended && !held.lost.is_cancelled() => {
+                tracing::warn!(
+                    message.id = held.id,
+                    fence,
+                    "the lease was lost, so another worker may have the message"
+                );
+                held.lost.cancel();
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Tells the handlers of all messages whose lease must have run out, as nothing was heard of Redis since.
+    pub(super) fn lose_unrenewed(&self) {
+        let lease = Duration::from_millis(self.queue.settings().lease_ms);
+        let held = lock(&self.held);
+        for held in held
+            .values()
+            .filter(|held| !held.ended && held.renewed.elapsed() >= lease && !held.lost.is_cancelled())
+        {
+            tracing::warn!(message.id = held.id, "the lease could not be renewed in time");
+            held.lost.cancel();
+        }
+    }
+
+    /// What becomes of a message whose run ended like this.
+    pub(super) fn fate(&self, ending: Ending, taken: &Taken, lost: bool) -> Fate {
+        let record = Record { rescues: 0, ..taken.record.clone() };
+        match ending {
+            Ending::Done => Fate::Done,
+            Ending::Snooze { until } => Fate::Wait { again: Again::NotBefore(until), record },
+            // What fails because it was cut short has not had its attempt.
+            Ending::Retry { .. } if lost => put_back(taken),
+            Ending::Retry { why, after } => self.retry(one_line(&why), after, record),
+            Ending::Fail { why } => Fate::Bury { reason: one_line(&why), record },
+        }
+    }
+
+    fn retry(&self, why: String, after: Option<Duration>, record: Record) -> Fate {
+        let settings = self.queue.settings();
+        let attempts = record.attempts.saturating_add(1);
+        if attempts >= settings.max_attempts {
+            let reason = format!("failed {attempts} times, last: {why}");
+            return Fate::Bury { reason, record: Record { attempts, why, ..record } };
+        }
+        let unit = rand::rng().random_range(0.0..1.0);
+        let wait = after.unwrap_or_else(|| settings.backoff().delay(record.attempts, unit));
+        let wait = wait.min(crate::message::DELAY_MAX);
+        let again = Again::After(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        Fate::Wait { again, record: Record { attempts, why, ..record } }
+    }
+
+    /// What becomes of a message that cannot be read.
+    pub(super) fn unreadable(taken: &Taken, error: &crate::Unreadable) -> Fate {
+        Fate::Bury { reason: one_line(&error.to_string()), record: taken.record.clone() }
+    }
+
+    /// Reads a claimed message.
+    pub(super) fn read(taken: &Taken) -> Result<AnyJob, crate::Unreadable> {
+        AnyJob::read(crate::message::split(&taken.id).0, &taken.record.payload)
+    }
+}
+
+/// The message goes back to its place in line, as if it had not been claimed.
+pub(super) fn put_back(taken: &Taken) -> Fate {
+    Fate::Wait { again: Again::InPlace(taken.lease.due), record: taken.record.clone() }
+}
+
+/// A random part of `most`, at least a half, so that many who wait do not all come back together.
+pub(super) fn about(most: Duration) -> Duration {
+    most.mul_f64(rand::rng().random_range(0.5..1.0))
+}
