@@ -1,4 +1,5 @@
 //! Runs a simulator by itself: `cargo run -p russet-simulator --example simulator -- 127.0.0.1:8444`.
+#![allow(clippy::print_stdout)] // It is a program of its own.
 
 use std::net::SocketAddr;
 
@@ -8,7 +9,7 @@ use russet_simulator::{Settings, Simulator};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listen: SocketAddr = std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8444").parse()?;
     let simulator = Simulator::start(Settings { listen, ..Settings::default() }).await?;
-    tracing::info!(url = simulator.url(), "the simulator listens");
+    println!("Apple is at {}, everything else at {}", simulator.apple_url(), simulator.url());
     simulator.stopped().await;
     Ok(())
 }

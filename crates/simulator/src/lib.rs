@@ -34,3 +34,8 @@ pub use control::start::World;
 pub use error::SimulatorError;
 pub use rules::{Limits, Rules};
 pub use simulator::{Settings, Simulator};
+
+/// Compiles the example of the page that other projects read first.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -271,3 +271,6 @@ impl Licenses {
 fn hash((asset, holder): Pair) -> u64 {
     mix((u64::from(asset) << 32) | u64::from(holder))
 }
+
+#[cfg(test)]
+mod tests;

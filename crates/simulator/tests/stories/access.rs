@@ -244,6 +244,20 @@ async fn the_same_seed_gives_the_same_ids_and_another_seed_others() {
 }
 
 #[tokio::test]
+async fn the_last_requests_can_be_looked_at_from_a_number_on() {
+    let sim = Sim::start(quick()).await;
+    sim.get("assets").await;
+    sim.get("status?eventId=x").await;
+    let all = sim.control(Method::GET, "/_sim/requests", None).await["requests"].clone();
+    assert_eq!((&all[0]["endpoint"], &all[0]["status"]), (&json!("assets"), &json!(200)));
+    let path = format!("/_sim/requests?after={}", all[0]["n"]);
+    let rest = sim.control(Method::GET, &path, None).await["requests"].clone();
+    assert_eq!(rest.as_array().unwrap().len(), 1);
+    assert_eq!((&rest[0]["endpoint"], &rest[0]["error_number"]), (&json!("status"), &json!(9708)));
+    assert_eq!(rest[0]["uid"], sim.uid);
+}
+
+#[tokio::test]
 async fn it_says_what_it_can_do_and_that_it_is_well() {
     let sim = Sim::start(quick()).await;
     let text = |path: &str| sim.client.get(format!("{}{path}", sim.simulator.url())).send();

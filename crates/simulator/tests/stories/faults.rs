@@ -53,6 +53,8 @@ async fn a_fault_strikes_only_its_endpoint_and_location() {
     for (path, body) in [("client/config", json!({})), ("assets/revoke", json!({ "serialNumbers": ["A"] }))] {
         assert_eq!(sim.apple_post(path, &body).send().await.unwrap().status(), 502);
     }
+    sim.clear_faults().await;
+    assert_eq!(sim.write("client/config", json!({})).await.0, 200);
 }
 
 #[tokio::test]

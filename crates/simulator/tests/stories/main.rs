@@ -7,4 +7,5 @@ mod faults;
 mod notifications;
 mod pace;
 mod reading;
+mod readme;
 mod support;
