@@ -110,17 +110,7 @@ pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
     match what {
         What::Status { status, error_number, error_message, retry_after } => {
             let retry_after = retry_after.as_ref().map(|value| tell_to_wait(shared, call, value));
-            let body = error_number.map_or_else(Vec::new, |number| {
-                let text = error_message.as_deref().unwrap_or_else(|| message_of(number));
-                super::reply::json(&ErrorBody::new(number, text, ErrorInfoBody::default()))
-            });
-            Reply::Whole {
-                status: *status,
-                error_number: *error_number,
-                content_type: "application/json",
-                retry_after,
-                body: body.into(),
-            }
+            ordered_error(*status, *error_number, error_message.as_deref(), retry_after)
         }
         What::ResetBefore {} => Reply::Cut,
         What::ResetAfter {} => {
@@ -165,6 +155,20 @@ pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
         | What::Doubled {}
         | What::Reordered {} => call.answer(shared).await,
     }
+}
+
+/// An error as it was ordered; without a number its body is empty.
+fn ordered_error(
+    status: u16,
+    error_number: Option<u16>,
+    message: Option<&str>,
+    retry_after: Option<String>,
+) -> Reply {
+    let body = error_number.map_or_else(Vec::new, |number| {
+        let text = message.unwrap_or_else(|| message_of(number));
+        super::reply::json(&ErrorBody::new(number, text, ErrorInfoBody::default()))
+    });
+    Reply::Whole { status, error_number, content_type: "application/json", retry_after, body: body.into() }
 }
 
 /// Writes down until when nobody should ask again, and returns the value of the header.

@@ -196,3 +196,17 @@ async fn notifications_that_are_reordered_come_in_reverse() {
     sim.post("/_sim/clock", json!({ "advance_ms": 200 })).await;
     assert_eq!(serials_of(&receiver.wait_for(4).await), ["C", "B", "A"]);
 }
+
+#[tokio::test]
+async fn stopping_waits_for_no_answer_that_hangs() {
+    let sim = with_assets().await;
+    once(&sim, "assets", json!({ "kind": "timeout", "ms": 60_000, "processed": false })).await;
+    let hanging = tokio::spawn(sim.apple_get("assets").send());
+    until("the request to hang", || async { sim.ledger().await["requests"]["assets"] == 1 }).await;
+    let url = sim.simulator.url();
+    let start = Instant::now();
+    sim.simulator.stop().await;
+    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(hanging.await.unwrap().is_err());
+    assert!(sim.client.get(url).send().await.is_err());
+}
