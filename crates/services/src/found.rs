@@ -11,7 +11,7 @@ use crate::postgres::PrivatePostgres;
 use crate::postgres_probe::{self, PostgresAnswer};
 use crate::redis::{PrivateRedis, RedisOptions};
 use crate::redis_probe;
-use crate::{programs, system_user};
+use crate::system_user;
 
 const DATABASE_URL: &str = "DATABASE_URL";
 const REDIS_URL: &str = "REDIS_URL";
@@ -101,7 +101,10 @@ impl Services {
 
         let start_postgres = wanted.postgres && postgres.is_none();
         let start_redis = wanted.redis && redis.is_none();
-        install_what_is_missing(start_postgres, start_redis)?;
+        if start_postgres && start_redis {
+            // In one go; each would install its own otherwise.
+            install::install_missing(&[install::POSTGRES, install::REDIS])?;
+        }
         if start_postgres {
             let private = PrivatePostgres::start()?;
             postgres = Some(Server::private(private.url().to_owned(), private));
@@ -226,17 +229,6 @@ fn running_redis(
 
 fn refused(variable: &'static str, url: &str, why: String) -> ServicesError {
     ServicesError::Given { variable, address: Address::without_password(url), why }
-}
-
-fn install_what_is_missing(postgres: bool, redis: bool) -> Result<(), ServicesError> {
-    let mut missing = Vec::new();
-    if postgres && programs::postgres().is_none() {
-        missing.push(install::POSTGRES);
-    }
-    if redis && programs::redis().is_none() {
-        missing.push(install::REDIS);
-    }
-    if missing.is_empty() { Ok(()) } else { install::install(&missing) }
 }
 
 #[cfg(test)]

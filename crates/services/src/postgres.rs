@@ -12,7 +12,7 @@ use crate::error::{ServicesError, last_lines};
 use crate::install;
 use crate::port;
 use crate::postgres_probe::{self, PostgresAnswer};
-use crate::programs::{self, PostgresPrograms};
+use crate::programs::PostgresPrograms;
 use crate::system_user::{self, SystemUser};
 use crate::watchdog::{Server, Watchdog};
 
@@ -38,9 +38,9 @@ impl PrivatePostgres {
     ///
     /// # Errors
     ///
-    /// When PostgreSQL is not installed, or does not start: the message holds the end of its log.
+    /// When PostgreSQL is not installed and cannot be (see [`Services::find`](crate::Services::find)), or does not start: the message holds the end of its log.
     pub fn start() -> Result<Self, ServicesError> {
-        let programs = programs::postgres().ok_or_else(|| install::POSTGRES.missing())?;
+        let programs = install::postgres_programs()?;
         let user = system_user::for_postgres()?;
         let directory = TempDir::with_prefix("russet-postgres-")
             .map_err(ServicesError::io("create a temporary directory for PostgreSQL"))?;

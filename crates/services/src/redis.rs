@@ -9,7 +9,6 @@ use crate::address::Address;
 use crate::error::ServicesError;
 use crate::install;
 use crate::port;
-use crate::programs;
 use crate::redis_probe;
 use crate::watchdog::{Server, Watchdog};
 
@@ -43,9 +42,9 @@ impl PrivateRedis {
     ///
     /// # Errors
     ///
-    /// When neither Redis nor Valkey is installed, or it does not start: the message holds the end of its log.
+    /// When neither Redis nor Valkey is installed nor can be (see [`Services::find`](crate::Services::find)), or it does not start: the message holds the end of its log.
     pub fn start(options: &RedisOptions) -> Result<Self, ServicesError> {
-        let program = programs::redis().ok_or_else(|| install::REDIS.missing())?;
+        let program = install::redis_program()?;
         let directory = TempDir::with_prefix("russet-redis-")
             .map_err(ServicesError::io("create a temporary directory for Redis"))?;
         let server = Server {
