@@ -1,0 +1,9 @@
+//! Holds the repository to what its pages promise: edges between crates, files, settings.
+
+#![allow(clippy::unwrap_used, reason = "a gate that cannot look fails")]
+
+mod edges;
+mod pages;
+mod repository;
+mod settings;
+mod sources;
