@@ -1,0 +1,265 @@
+//! Everything that a request can fail with, and the one table of status codes.
+
+use std::borrow::Cow;
+
+use axum::http::StatusCode;
+use russet_domain::token::TokenState;
+use russet_domain::{JobId, TokenId};
+use russet_store::StoreError;
+use russet_store::keys::Role;
+
+use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+use crate::token_file::TokenFileError;
+
+/// Why a request was not done. Each message is a sentence that a client may see, except those of [`Self::Store`] and
+/// [`Self::Internal`], which are for the log.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    #[error("The request has no API key; send the header `Authorization: Bearer <key>`.")]
+    KeyMissing,
+    #[error("No API key is like the one sent; check it, or make a new one with `russet key create`.")]
+    KeyUnknown,
+    #[error("The API key was revoked; ask an administrator for another one.")]
+    KeyRevoked,
+    #[error("The API key has the role {} and this needs {}; use a key with that role.", .has.as_str(), .needs.as_str())]
+    RoleForbids { has: Role, needs: Role },
+    #[error("The API key is bound to certain tokens and cannot upload others; use a key that is not bound.")]
+    KeyIsBound,
+
+    #[error("Nothing is served at this address; /api/openapi.json lists what is.")]
+    NoSuchRoute,
+    #[error("This address does not take that method; the header `Allow` lists those it takes.")]
+    MethodNotAllowed,
+    #[error("There is no token {0}; GET /api/v1/tokens lists those there are.")]
+    NoSuchToken(String),
+    #[error("There is no job {0}; GET /api/v1/jobs lists those there are.")]
+    NoSuchJob(String),
+
+    #[error("The body is larger than the {limit} bytes taken here; send less at once.")]
+    BodyTooLarge { limit: usize },
+    #[error("The body should be {expected}; send it with the header `Content-Type: {expected}`.")]
+    WrongContentType { expected: &'static str },
+    #[error("The body broke off before it was whole; send it again.")]
+    BodyBroken,
+    #[error("The body is not JSON: {0}.")]
+    BodyNotJson(String),
+    #[error("The field `{field}` is wrong: {why}.")]
+    InvalidField { field: String, why: String },
+    #[error("The field `{field}` is not known here{hint}; check its spelling or leave it out.")]
+    UnknownField { field: String, hint: String },
+    #[error("The query is wrong: {0}.")]
+    InvalidQuery(String),
+    #[error("The query parameter `cursor` is none that this list gave out; start again without it.")]
+    InvalidCursor,
+
+    #[error("The header `Idempotency-Key` should be 1 to 200 printable ASCII characters without blanks.")]
+    IdempotencyKeyInvalid,
+    #[error("This `Idempotency-Key` was used within the last 24 hours for another request; use a new one.")]
+    IdempotencyKeyReused,
+
+    #[error("{0}")]
+    TokenFile(#[from] TokenFileError),
+    #[error(
+        "`consent` must be true: to manage licenses, Russet sends Apple four things: a user id that it generates, the \
+         location's token, the Managed Apple ID given with the token, and the serial numbers of managed devices."
+    )]
+    ConsentRequired,
+    #[error(
+        "This token file is already here as token {0}; to renew a token, download a new file from Apple and \
+         PUT it to /api/v1/tokens/{0}/content."
+    )]
+    TokenAlreadyUploaded(TokenId),
+    #[error("There are {max} tokens already and no more can be uploaded; remove one first.")]
+    TooManyTokens { max: usize },
+    #[error(
+        "Say what becomes of the licenses: `?licenses=keep` removes the token here and leaves them with their holders, \
+         and nothing can take them back afterwards; `?licenses=revoke_first` takes them all back, then removes the token."
+    )]
+    ChooseLicenses,
+    #[error("{}", .0.sentence())]
+    TokenNotUsable(TokenState),
+    #[error("The token is being removed; its job shows how far that is.")]
+    TokenBeingRemoved,
+    #[error("The token's apps have never been read from Apple; POST a job of kind sync_token first.")]
+    TokenNotSynced,
+
+    #[error("The field `token` names token {0} and there is none; GET /api/v1/tokens lists those there are.")]
+    UnknownToken(TokenId),
+    #[error(
+        "{count} of the assets are not in this token's location; buy them or sync the token, and see `errors` for \
+         the first of them."
+    )]
+    UnknownAssets { count: usize, errors: Vec<FieldError> },
+    #[error(
+        "{count} of the serial numbers and user ids cannot be ones; correct them, see `errors` for the first of them."
+    )]
+    BadHolders { count: usize, errors: Vec<FieldError> },
+    #[error("The list `{0}` is empty; name at least one, or leave the field out where that is allowed.")]
+    EmptyList(&'static str),
+    #[error("The job would hold {count} pairs of asset and holder and {max} are taken; split it.")]
+    TooManyPairs { count: u64, max: usize },
+    #[error("Send either `pairs`, or `assets` with `devices` and `users`, but not both.")]
+    PairsOrLists,
+    #[error("{0}")]
+    NothingNamed(&'static str),
+    #[error("Job {0} still runs; wait for its end or cancel it, then retry what was refused.")]
+    JobStillRunning(JobId),
+    #[error("Nothing of job {0} was refused, so there is nothing to retry.")]
+    NothingToRetry(JobId),
+    #[error("{text}")]
+    RenewalRefused { code: String, text: String },
+
+    #[error("The bearer is not the secret that Apple was given for this token.")]
+    NotificationSecretWrong,
+
+    #[error(
+        "There are {max} streams of events open already; close one, or ask for the job itself now and then."
+    )]
+    TooManyStreams { max: usize },
+    #[error("More arrives than can be written down; try again shortly.")]
+    Overloaded,
+    #[error(
+        "This took longer than the {seconds} s allowed and was given up; try again, or ask for less at once."
+    )]
+    TimedOut { seconds: u64 },
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl ApiError {
+    /// The status and the stable code. Clients hold the codes; they never change.
+    pub(crate) fn verdict(&self) -> (StatusCode, Cow<'static, str>) {
+        let (status, code) = match self {
+            Self::KeyMissing => (StatusCode::UNAUTHORIZED, "key_missing"),
+            Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key_unknown"),
+            Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
+            Self::NotificationSecretWrong => (StatusCode::UNAUTHORIZED, "notification_secret_wrong"),
+            Self::RoleForbids { .. } => (StatusCode::FORBIDDEN, "role_forbids"),
+            Self::KeyIsBound => (StatusCode::FORBIDDEN, "key_is_bound"),
+            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),
+            Self::NoSuchToken(_) => (StatusCode::NOT_FOUND, "no_such_token"),
+            Self::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+            Self::WrongContentType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type"),
+            Self::BodyBroken => (StatusCode::BAD_REQUEST, "body_broken"),
+            Self::BodyNotJson(_) => (StatusCode::BAD_REQUEST, "body_not_json"),
+            Self::InvalidQuery(_) => (StatusCode::BAD_REQUEST, "invalid_query"),
+            Self::InvalidCursor => (StatusCode::BAD_REQUEST, "invalid_cursor"),
+            Self::IdempotencyKeyInvalid => (StatusCode::BAD_REQUEST, "idempotency_key_invalid"),
+            Self::InvalidField { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field"),
+            Self::UnknownField { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_field"),
+            Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
+            Self::TokenFile(why) => (StatusCode::UNPROCESSABLE_ENTITY, token_file_code(why)),
+            Self::ConsentRequired => (StatusCode::UNPROCESSABLE_ENTITY, "consent_required"),
+            Self::ChooseLicenses => (StatusCode::UNPROCESSABLE_ENTITY, "choose_licenses"),
+            Self::UnknownToken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_token"),
+            Self::UnknownAssets { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_asset"),
+            Self::BadHolders { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_holder"),
+            Self::EmptyList(_) => (StatusCode::UNPROCESSABLE_ENTITY, "empty_list"),
+            Self::TooManyPairs { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_pairs"),
+            Self::PairsOrLists => (StatusCode::UNPROCESSABLE_ENTITY, "pairs_or_lists"),
+            Self::NothingNamed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_named"),
+            Self::TokenAlreadyUploaded(_) => (StatusCode::CONFLICT, "token_already_uploaded"),
+            Self::TooManyTokens { .. } => (StatusCode::CONFLICT, "too_many_tokens"),
+            Self::TokenNotUsable(_) => (StatusCode::CONFLICT, "token_not_usable"),
+            Self::TokenBeingRemoved => (StatusCode::CONFLICT, "token_being_removed"),
+            Self::TokenNotSynced => (StatusCode::CONFLICT, "token_not_synced"),
+            Self::JobStillRunning(_) => (StatusCode::CONFLICT, "job_still_running"),
+            Self::NothingToRetry(_) => (StatusCode::CONFLICT, "nothing_to_retry"),
+            Self::RenewalRefused { code, .. } => return (renewal_status(code), Cow::Owned(code.clone())),
+            Self::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::TimedOut { .. } => (StatusCode::SERVICE_UNAVAILABLE, "timed_out"),
+            Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "database_busy")
+            }
+            Self::Store(StoreError::Unreachable { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "database_unreachable")
+            }
+            Self::Store(StoreError::SchemaBehind { .. } | StoreError::SchemaAhead { .. }) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "schema_mismatch")
+            }
+            Self::Store(
+                StoreError::Setting(_)
+                | StoreError::Exists { .. }
+                | StoreError::Missing(_)
+                | StoreError::Refused { .. }
+                | StoreError::Unreadable { .. }
+                | StoreError::Keys(_),
+            )
+            | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        };
+        (status, Cow::Borrowed(code))
+    }
+
+    /// The sentence for the client: nothing of what went on inside.
+    pub(crate) fn detail(&self) -> String {
+        match self {
+            Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }) => {
+                "The database was busy; nothing was changed, try again shortly.".to_owned()
+            }
+            Self::Store(StoreError::Unreachable { .. }) => {
+                "The database could not be reached, so it is not known whether anything was changed; try again shortly \
+                 with the same `Idempotency-Key`."
+                    .to_owned()
+            }
+            Self::Store(StoreError::SchemaBehind { .. } | StoreError::SchemaAhead { .. }) => {
+                "The database and this program do not fit; an administrator should look at /readyz.".to_owned()
+            }
+            Self::Store(_) | Self::Internal(_) => {
+                "Something went wrong inside Russet; the log has more under this `request_id`.".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// The places that are wrong, the first twenty.
+    pub(crate) fn errors(&self) -> Vec<FieldError> {
+        let mut errors = match self {
+            Self::InvalidField { field, why } => {
+                vec![FieldError { field: field.clone(), detail: why.clone() }]
+            }
+            Self::UnknownField { field, .. } => {
+                vec![FieldError { field: field.clone(), detail: "is not known".to_owned() }]
+            }
+            Self::UnknownAssets { errors, .. } | Self::BadHolders { errors, .. } => errors.clone(),
+            _ => Vec::new(),
+        };
+        errors.truncate(FIELD_ERRORS_MAX);
+        errors
+    }
+
+    /// After how many seconds it makes sense to try again, when it does.
+    pub(crate) fn retry_after_s(&self) -> Option<u16> {
+        match self {
+            Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }) | Self::Overloaded => Some(1),
+            Self::Store(StoreError::Unreachable { .. }) | Self::TimedOut { .. } => Some(5),
+            Self::TooManyStreams { .. } => Some(30),
+            _ => None,
+        }
+    }
+
+    /// Whether the same transaction may well succeed a moment later.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }))
+    }
+}
+
+fn token_file_code(why: &TokenFileError) -> &'static str {
+    match why {
+        TokenFileError::TooLarge => "token_too_large",
+        TokenFileError::NotBase64 => "token_not_base64",
+        TokenFileError::NotJson => "token_not_json",
+        TokenFileError::FieldMissing(_) => "token_field_missing",
+        TokenFileError::DateUnreadable => "token_date_unreadable",
+        TokenFileError::Expired(_) => "token_expired",
+    }
+}
+
+/// A token for another location contradicts what is here; all else is wrong with the new token itself.
+fn renewal_status(code: &str) -> StatusCode {
+    if code == "token_of_other_location" { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY }
+}

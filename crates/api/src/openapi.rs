@@ -1,0 +1,92 @@
+//! What the API takes and answers, as OpenAPI 3.1.
+
+use axum::Json;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
+use utoipa::{Modify, OpenApi};
+
+use crate::problem::Problem;
+use crate::routes::jobs::{cancel, changes, events, list as list_jobs, retry, show as show_job, submit};
+use crate::routes::tokens::{change, create, list, remove, renew, show};
+use crate::routes::{assets, health, licenses, metrics, notifications};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Russet",
+        description = "Hands out Apple volume-purchased app licenses for any device-management server.\n\n\
+            Everything that talks to Apple is a job: submitted, answered with 202 at once, done by workers, and \
+            followed at its address. Errors are problem details whose `code` is stable and whose `detail` says what to \
+            do. Lists come in pages: `cursor` takes the `next_cursor` of the page before. Moments are RFC 3339 in UTC.",
+    ),
+    paths(
+        create::create, list::list, show::show, change::change, remove::remove, renew::renew,
+        submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
+        events::events,
+        assets::list, licenses::list,
+        notifications::receive,
+        health::healthz, health::readyz, metrics::metrics,
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "tokens", description = "Content tokens, each of which opens one location at Apple"),
+        (name = "jobs", description = "What is to be done, and how far it has got"),
+        (name = "licenses", description = "What there is, and who holds it"),
+        (name = "apple", description = "What Apple calls"),
+        (name = "health", description = "For whoever runs Russet; without a key"),
+    ),
+    security(("key" = [])),
+    modifiers(&Keys, &Problems),
+)]
+struct Api;
+
+/// The API's description.
+#[must_use]
+pub fn openapi() -> Document {
+    Api::openapi()
+}
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn serve() -> Json<Document> {
+    Json(openapi())
+}
+
+/// How one proves who one is.
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let bearer = |description: &str| {
+            let mut scheme = Http::new(HttpAuthScheme::Bearer);
+            scheme.description = Some(description.to_owned());
+            SecurityScheme::Http(scheme)
+        };
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", bearer("An API key, made with `russet key create`."));
+        components.add_security_scheme("apple", bearer("The secret that Apple was given with the address."));
+    }
+}
+
+/// Every operation may fail with a problem.
+struct Problems;
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            for operation in operations(item) {
+                let problem =
+                    ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem")))).build();
+                let response = ResponseBuilder::new()
+                    .description("What was wrong, where, and what to do")
+                    .content("application/problem+json", problem)
+                    .build();
+                operation.responses.responses.insert("default".to_owned(), RefOr::T(response));
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+}

@@ -1,0 +1,76 @@
+//! Taps workers on the shoulder. A tap that fails costs seconds: the sweep finds what nobody has moved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_domain::TokenId;
+use russet_queue::jobs::{ApplyChanges, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken};
+use russet_queue::{Due, Job, Priority, Push, Queue, When};
+
+use crate::metrics::{Metrics, more};
+
+/// How long an answer waits for the queue to take a message. The push itself goes on.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Pushes messages and counts what fails.
+#[derive(Clone)]
+pub(crate) struct Pusher {
+    queue: Queue,
+    metrics: Arc<Metrics>,
+    linger: Duration,
+}
+
+impl Pusher {
+    pub(crate) fn new(queue: Queue, metrics: Arc<Metrics>, linger: Duration) -> Self {
+        Self { queue, metrics, linger }
+    }
+
+    /// Asks for a token's planned changes to be taken to Apple: at once when they are urgent, otherwise after a moment
+    /// in which others may join them.
+    pub(crate) async fn apply_changes(&self, token: TokenId, priority: Priority) {
+        let due = match priority {
+            Priority::High => Due::Now,
+            Priority::Normal | Priority::Low => Due::In(self.linger),
+        };
+        self.push(&[ApplyChanges { token }], When { priority, due }).await;
+    }
+
+    /// Asks for a new token to be checked and claimed.
+    pub(crate) async fn claim_token(&self, token: TokenId) {
+        self.push(&[ClaimToken { token }], When::priority(Priority::High)).await;
+    }
+
+    /// Asks for a token's sync jobs to be done.
+    pub(crate) async fn sync_token(&self, token: TokenId, priority: Priority) {
+        self.push(&[SyncToken { token }], When::priority(priority)).await;
+    }
+
+    /// Asks for a renewed token to be checked; somebody waits for it.
+    pub(crate) async fn renew_token(&self, token: TokenId) {
+        self.push(&[RenewToken { token }], When::priority(Priority::High)).await;
+    }
+
+    /// Asks for a token to be removed.
+    pub(crate) async fn remove_token(&self, token: TokenId) {
+        self.push(&[RemoveToken { token }], When::default()).await;
+    }
+
+    /// Asks for tokens' notifications to be read.
+    pub(crate) async fn read_notifications(&self, tokens: impl Iterator<Item = TokenId>) {
+        let jobs: Vec<_> = tokens.map(|token| ReadNotifications { token }).collect();
+        self.push(&jobs, When::default()).await;
+    }
+
+    async fn push<J: Job>(&self, jobs: &[J], when: When) {
+        let messages: Vec<Push> = jobs.iter().map(|job| Push::of(job, when)).collect();
+        let this = self.clone();
+        let pushing = tokio::spawn(async move {
+            if let Err(error) = this.queue.push_many(messages).await {
+                more(&this.metrics.pushes_failed);
+                tracing::warn!(kind = J::KIND, error = %error, "a message was not pushed; the sweep will");
+            }
+        });
+        // A queue that does not answer must not hold up a submission that already stands in the database.
+        let _ = tokio::time::timeout(PATIENCE, pushing).await;
+    }
+}

@@ -1,0 +1,83 @@
+//! Reads what stands in the address: ids in the path, and the query.
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use russet_domain::{JobId, TokenId};
+use serde::de::DeserializeOwned;
+
+use crate::error::ApiError;
+use crate::state::App;
+
+/// The longest piece of an address that an error repeats.
+const SHOWN_MAX: usize = 40;
+
+/// The token that the path names.
+pub(crate) struct TokenInPath(pub(crate) TokenId);
+
+impl FromRequestParts<App> for TokenInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let text = in_path(parts, app).await?;
+        text.parse().map(Self).map_err(|_| ApiError::NoSuchToken(shown(&text)))
+    }
+}
+
+/// The job that the path names.
+pub(crate) struct JobInPath(pub(crate) JobId);
+
+impl FromRequestParts<App> for JobInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let text = in_path(parts, app).await?;
+        text.parse().map(Self).map_err(|_| ApiError::NoSuchJob(shown(&text)))
+    }
+}
+
+/// The query, read into a known shape.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(why) => {
+                let source =
+                    std::error::Error::source(&why).map_or_else(|| why.to_string(), ToString::to_string);
+                let source = source.replace("invalid digit found in string", "should be a whole number");
+                let source =
+                    source.replace("number too large to fit in target type", "is too large a number");
+                Err(ApiError::InvalidQuery(source.chars().take(200).collect()))
+            }
+        }
+    }
+}
+
+/// One of the domain's words, when the query has it.
+///
+/// # Errors
+/// When it is none of `known`; the error lists them.
+pub(crate) fn word<T: Copy>(
+    name: &str,
+    text: Option<&str>,
+    known: &[T],
+    as_str: impl Fn(T) -> &'static str,
+) -> Result<Option<T>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let found = known.iter().copied().find(|known| as_str(*known) == text);
+    let words = || known.iter().map(|known| as_str(*known)).collect::<Vec<_>>().join(", ");
+    found.map(Some).ok_or_else(|| ApiError::InvalidQuery(format!("`{name}` should be one of {}", words())))
+}
+
+async fn in_path(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
+    let Path(text) =
+        Path::<String>::from_request_parts(parts, app).await.map_err(|_| ApiError::NoSuchRoute)?;
+    Ok(text)
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect()
+}

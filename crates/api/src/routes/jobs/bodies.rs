@@ -1,0 +1,107 @@
+//! What a client sends to submit a job.
+
+use russet_domain::job::Priority;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// A job that reads a location's assets and licenses from Apple.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SyncTokenJob {
+    /// `sync_token`.
+    #[serde(rename = "kind")]
+    #[schema(rename = "kind")]
+    _kind: String,
+    /// The token.
+    pub(super) token: i64,
+    /// `full` reads everything, `changes` what changed since the last time.
+    #[serde(default)]
+    pub(super) mode: SyncMode,
+    /// How urgent it is.
+    #[serde(default)]
+    pub(super) priority: PriorityName,
+}
+
+/// How much a sync reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SyncMode {
+    /// Everything.
+    #[default]
+    Full,
+    /// What changed since the last time.
+    Changes,
+}
+
+/// How urgent a job is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PriorityName {
+    /// When nothing else is to be done.
+    Low,
+    /// As it comes.
+    #[default]
+    Normal,
+    /// A person is waiting.
+    High,
+}
+
+impl From<PriorityName> for Priority {
+    fn from(name: PriorityName) -> Self {
+        match name {
+            PriorityName::Low => Self::Low,
+            PriorityName::Normal => Self::Normal,
+            PriorityName::High => Self::High,
+        }
+    }
+}
+
+/// A job that moves licenses: either every one of `assets` for every one of `devices` and `users`, or just `pairs`.
+///
+/// With `revoke_license`, leaving out `assets` means all that the holders hold, and leaving out `devices` and `users`
+/// means all who hold the assets.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoveLicensesJob {
+    /// `assign_license` or `revoke_license`.
+    #[serde(rename = "kind")]
+    #[schema(rename = "kind")]
+    _kind: String,
+    /// The token whose location the assets belong to.
+    pub(super) token: i64,
+    /// The assets.
+    pub(super) assets: Option<Vec<NamedAsset>>,
+    /// Devices, by serial number.
+    pub(super) devices: Option<Vec<String>>,
+    /// Users, by `client_user_id`.
+    pub(super) users: Option<Vec<String>>,
+    /// Any set of pairs of asset and holder.
+    pub(super) pairs: Option<Vec<NamedPair>>,
+    /// How urgent it is.
+    #[serde(default)]
+    pub(super) priority: PriorityName,
+}
+
+/// An asset by name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedAsset {
+    /// The product's number in Apple's stores.
+    pub(super) adam_id: String,
+    /// The quality, `STDQ` when left out.
+    pub(super) pricing_param: Option<String>,
+}
+
+/// An asset and who is to hold it: one of `serial` and `user`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedPair {
+    /// The product's number in Apple's stores.
+    pub(super) adam_id: String,
+    /// The quality, `STDQ` when left out.
+    pub(super) pricing_param: Option<String>,
+    /// A device, by serial number.
+    pub(super) serial: Option<String>,
+    /// A user, by `client_user_id`.
+    pub(super) user: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! Turns what is wished for into licenses: looks the assets up, and who holds what when that was left open.
+
+use std::collections::{HashMap, HashSet};
+
+use russet_domain::job::JobKind;
+use russet_domain::token::TokenState;
+use russet_domain::{AssetId, AssetKey, Holder};
+use russet_store::assets::{self, AssetRow};
+use russet_store::submit::Wish;
+use russet_store::tokens::Token;
+use russet_store::{Tx, licenses};
+
+use super::wanted::{PAIRS_MAX, Wanted, Which};
+use crate::error::ApiError;
+use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+
+/// The licenses that a job is to move.
+///
+/// # Errors
+/// When assets are unknown, the location was never read, or there are too many pairs.
+pub(super) async fn expand(tx: &mut Tx, token: &Token, wanted: &Wanted) -> Result<Vec<Wish>, ApiError> {
+    match &wanted.which {
+        Which::Pairs(pairs) => {
+            let ids = look_up(tx, token, wanted.kind, pairs.iter().map(|(key, _)| key)).await?;
+            let wish = |(key, holder): &(AssetKey, Holder)| {
+                Some(Wish { asset: *ids.get(key)?, holder: holder.clone() })
+            };
+            Ok(pairs.iter().filter_map(wish).collect())
+        }
+        Which::Grid { assets, holders } => {
+            let ids = look_up(tx, token, wanted.kind, assets.iter()).await?;
+            let mut wishes = Vec::with_capacity(assets.len().saturating_mul(holders.len()));
+            for asset in assets.iter().filter_map(|key| ids.get(key)) {
+                wishes.extend(holders.iter().map(|holder| Wish { asset: *asset, holder: holder.clone() }));
+            }
+            Ok(wishes)
+        }
+        Which::HoldersOf(assets) => {
+            let ids = look_up(tx, token, wanted.kind, assets.iter()).await?;
+            read_whole(token)?;
+            let ids: Vec<AssetId> = ids.into_values().collect();
+            bounded(licenses::held_of(tx, token.id, &ids, PAIRS_MAX + 1).await?)
+        }
+        Which::HeldBy(holders) => {
+            read_whole(token)?;
+            bounded(licenses::held_by(tx, token.id, holders, PAIRS_MAX + 1).await?)
+        }
+    }
+}
+
+/// The numbers of named assets.
+async fn look_up(
+    tx: &mut Tx,
+    token: &Token,
+    kind: JobKind,
+    keys: impl Iterator<Item = &AssetKey>,
+) -> Result<HashMap<AssetKey, AssetId>, ApiError> {
+    let mut seen = HashSet::new();
+    let names: Vec<AssetKey> = keys.filter(|key| seen.insert(*key)).cloned().collect();
+    let known = assets::by_keys(tx, token.id, &names).await?;
+    // What Apple's list no longer holds cannot be given to anybody, but it can be taken back.
+    let fits = |row: &AssetRow| !row.gone || kind == JobKind::RevokeLicense;
+    let ids: HashMap<_, _> =
+        known.into_iter().filter(|(_, row)| fits(row)).map(|(key, row)| (key, row.id)).collect();
+    let missing: Vec<&AssetKey> = names.iter().filter(|key| !ids.contains_key(*key)).collect();
+    if missing.is_empty() {
+        return Ok(ids);
+    }
+    if ids.is_empty() && assets::list(tx, token.id, 1, None).await?.is_empty() {
+        return Err(ApiError::TokenNotSynced);
+    }
+    let error = |key: &&AssetKey| FieldError {
+        field: "adam_id".to_owned(),
+        detail: format!("{} of quality {} is not in this location", key.adam_id, key.pricing.as_str()),
+    };
+    let errors = missing.iter().take(FIELD_ERRORS_MAX).map(error).collect();
+    Err(ApiError::UnknownAssets { count: missing.len(), errors })
+}
+
+/// Who holds what is known only once all of it was read: a list with gaps would leave licenses behind unsaid.
+fn read_whole(token: &Token) -> Result<(), ApiError> {
+    match (token.synced_whole_at, token.state) {
+        (Some(_), _) => Ok(()),
+        (None, TokenState::Duplicate) => Err(ApiError::TokenNotUsable(token.state)),
+        (None, _) => Err(ApiError::TokenNotSynced),
+    }
+}
+
+fn bounded(pairs: Vec<(AssetId, Holder)>) -> Result<Vec<Wish>, ApiError> {
+    if pairs.len() > PAIRS_MAX {
+        return Err(ApiError::TooManyPairs { count: crate::state::wide(pairs.len()), max: PAIRS_MAX });
+    }
+    Ok(pairs.into_iter().map(|(asset, holder)| Wish { asset, holder }).collect())
+}

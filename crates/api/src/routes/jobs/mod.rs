@@ -1,0 +1,91 @@
+//! `/api/v1/jobs`: what clients submit, and how far it has got.
+
+mod bodies;
+pub(crate) mod cancel;
+pub(crate) mod changes;
+pub(crate) mod events;
+mod expand;
+pub(crate) mod list;
+pub(crate) mod retry;
+pub(crate) mod show;
+pub(crate) mod submit;
+mod wanted;
+
+use russet_domain::JobId;
+use russet_domain::job::{JobKind, JobState};
+use russet_store::Db;
+use russet_store::jobs::{self, Job};
+use russet_store::walks::{self, WalkKind};
+use serde::Deserialize;
+
+use crate::auth::Actor;
+use crate::error::ApiError;
+use crate::view::{JobView, SyncView};
+
+/// Where a job is found.
+pub(crate) fn address(id: JobId) -> String {
+    format!("/api/v1/jobs/{id}")
+}
+
+/// A job that the asking key may know of.
+///
+/// # Errors
+/// When there is none.
+pub(crate) async fn known(db: &mut Db, actor: &Actor, id: JobId) -> Result<Job, ApiError> {
+    let job = jobs::find(db, id).await?;
+    job.filter(|job| sees(actor, job)).ok_or_else(|| ApiError::NoSuchJob(id.to_string()))
+}
+
+/// A job that is about no token any more is seen by keys that see all tokens.
+fn sees(actor: &Actor, job: &Job) -> bool {
+    match job.token {
+        Some(token) => actor.sees(token),
+        None => actor.bound_to().is_none(),
+    }
+}
+
+/// A job as it is shown.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
+    let sync = match job.kind {
+        JobKind::SyncToken => Some(sync_progress(db, &job).await?),
+        JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RenewToken | JobKind::RemoveToken => None,
+    };
+    Ok(JobView::new(job, sync))
+}
+
+/// How far a sync has got: from its walk while it runs, from its result afterwards.
+async fn sync_progress(db: &mut Db, job: &Job) -> Result<SyncView, ApiError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Args {
+        mode: Option<String>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Outcome {
+        pages: Option<u64>,
+        licenses: Option<u64>,
+    }
+    let args: Args = serde_json::from_str(&job.args).unwrap_or_default();
+    let mode = args.mode.unwrap_or_else(|| "full".to_owned());
+    let outcome: Outcome =
+        job.result.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let mut sync = SyncView {
+        mode,
+        pages_done: outcome.pages.unwrap_or(0),
+        pages_total: outcome.pages,
+        licenses: outcome.licenses.unwrap_or(0),
+    };
+    let (JobState::Running, Some(token)) = (job.state, job.token) else { return Ok(sync) };
+    for kind in [WalkKind::Assignments, WalkKind::Changes] {
+        if let Some(walk) = walks::open(db, token, kind).await? {
+            sync.pages_done = walk.next_page.into();
+            sync.pages_total = walk.total_pages.map(Into::into);
+            sync.licenses = walk.rows;
+        }
+    }
+    Ok(sync)
+}

@@ -1,0 +1,243 @@
+//! `POST /api/v1/jobs`: takes a job in.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use russet_domain::job::{JobKind, JobState, Priority};
+use russet_domain::{JobId, Timestamp, TokenId};
+use russet_store::jobs::{self, NewJob, Origin};
+use russet_store::submit::IntakeCounts;
+use russet_store::tokens::{self, Token};
+use russet_store::{Tx, submit as store};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::bodies::{MoveLicensesJob, SyncMode, SyncTokenJob};
+use super::expand::expand;
+use super::wanted::{Wanted, Which};
+use super::{address, view};
+use crate::audit;
+use crate::auth::{Actor, Operator};
+use crate::body::{Body, from_json};
+use crate::error::ApiError;
+use crate::once::{Answer, Once};
+use crate::state::{App, retrying};
+use crate::time;
+use crate::view::JobView;
+
+/// A job to be submitted, by its `kind`.
+#[derive(ToSchema)]
+#[schema(as = NewJob)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "documents the body, which is read by hand so that errors name their place")]
+pub(crate) enum NewJobBody {
+    Sync(SyncTokenJob),
+    Move(MoveLicensesJob),
+}
+
+/// What a checked body asks for.
+enum Asked {
+    Sync { token: TokenId, mode: SyncMode, priority: Priority },
+    Move(Wanted),
+}
+
+/// Who has to know that a job is there.
+enum Wake {
+    Nobody,
+    Sync(TokenId, Priority),
+    Apply(TokenId, Priority),
+}
+
+/// Submits a job. It is written down with all its changes before this answers, and done by workers afterwards.
+#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", request_body = NewJobBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again with the same body, nothing happens twice")),
+    responses(
+        (status = 202, description = "The job is written down", body = JobView, headers(("Location" = String))),
+        (status = 409, description = "`token_not_usable`, `token_not_synced` or `token_being_removed`",
+            body = crate::problem::Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Something in the body is wrong; `code` and `errors` say what",
+            body = crate::problem::Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn submit(
+    State(app): State<App>,
+    Operator(actor): Operator,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answer, ApiError> {
+    let once = Once::of(&headers, &body.fingerprint)?;
+    let asked = read(&body)?;
+    drop(body);
+    let (answer, wake) = retrying(|| write(&app, &actor, &once, &asked)).await?;
+    match wake {
+        Wake::Nobody => {}
+        Wake::Sync(token, priority) => app.push.sync_token(token, priority).await,
+        Wake::Apply(token, priority) => app.push.apply_changes(token, priority).await,
+    }
+    Ok(answer)
+}
+
+fn read(body: &Body) -> Result<Asked, ApiError> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    body.expect_json()?;
+    let Kind { kind } = from_json(&body.bytes)?;
+    match JobKind::from_text(&kind) {
+        Some(JobKind::SyncToken) => {
+            let job: SyncTokenJob = from_json(&body.bytes)?;
+            Ok(Asked::Sync { token: TokenId(job.token), mode: job.mode, priority: job.priority.into() })
+        }
+        Some(kind @ (JobKind::AssignLicense | JobKind::RevokeLicense)) => {
+            Wanted::read(kind, from_json::<MoveLicensesJob>(&body.bytes)?).map(Asked::Move)
+        }
+        Some(JobKind::RenewToken | JobKind::RemoveToken) | None => Err(ApiError::InvalidField {
+            field: "kind".to_owned(),
+            why: "it should be `sync_token`, `assign_license` or `revoke_license`".to_owned(),
+        }),
+    }
+}
+
+async fn write(app: &App, actor: &Actor, once: &Once, asked: &Asked) -> Result<(Answer, Wake), ApiError> {
+    let now = time::now();
+    let mut tx = app.store.begin().await?;
+    if let Some(answer) = once.replay(&mut tx, actor, now).await? {
+        return Ok((answer, Wake::Nobody));
+    }
+    let (id, wake) = match asked {
+        Asked::Sync { token, mode, priority } => {
+            let id = write_sync(&mut tx, actor, *token, *mode, *priority, now).await?;
+            (id, Wake::Sync(*token, *priority))
+        }
+        Asked::Move(wanted) => write_move(&mut tx, actor, wanted, now).await?,
+    };
+    let job = jobs::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))?;
+    let shown = view(&mut tx, job).await?;
+    let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;
+    once.keep(&mut tx, actor, &answer, now).await?;
+    tx.commit().await?;
+    Ok((answer, wake))
+}
+
+async fn write_sync(
+    tx: &mut Tx,
+    actor: &Actor,
+    token: TokenId,
+    mode: SyncMode,
+    priority: Priority,
+    now: Timestamp,
+) -> Result<JobId, ApiError> {
+    let token = usable(tx, actor, token, |token| token.state.may_sync()).await?;
+    let mode = match mode {
+        SyncMode::Full => "full",
+        SyncMode::Changes => "changes",
+    };
+    let args = json!({ "mode": mode });
+    let new = NewJob {
+        kind: JobKind::SyncToken,
+        token: token.id,
+        priority,
+        origin: Origin::Api,
+        key: Some(actor.key),
+        args: args.to_string(),
+        notes: "[]".to_owned(),
+    };
+    let id = jobs::insert(tx, &new, now).await?;
+    note(tx, actor, &new, id, args, now).await?;
+    Ok(id)
+}
+
+async fn write_move(
+    tx: &mut Tx,
+    actor: &Actor,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<(JobId, Wake), ApiError> {
+    // Looked at under the lock, so that what is expanded is still so when it is written.
+    if actor.sees(wanted.token) && tokens::find(tx, wanted.token).await?.is_some() {
+        tokens::lock(tx, wanted.token).await?;
+    }
+    let token = usable(tx, actor, wanted.token, |token| token.state.may_write()).await?;
+    let wishes = expand(tx, &token, wanted).await?;
+    let mut notes = wanted.notes.clone();
+    if wishes.is_empty() {
+        notes.push("Nobody holds any of that, so there was nothing to take back.".to_owned());
+    }
+    if token.state.is_undecided() {
+        notes.push("The token is new; this waits until Apple has confirmed it.".to_owned());
+    }
+    let args = args(wanted, wishes.len());
+    let new = NewJob {
+        kind: wanted.kind,
+        token: token.id,
+        priority: wanted.priority,
+        origin: Origin::Api,
+        key: Some(actor.key),
+        args: args.to_string(),
+        notes: json!(notes).to_string(),
+    };
+    let done = store::submit(tx, &new, wishes, now).await?;
+    note(tx, actor, &new, done.job, with_counts(args, done.counts), now).await?;
+    let wake = match done.state {
+        JobState::Queued | JobState::Running => Wake::Apply(token.id, wanted.priority),
+        JobState::Succeeded | JobState::PartlyFailed | JobState::Failed | JobState::Cancelled => Wake::Nobody,
+    };
+    Ok((done.job, wake))
+}
+
+/// The token of a job, when the key sees it and it is good for that.
+async fn usable(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TokenId,
+    may: impl Fn(&Token) -> bool,
+) -> Result<Token, ApiError> {
+    let found = if actor.sees(id) { tokens::find(tx, id).await? } else { None };
+    let token = found.ok_or(ApiError::UnknownToken(id))?;
+    if token.removing {
+        return Err(ApiError::TokenBeingRemoved);
+    }
+    if may(&token) || token.state.is_undecided() {
+        Ok(token)
+    } else {
+        Err(ApiError::TokenNotUsable(token.state))
+    }
+}
+
+/// What was asked for, in short: numbers, since the changes themselves can be listed.
+fn args(wanted: &Wanted, pairs: usize) -> Value {
+    let (assets, holders) = match &wanted.which {
+        Which::Pairs(_) => (Value::Null, Value::Null),
+        Which::Grid { assets, holders } => (json!(assets.len()), json!(holders.len())),
+        Which::HoldersOf(assets) => (json!(assets.len()), json!("all")),
+        Which::HeldBy(holders) => (json!("all"), json!(holders.len())),
+    };
+    let mut args = json!({ "pairs": pairs });
+    if !assets.is_null() {
+        args["assets"] = assets;
+        args["holders"] = holders;
+    }
+    args
+}
+
+fn with_counts(mut args: Value, counts: IntakeCounts) -> Value {
+    args["planned"] = json!(counts.planned);
+    args["joined"] = json!(counts.joined);
+    args["already"] = json!(counts.already);
+    args["refused"] = json!(counts.refused);
+    args["replaced"] = json!(counts.replaced);
+    args
+}
+
+async fn note(
+    tx: &mut Tx,
+    actor: &Actor,
+    new: &NewJob,
+    id: JobId,
+    mut detail: Value,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    detail["kind"] = json!(new.kind.as_str());
+    detail["token"] = json!(new.token.0);
+    audit::note(tx, actor, "job.submit", &format!("job {id}"), &detail, now).await
+}

@@ -1,0 +1,301 @@
+//! Reads what a client wishes for, before anything is looked up: shapes, names, numbers, duplicates.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+
+use russet_domain::job::{JobKind, Priority};
+use russet_domain::{AssetKey, Holder, HolderError, Pricing, TokenId};
+
+use super::bodies::{MoveLicensesJob, NamedAsset, NamedPair};
+use crate::error::ApiError;
+use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+
+/// The most pairs of asset and holder in one job.
+pub(super) const PAIRS_MAX: usize = 100_000;
+/// The longest `adam_id` and `pricing_param` looked up; longer ones can be no asset's.
+const ASSET_TEXT_MAX: usize = 64;
+
+/// What is wished for, without duplicates.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) kind: JobKind,
+    pub(super) token: TokenId,
+    pub(super) priority: Priority,
+    pub(super) which: Which,
+    /// What the client should know about how it was understood.
+    pub(super) notes: Vec<String>,
+}
+
+/// The licenses that are wished to move.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// These pairs.
+    Pairs(Vec<(AssetKey, Holder)>),
+    /// Each of these for each of those.
+    Grid { assets: Vec<AssetKey>, holders: Vec<Holder> },
+    /// All who hold these.
+    HoldersOf(Vec<AssetKey>),
+    /// All that these hold.
+    HeldBy(Vec<Holder>),
+}
+
+impl Wanted {
+    /// Checks a request.
+    ///
+    /// # Errors
+    /// The first rule it breaks; wrong holders are all named, up to twenty.
+    pub(super) fn read(kind: JobKind, body: MoveLicensesJob) -> Result<Self, ApiError> {
+        let mut notes = Vec::new();
+        let listed = body.assets.is_some() || body.devices.is_some() || body.users.is_some();
+        let which = match body.pairs {
+            Some(_) if listed => return Err(ApiError::PairsOrLists),
+            Some(pairs) => Which::Pairs(read_pairs(pairs, &mut notes)?),
+            None => read_lists(kind, body.assets, body.devices, body.users, &mut notes)?,
+        };
+        Ok(Self { kind, token: TokenId(body.token), priority: body.priority.into(), which, notes })
+    }
+}
+
+fn read_pairs(pairs: Vec<NamedPair>, notes: &mut Vec<String>) -> Result<Vec<(AssetKey, Holder)>, ApiError> {
+    if pairs.is_empty() {
+        return Err(ApiError::EmptyList("pairs"));
+    }
+    too_many(crate::state::wide(pairs.len()))?;
+    let mut wrong = Wrong::default();
+    let mut read = Vec::with_capacity(pairs.len());
+    for (nth, pair) in pairs.into_iter().enumerate() {
+        let holder = match (&pair.serial, &pair.user) {
+            (Some(serial), None) => wrong.or(Holder::device(serial), || format!("pairs[{nth}].serial")),
+            (None, Some(user)) => wrong.or(Holder::user(user), || format!("pairs[{nth}].user")),
+            (Some(_), Some(_)) | (None, None) => {
+                let why = "it should have either `serial` or `user`".to_owned();
+                return Err(ApiError::InvalidField { field: format!("pairs[{nth}]"), why });
+            }
+        };
+        if let Some(holder) = holder {
+            read.push((asset_key(pair.adam_id, pair.pricing_param), holder));
+        }
+    }
+    wrong.check()?;
+    Ok(fold(read, "pair", "pairs", notes))
+}
+
+fn read_lists(
+    kind: JobKind,
+    assets: Option<Vec<NamedAsset>>,
+    devices: Option<Vec<String>>,
+    users: Option<Vec<String>>,
+    notes: &mut Vec<String>,
+) -> Result<Which, ApiError> {
+    let assets = match assets {
+        Some(assets) if assets.is_empty() => return Err(ApiError::EmptyList("assets")),
+        Some(assets) => {
+            let keys =
+                assets.into_iter().map(|asset| asset_key(asset.adam_id, asset.pricing_param)).collect();
+            Some(fold(keys, "asset", "assets", notes))
+        }
+        None => None,
+    };
+    let holders = read_holders(devices, users, notes)?;
+    let counted = |list: usize| too_many(crate::state::wide(list));
+    match (assets, holders) {
+        (Some(assets), Some(holders)) => {
+            too_many(crate::state::wide(assets.len()).saturating_mul(crate::state::wide(holders.len())))?;
+            Ok(Which::Grid { assets, holders })
+        }
+        (None, None) => Err(ApiError::NothingNamed(match kind {
+            JobKind::RevokeLicense => {
+                "Name `assets`, or holders in `devices` and `users`, or both, or `pairs`."
+            }
+            _ => "Name `assets` and holders in `devices` and `users`, or `pairs`.",
+        })),
+        (Some(assets), None) if kind == JobKind::RevokeLicense => {
+            counted(assets.len())?;
+            Ok(Which::HoldersOf(assets))
+        }
+        (None, Some(holders)) if kind == JobKind::RevokeLicense => {
+            counted(holders.len())?;
+            Ok(Which::HeldBy(holders))
+        }
+        (Some(_), None) => {
+            Err(ApiError::NothingNamed("Name who is to hold the assets, in `devices` and `users`."))
+        }
+        (None, Some(_)) => Err(ApiError::NothingNamed("Name what they are to hold, in `assets`.")),
+    }
+}
+
+/// The holders, or nothing when neither list was sent. A list that was sent empty beside one that was not is no
+/// mistake; sent alone it is, since a revoke without holders would take everybody's.
+fn read_holders(
+    devices: Option<Vec<String>>,
+    users: Option<Vec<String>>,
+    notes: &mut Vec<String>,
+) -> Result<Option<Vec<Holder>>, ApiError> {
+    let empty = match (&devices, &users) {
+        (None, None) => return Ok(None),
+        (Some(devices), users) if devices.is_empty() && users.as_ref().is_none_or(Vec::is_empty) => {
+            Some("devices")
+        }
+        (None, Some(users)) if users.is_empty() => Some("users"),
+        (Some(_), _) | (None, Some(_)) => None,
+    };
+    if let Some(list) = empty {
+        return Err(ApiError::EmptyList(list));
+    }
+    let mut wrong = Wrong::default();
+    let mut read = |texts: Option<Vec<String>>, list: &str, make: fn(&str) -> Result<Holder, HolderError>| {
+        let texts = texts.unwrap_or_default().into_iter().enumerate();
+        texts.filter_map(|(nth, text)| wrong.or(make(&text), || format!("{list}[{nth}]"))).collect::<Vec<_>>()
+    };
+    let devices = read(devices, "devices", Holder::device);
+    let users = read(users, "users", Holder::user);
+    wrong.check()?;
+    let mut holders = fold(devices, "serial number", "serial numbers", notes);
+    holders.extend(fold(users, "user id", "user ids", notes));
+    Ok(Some(holders))
+}
+
+fn too_many(count: u64) -> Result<(), ApiError> {
+    if count > crate::state::wide(PAIRS_MAX) {
+        Err(ApiError::TooManyPairs { count, max: PAIRS_MAX })
+    } else {
+        Ok(())
+    }
+}
+
+fn asset_key(mut adam_id: String, pricing_param: Option<String>) -> AssetKey {
+    // Cut here so that no list of errors and no statement carries an endless text; a cut one names no asset either.
+    cut(&mut adam_id);
+    let pricing = pricing_param.map_or(Pricing::Standard, |mut text| {
+        cut(&mut text);
+        Pricing::from_text(&text)
+    });
+    AssetKey::new(adam_id, pricing)
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(ASSET_TEXT_MAX) {
+        text.truncate(end);
+    }
+}
+
+/// The list without duplicates, in its order, and a note when there were some.
+fn fold<T: Hash + Eq + Clone>(mut list: Vec<T>, one: &str, many: &str, notes: &mut Vec<String>) -> Vec<T> {
+    let before = list.len();
+    let mut seen = HashSet::with_capacity(before);
+    list.retain(|item| seen.insert(item.clone()));
+    match before - list.len() {
+        0 => {}
+        1 => notes.push(format!("1 duplicate {one} was folded.")),
+        folded => notes.push(format!("{folded} duplicate {many} were folded.")),
+    }
+    list
+}
+
+/// Holders that cannot be ones.
+#[derive(Default)]
+struct Wrong {
+    count: usize,
+    errors: Vec<FieldError>,
+}
+
+impl Wrong {
+    fn or(&mut self, read: Result<Holder, HolderError>, field: impl FnOnce() -> String) -> Option<Holder> {
+        match read {
+            Ok(holder) => Some(holder),
+            Err(why) => {
+                self.count += 1;
+                if self.errors.len() < FIELD_ERRORS_MAX {
+                    self.errors.push(FieldError { field: field(), detail: why.to_string() });
+                }
+                None
+            }
+        }
+    }
+
+    fn check(self) -> Result<(), ApiError> {
+        if self.count == 0 {
+            Ok(())
+        } else {
+            Err(ApiError::BadHolders { count: self.count, errors: self.errors })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn read(kind: JobKind, mut body: Value) -> Result<Wanted, ApiError> {
+        body["kind"] = json!(kind.as_str());
+        body["token"] = json!(1);
+        Wanted::read(kind, serde_json::from_value(body).unwrap())
+    }
+
+    fn code(kind: JobKind, body: Value) -> String {
+        read(kind, body).unwrap_err().verdict().1.into_owned()
+    }
+
+    #[test]
+    fn duplicates_are_folded_and_said() {
+        let body = json!({"assets":[{"adam_id":"1"},{"adam_id":"1","pricing_param":"STDQ"}],
+            "devices":["A","B","A","A"],"users":["A"]});
+        let wanted = read(JobKind::AssignLicense, body).unwrap();
+        assert_eq!(
+            wanted.notes,
+            ["1 duplicate asset was folded.", "2 duplicate serial numbers were folded."]
+        );
+        let Which::Grid { assets, holders } = wanted.which else { panic!("{wanted:?}") };
+        assert_eq!((assets.len(), holders.len()), (1, 3));
+    }
+
+    #[test]
+    fn the_first_twenty_impossible_holders_are_named() {
+        let devices: Vec<_> = (0..30).map(|nth| format!("S {nth}")).collect();
+        let body = json!({"assets":[{"adam_id":"1"}],"devices":devices});
+        let error = read(JobKind::AssignLicense, body).unwrap_err();
+        let errors = error.errors();
+        assert_eq!((errors.len(), errors[3].field.as_str()), (20, "devices[3]"));
+        assert!(error.to_string().starts_with("30 of the serial numbers"));
+    }
+
+    #[test]
+    fn an_empty_list_never_means_everything() {
+        let assets = json!([{"adam_id":"1"}]);
+        assert_eq!(code(JobKind::RevokeLicense, json!({"assets":assets,"devices":[]})), "empty_list");
+        assert_eq!(code(JobKind::RevokeLicense, json!({"assets":assets,"users":[]})), "empty_list");
+        assert_eq!(
+            code(JobKind::RevokeLicense, json!({"assets":assets,"devices":[],"users":[]})),
+            "empty_list"
+        );
+        assert_eq!(code(JobKind::RevokeLicense, json!({"assets":[],"devices":["A"]})), "empty_list");
+        assert_eq!(code(JobKind::AssignLicense, json!({"pairs":[]})), "empty_list");
+        assert_eq!(code(JobKind::RevokeLicense, json!({})), "nothing_named");
+    }
+
+    #[test]
+    fn only_a_revoke_may_leave_one_side_out() {
+        let assets = json!([{"adam_id":"1"}]);
+        assert_eq!(code(JobKind::AssignLicense, json!({"assets":assets})), "nothing_named");
+        assert_eq!(code(JobKind::AssignLicense, json!({"devices":["A"]})), "nothing_named");
+        let wanted = read(JobKind::RevokeLicense, json!({"devices":["A"]})).unwrap();
+        assert_eq!(wanted.which, Which::HeldBy(vec![Holder::Device("A".into())]));
+    }
+
+    #[test]
+    fn pairs_and_lists_do_not_mix() {
+        let body = json!({"pairs":[{"adam_id":"1","serial":"A"}],"devices":["A"]});
+        assert_eq!(code(JobKind::AssignLicense, body), "pairs_or_lists");
+        let body = json!({"pairs":[{"adam_id":"1","serial":"A","user":"u"}]});
+        assert_eq!(code(JobKind::AssignLicense, body), "invalid_field");
+    }
+
+    #[test]
+    fn more_than_a_hundred_thousand_pairs_are_refused_with_their_number() {
+        let assets: Vec<_> = (0..101).map(|nth| json!({"adam_id":nth.to_string()})).collect();
+        let devices: Vec<_> = (0..1000).map(|nth| format!("S{nth}")).collect();
+        let error = read(JobKind::AssignLicense, json!({"assets":assets,"devices":devices})).unwrap_err();
+        assert!(error.to_string().starts_with("The job would hold 101000 pairs"), "{error}");
+    }
+}

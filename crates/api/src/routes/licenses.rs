@@ -1,0 +1,82 @@
+//! `GET /api/v1/licenses`: who holds what.
+
+use axum::Json;
+use axum::extract::State;
+use russet_domain::{AssetId, Holder, TokenId};
+use russet_store::{licenses, tokens};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::auth::Viewer;
+use crate::error::ApiError;
+use crate::page::{self, Page};
+use crate::query::Asked;
+use crate::state::App;
+use crate::view::LicenseView;
+
+const LIST: &str = "licenses";
+
+/// Which licenses. Everything that is given has to fit.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Query {
+    /// Those of this token.
+    token: Option<i64>,
+    /// Those of this product.
+    adam_id: Option<String>,
+    /// Those of this quality, `STDQ` or `PLUS`. A page may then have fewer entries than `limit` before the last.
+    pricing_param: Option<String>,
+    /// Those that this device holds.
+    serial: Option<String>,
+    /// Those that this user holds.
+    user: Option<String>,
+    /// Entries of a page, 1 to 1000; 100 when left out.
+    limit: Option<u32>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Lists licenses, as last read from Apple and moved here since.
+#[utoipa::path(get, path = "/api/v1/licenses", tag = "licenses", params(Query),
+    responses((status = 200, description = "Licenses", body = Page<LicenseView>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Viewer(actor): Viewer,
+    Asked(query): Asked<Query>,
+) -> Result<Json<Page<LicenseView>>, ApiError> {
+    let limit = page::limit(&app, query.limit)?;
+    let after = page::read_cursor(LIST, query.cursor.as_deref())?.map(read_place);
+    let holder = match (query.serial, query.user) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::InvalidQuery("give `serial` or `user`, not both".to_owned()));
+        }
+        (Some(serial), None) => Some(Holder::Device(serial)),
+        (None, Some(user)) => Some(Holder::User(user)),
+        (None, None) => None,
+    };
+    let token = query.token.map(TokenId);
+    let mut db = app.store.read().await?;
+    if let Some(token) = token
+        && (!actor.sees(token) || tokens::find(&mut db, token).await?.is_none())
+    {
+        return Err(ApiError::NoSuchToken(token.to_string()));
+    }
+    let filter = licenses::Filter { token, adam_id: query.adam_id, holder };
+    let rows = licenses::list(&mut db, &filter, page::one_more(limit), after.as_ref()).await?;
+    let page = Page::cut(LIST, rows, limit, place, |row| row);
+    let fits = |row: &licenses::License| {
+        actor.sees(row.token)
+            && query.pricing_param.as_ref().is_none_or(|wanted| row.key.pricing.as_str() == wanted)
+    };
+    let items = page.items.into_iter().filter(fits).map(Into::into).collect();
+    Ok(Json(Page { items, next_cursor: page.next_cursor }))
+}
+
+fn place(row: &licenses::License) -> (i64, bool, String) {
+    (row.asset.0, row.holder.is_device(), row.holder.id().to_owned())
+}
+
+fn read_place((asset, is_device, id): (i64, bool, String)) -> (AssetId, Holder) {
+    (AssetId(asset), if is_device { Holder::Device(id) } else { Holder::User(id) })
+}

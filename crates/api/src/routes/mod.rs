@@ -1,0 +1,52 @@
+//! One endpoint a file, and the table that says which address leads to which.
+
+pub(crate) mod assets;
+pub(crate) mod health;
+pub(crate) mod home;
+pub(crate) mod jobs;
+pub(crate) mod licenses;
+pub(crate) mod metrics;
+pub(crate) mod notifications;
+pub(crate) mod tokens;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::error::ApiError;
+use crate::observe::{observe, panicked};
+use crate::openapi;
+use crate::state::App;
+
+/// Every address.
+pub(crate) fn router(app: App) -> Router {
+    let v1 = Router::new()
+        .route("/tokens", post(tokens::create::create).get(tokens::list::list))
+        .route(
+            "/tokens/{token}",
+            get(tokens::show::show).patch(tokens::change::change).delete(tokens::remove::remove),
+        )
+        .route("/tokens/{token}/content", put(tokens::renew::renew))
+        .route("/jobs", post(jobs::submit::submit).get(jobs::list::list))
+        .route("/jobs/{job}", get(jobs::show::show))
+        .route("/jobs/{job}/changes", get(jobs::changes::changes))
+        .route("/jobs/{job}/cancel", post(jobs::cancel::cancel))
+        .route("/jobs/{job}/retry", post(jobs::retry::retry))
+        .route("/jobs/{job}/events", get(jobs::events::events))
+        .route("/assets", get(assets::list))
+        .route("/licenses", get(licenses::list))
+        .route("/apple/notifications/{token}", post(notifications::receive));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/", get(home::home))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/openapi.json", get(openapi::serve))
+        .fallback(async || ApiError::NoSuchRoute)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .with_state(app)
+}

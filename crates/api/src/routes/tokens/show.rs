@@ -1,0 +1,24 @@
+//! `GET /api/v1/tokens/{token}`: one token.
+
+use axum::Json;
+use axum::extract::State;
+
+use super::known;
+use crate::auth::Viewer;
+use crate::error::ApiError;
+use crate::query::TokenInPath;
+use crate::state::App;
+use crate::view::TokenView;
+
+/// Shows a token.
+#[utoipa::path(get, path = "/api/v1/tokens/{token}", tag = "tokens",
+    params(("token" = i64, Path, description = "The token's number")),
+    responses((status = 200, description = "The token", body = TokenView)))]
+pub(crate) async fn show(
+    State(app): State<App>,
+    Viewer(actor): Viewer,
+    TokenInPath(id): TokenInPath,
+) -> Result<Json<TokenView>, ApiError> {
+    let mut db = app.store.read().await?;
+    Ok(Json(known(&mut db, &actor, id).await?.into()))
+}

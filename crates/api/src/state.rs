@@ -1,0 +1,98 @@
+//! What every endpoint has at hand, and how it writes.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_queue::Queue;
+use russet_store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::Settings;
+use crate::auth::Touches;
+use crate::error::ApiError;
+use crate::inbox::Inbox;
+use crate::metrics::Metrics;
+use crate::push::Pusher;
+
+/// How often a transaction that others were in the way of is done again.
+const TRIES_MAX: u32 = 6;
+
+/// A handle on what every endpoint has at hand; cloning it is cheap.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+/// What every endpoint has at hand.
+pub(crate) struct Shared {
+    /// The database.
+    pub(crate) store: Store,
+    /// Where messages wait.
+    pub(crate) queue: Queue,
+    /// Pushes messages.
+    pub(crate) push: Pusher,
+    /// `[api]`.
+    pub(crate) settings: Settings,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Writes notifications down.
+    pub(crate) inbox: Inbox,
+    /// When each key was last written down as used.
+    pub(crate) touches: Touches,
+    /// A permit for each stream of events.
+    pub(crate) streams: Arc<Semaphore>,
+    /// Asks streams to end.
+    pub(crate) stop: CancellationToken,
+}
+
+impl App {
+    pub(crate) fn new(store: Store, queue: Queue, settings: Settings, stop: CancellationToken) -> Self {
+        let metrics = Arc::new(Metrics::default());
+        let linger = Duration::from_millis(settings.linger_ms);
+        let push = Pusher::new(queue.clone(), Arc::clone(&metrics), linger);
+        let inbox = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
+        let streams = Arc::new(Semaphore::new(settings.sse_streams_max));
+        Self(Arc::new(Shared {
+            store,
+            queue,
+            settings,
+            metrics,
+            push,
+            inbox,
+            touches: Touches::default(),
+            streams,
+            stop,
+        }))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// A number of things, wide enough for any.
+pub(crate) fn wide(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Does a whole transaction, and does it again a few times, within about a second, while others are in its way.
+pub(crate) async fn retrying<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.passes() && tries < TRIES_MAX => {
+                let most = 20_u64 << tries;
+                tokio::time::sleep(Duration::from_millis(rand::random_range(0..most))).await;
+                tries += 1;
+            }
+            other => return other,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Moments as clients see them: RFC 3339, UTC, with milliseconds.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat};
+use russet_domain::Timestamp;
+
+/// The moment by this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A moment as text, such as `2031-04-09T10:20:30.000Z`.
+pub(crate) fn text(at: Timestamp) -> String {
+    DateTime::from_timestamp_millis(at.0)
+        .unwrap_or(DateTime::UNIX_EPOCH)
+        .to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_with_milliseconds_and_z() {
+        assert_eq!(text(Timestamp(1_933_496_430_007)), "2031-04-09T10:20:30.007Z");
+    }
+}

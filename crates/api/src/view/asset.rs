@@ -1,0 +1,60 @@
+//! An asset as clients see it.
+
+use russet_domain::asset::Supply;
+use russet_store::assets::AssetRow;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One product of a location, with its counts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Asset)]
+pub(crate) struct AssetView {
+    /// The token whose location it belongs to.
+    token: i64,
+    /// The product's number in Apple's stores.
+    adam_id: String,
+    /// The quality: `STDQ` or `PLUS`.
+    pricing_param: String,
+    /// `App` or `Book`.
+    product_type: String,
+    /// Whether a device can hold a license of it.
+    device_assignable: bool,
+    /// Whether a license can be taken back.
+    revocable: bool,
+    /// Licenses bought; null when there is no limit.
+    total: Option<i64>,
+    /// Licenses that nobody holds; null when there is no limit.
+    available: Option<i64>,
+    /// Whether it can be assigned without limit.
+    unlimited: bool,
+    /// Licenses that somebody holds.
+    assigned: i64,
+    /// Licenses lost with retired users.
+    retired: i64,
+    /// Platforms, as far as Apple names them.
+    platforms: Vec<String>,
+}
+
+impl From<AssetRow> for AssetView {
+    fn from(row: AssetRow) -> Self {
+        let asset = row.asset;
+        let (total, available) = match asset.supply {
+            Supply::Unlimited => (None, None),
+            Supply::Limited { total, available } => (Some(total), Some(available)),
+        };
+        Self {
+            token: row.token.0,
+            adam_id: asset.key.adam_id,
+            pricing_param: asset.key.pricing.as_str().to_owned(),
+            product_type: asset.product_type.as_str().to_owned(),
+            device_assignable: asset.device_assignable,
+            revocable: asset.revocable,
+            total,
+            available,
+            unlimited: total.is_none(),
+            assigned: asset.assigned,
+            retired: asset.retired,
+            platforms: asset.platforms,
+        }
+    }
+}

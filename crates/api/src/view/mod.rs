@@ -1,0 +1,14 @@
+//! What clients see of tokens, jobs, changes, assets and licenses; converted by hand, so that a change inside does not
+//! change an answer unnoticed.
+
+mod asset;
+mod change;
+mod job;
+mod license;
+mod token;
+
+pub(crate) use asset::AssetView;
+pub(crate) use change::ChangeView;
+pub(crate) use job::{JobView, SyncView};
+pub(crate) use license::LicenseView;
+pub(crate) use token::TokenView;

@@ -1,0 +1,162 @@
+//! A token as clients see it: never its secrets.
+
+use russet_store::tokens::Token;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::time;
+
+/// A content token, and with it one location at Apple.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(crate) struct TokenView {
+    /// Its number.
+    id: i64,
+    /// The administrator's label.
+    name: String,
+    /// What it is good for at the moment.
+    #[schema(value_type = TokenStateName)]
+    state: &'static str,
+    /// What the state means and what to do.
+    state_detail: String,
+    /// The organization, as the token's file says.
+    org_name: String,
+    /// What the token opens; null until Apple was asked.
+    location: Option<LocationView>,
+    /// The store's country as a person set it.
+    country: Option<String>,
+    /// `business` or `education`.
+    account_type: String,
+    /// Whether apps are to be updated without being asked.
+    auto_update: bool,
+    /// Whether the location may be taken from another MDM server.
+    take_over: bool,
+    /// The Managed Apple Account that the token belongs to.
+    apple_id: Option<String>,
+    /// When its year is over, RFC 3339.
+    expires_at: String,
+    /// Who agreed, and when, to user and device data being sent to Apple.
+    consent: ConsentView,
+    /// The other MDM server that has claimed the location.
+    other_mdm: Option<OtherMdmView>,
+    /// Whether Apple tells us what happens.
+    notifications: NotificationsView,
+    /// The last reading of its assets and licenses; null when there was none.
+    last_sync: Option<LastSyncView>,
+    /// Whether it is about to be removed, once its licenses are back.
+    removing: bool,
+    /// Whether a renewal waits for Apple's verdict.
+    renewal_pending: bool,
+    /// When it was uploaded.
+    created_at: String,
+    /// When anything of it last changed.
+    updated_at: String,
+}
+
+/// A token's states.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+#[allow(dead_code, reason = "documents the words")]
+pub(crate) enum TokenStateName {
+    New,
+    Valid,
+    Expired,
+    Invalid,
+    Duplicate,
+    AssignedToExternalMdm,
+    ReadOnly,
+}
+
+/// A location at Apple.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Location)]
+pub(crate) struct LocationView {
+    /// Apple's id.
+    uid: String,
+    /// Apple's name.
+    name: Option<String>,
+    /// The store's country, as Apple says.
+    country: Option<String>,
+}
+
+/// An agreement.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Consent)]
+pub(crate) struct ConsentView {
+    /// When.
+    at: String,
+    /// Who: the API key's number and name.
+    by: String,
+}
+
+/// Another MDM server.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = OtherMdm)]
+pub(crate) struct OtherMdmView {
+    /// Its identity.
+    id: String,
+    /// Its name.
+    name: String,
+    /// Its remark.
+    metadata: String,
+}
+
+/// Apple's notifications.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Notifications)]
+pub(crate) struct NotificationsView {
+    /// Whether Apple was told where to send them; otherwise it is polled.
+    registered: bool,
+}
+
+/// A reading of assets and licenses.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LastSync)]
+pub(crate) struct LastSyncView {
+    /// When it began or ended, whichever was later.
+    at: String,
+    /// `in_progress`, `completed` or `failed`.
+    state: &'static str,
+    /// Why it failed.
+    error: Option<String>,
+}
+
+impl From<Token> for TokenView {
+    fn from(token: Token) -> Self {
+        let state_detail = match &token.state_reason {
+            Some(reason) => format!("{} {reason}", token.state.sentence()),
+            None => token.state.sentence().to_owned(),
+        };
+        let (state, error) = (token.last_sync_state.as_str(), token.last_sync_error);
+        Self {
+            id: token.id.0,
+            name: token.name,
+            state: token.state.as_str(),
+            state_detail,
+            org_name: token.org_name,
+            location: token.uid.map(|uid| LocationView {
+                uid,
+                name: token.location_name,
+                country: token.apple_country,
+            }),
+            country: token.country,
+            account_type: token.account_type,
+            auto_update: token.auto_update,
+            take_over: token.take_over,
+            apple_id: token.apple_id,
+            expires_at: time::text(token.expires_at),
+            consent: ConsentView { at: time::text(token.consent_at), by: token.consent_by },
+            other_mdm: token.other_mdm.map(|mdm| OtherMdmView {
+                id: mdm.id,
+                name: mdm.name,
+                metadata: mdm.metadata,
+            }),
+            notifications: NotificationsView { registered: token.notification_url.is_some() },
+            last_sync: token.last_sync_at.map(|at| LastSyncView { at: time::text(at), state, error }),
+            removing: token.removing,
+            renewal_pending: token.pending.is_some(),
+            created_at: time::text(token.created_at),
+            updated_at: time::text(token.updated_at),
+        }
+    }
+}
