@@ -71,6 +71,15 @@ impl TokenState {
         }
     }
 
+    /// Whether Apple still answers questions about what was sent before, whatever else is not allowed any more.
+    #[must_use]
+    pub fn may_ask(self) -> bool {
+        match self {
+            Self::New | Self::Valid | Self::Duplicate | Self::AssignedToExternalMdm | Self::ReadOnly => true,
+            Self::Expired | Self::Invalid => false,
+        }
+    }
+
     /// Whether work for it should wait, because it has just been uploaded and will be checked in a moment.
     #[must_use]
     pub fn is_undecided(self) -> bool {

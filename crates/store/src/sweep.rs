@@ -37,6 +37,24 @@ pub async fn tokens_with_sendable(
     .await
 }
 
+/// Tokens that have a new content waiting to be tried.
+///
+/// # Errors
+/// As any statement.
+pub async fn tokens_with_pending(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for tokens to renew",
+        "SELECT id
+         FROM tokens
+         WHERE pending_content IS NOT NULL
+         ORDER BY id
+         LIMIT $1",
+    )
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
 /// Tokens that have syncs not ended.
 ///
 /// # Errors

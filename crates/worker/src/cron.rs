@@ -19,7 +19,9 @@ pub struct Cron {
 #[derive(Debug, thiserror::Error)]
 pub enum CronError {
     /// The expression cannot be read.
-    #[error("“{text}” is no cron expression: {why}; write five fields (minute hour day month weekday), as in “0 */12 * * *”")]
+    #[error(
+        "“{text}” is no cron expression: {why}; write five fields (minute hour day month weekday), as in “0 */12 * * *”"
+    )]
     Expression {
         /// What was written.
         text: String,
@@ -49,16 +51,29 @@ impl Cron {
         Ok(Some(Self { schedule, zone }))
     }
 
-    /// The last tick that is after `after` and not after `now`: ticks that were missed before it are not made up for.
+    /// Whether the moment of `token` lies after `after` and not after `now`. However many of its moments do, it is due
+    /// once: what was missed is made up for once.
+    ///
+    /// Its moment is the tick itself, or its own place between this tick and the next when tokens are `spread`.
     #[must_use]
-    pub fn due(&self, after: Timestamp, now: Timestamp) -> Option<Timestamp> {
-        let newest = self.before(now)?;
-        (newest > after).then_some(newest)
+    pub fn is_due(&self, token: i64, after: Timestamp, now: Timestamp, spread: bool) -> bool {
+        let moment = |tick: Timestamp| {
+            if spread { tick.plus(place(token, self.interval(tick))) } else { tick }
+        };
+        let newest = self.before(now);
+        // The tick before the newest still has tokens whose place has not come.
+        let older = newest.and_then(|tick| self.before(tick.minus(Duration::from_millis(1))));
+        [newest, older].into_iter().flatten().map(moment).any(|moment| after < moment && moment <= now)
+    }
+
+    /// Whether any token at all could be due: cheap, and asked every second.
+    #[must_use]
+    pub fn may_be_due(&self, after: Timestamp, now: Timestamp, spread: bool) -> bool {
+        spread || self.before(now).is_some_and(|tick| tick > after)
     }
 
     /// The time from a tick to the one after it.
-    #[must_use]
-    pub fn interval(&self, tick: Timestamp) -> Duration {
+    fn interval(&self, tick: Timestamp) -> Duration {
         let next = self.moment(tick).and_then(|at| self.schedule.after(&at).next());
         next.map_or(Duration::ZERO, |next| Timestamp(next.timestamp_millis()).since(tick))
     }
@@ -78,11 +93,10 @@ impl Cron {
 ///
 /// It is a fixed hash (FNV-1a) of the token's number and no random one, so that a restart moves nobody.
 #[must_use]
-pub fn place(token: i64, interval: Duration) -> Duration {
-    let hash = token
-        .to_le_bytes()
-        .into_iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+pub(crate) fn place(token: i64, interval: Duration) -> Duration {
+    let hash = token.to_le_bytes().into_iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let share = (hash >> 11) as f64 / (1_u64 << 53) as f64;
     interval.mul_f64(share)
 }
@@ -99,34 +113,46 @@ mod tests {
         Cron::read(text, zone).unwrap().unwrap()
     }
 
+    fn due(cron: &Cron, after: &str, now: &str) -> bool {
+        cron.is_due(7, at(after), at(now), false)
+    }
+
     #[test]
     fn twice_a_day_ticks_at_noon_and_midnight() {
         let cron = cron("0 */12 * * *", "UTC");
-        let due = cron.due(at("2026-03-01T00:00:00Z"), at("2026-03-01T12:00:00Z"));
-        assert_eq!(due, Some(at("2026-03-01T12:00:00Z")));
-        assert_eq!(cron.due(at("2026-03-01T12:00:00Z"), at("2026-03-01T23:59:59Z")), None);
+        assert!(due(&cron, "2026-03-01T00:00:00Z", "2026-03-01T12:00:00Z"));
+        assert!(!due(&cron, "2026-03-01T12:00:00Z", "2026-03-01T23:59:59Z"));
         assert_eq!(cron.interval(at("2026-03-01T12:00:00Z")), Duration::from_secs(12 * 3600));
     }
 
     #[test]
-    fn only_the_last_of_many_missed_ticks_is_due() {
+    fn a_token_that_is_spread_is_due_once_between_two_ticks() {
         let cron = cron("0 */12 * * *", "UTC");
-        let due = cron.due(at("2026-03-01T00:00:00Z"), at("2026-03-09T13:00:00Z"));
-        assert_eq!(due, Some(at("2026-03-09T12:00:00Z")));
+        let minute = |n: i64| at("2026-03-01T00:00:00Z").plus(Duration::from_secs(60 * n as u64));
+        for token in 0..50 {
+            let due = (0..1440).filter(|n| cron.is_due(token, minute(*n), minute(n + 1), true)).count();
+            assert_eq!(due, 2, "token {token} in a day of two ticks");
+        }
+    }
+
+    #[test]
+    fn a_token_is_due_once_after_a_week_of_silence() {
+        let cron = cron("0 */12 * * *", "UTC");
+        let (after, now) = (at("2026-03-01T00:00:00Z"), at("2026-03-08T13:00:00Z"));
+        assert!((0..50).all(|token| cron.is_due(token, after, now, true)));
     }
 
     #[test]
     fn midnight_is_midnight_where_the_administrator_lives() {
         let cron = cron("0 0 * * *", "America/New_York");
-        let due = cron.due(at("2026-07-01T00:00:00Z"), at("2026-07-01T10:00:00Z"));
-        assert_eq!(due, Some(at("2026-07-01T04:00:00Z")));
+        assert!(!due(&cron, "2026-07-01T00:30:00Z", "2026-07-01T03:59:59Z"));
+        assert!(due(&cron, "2026-07-01T00:30:00Z", "2026-07-01T04:00:00Z"));
     }
 
     #[test]
     fn the_hour_that_summer_time_skips_does_not_stop_the_schedule() {
         let cron = cron("30 2 * * *", "Europe/Amsterdam");
-        let due = cron.due(at("2026-03-28T03:00:00Z"), at("2026-03-30T03:00:00Z"));
-        assert_eq!(due, Some(at("2026-03-30T00:30:00Z")));
+        assert!(due(&cron, "2026-03-29T12:00:00Z", "2026-03-30T00:30:00Z"));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Changes: one wanted movement of one license each, from the wish to its end.
 
 mod finish;
+mod flight;
 mod open;
 mod refuse;
 
 pub use finish::{Finished, finish};
+pub use flight::{InFlight, give_back, in_flight};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
 

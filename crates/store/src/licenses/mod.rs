@@ -5,7 +5,7 @@ mod observe;
 pub(crate) use observe::{Moved, write_moved};
 pub use observe::{drop_pairs, drop_unseen, observe_moved, observe_page, unseen};
 
-use russet_domain::{AssetId, AssetKey, Holder, Timestamp, TokenId};
+use russet_domain::{JobId, AssetId, AssetKey, Holder, Timestamp, TokenId};
 
 use crate::codec::{asset_key, count as as_count, holder, int, json, kind_of};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
@@ -167,6 +167,40 @@ pub async fn held(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<(Asse
          LIMIT $2",
     )
     .bind(token.0)
+    .bind(int(limit))
+    .all(db, pair)
+    .await
+}
+
+/// Licenses held of a token's assets that a job has no change for yet, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn held_outside_job(
+    db: &mut Db,
+    token: TokenId,
+    job: JobId,
+    limit: usize,
+) -> Result<Vec<(AssetId, Holder)>, StoreError> {
+    sql(
+        "looking up licenses that a job does not move",
+        "SELECT l.asset_id, l.holder_kind, l.holder_id
+         FROM assets a
+         JOIN licenses l ON l.asset_id = a.id
+         WHERE l.held
+           AND a.token_id = $1
+           AND NOT EXISTS (
+             SELECT 1
+             FROM job_changes j
+             JOIN changes c ON c.id = j.change_id
+             WHERE j.job_id = $2
+               AND c.asset_id = l.asset_id
+               AND c.holder_kind = l.holder_kind
+               AND c.holder_id = l.holder_id)
+         LIMIT $3",
+    )
+    .bind(token.0)
+    .bind(job.0)
     .bind(int(limit))
     .all(db, pair)
     .await

@@ -90,6 +90,22 @@ pub async fn submit(
     Ok(Submitted { job, state, counts: taken.counts })
 }
 
+/// Adds wishes to a job that has not ended, such as the licenses of a token that is being removed.
+///
+/// # Errors
+/// [`StoreError::Missing`] when the job or its token is not there, or the job's kind moves no licenses.
+pub async fn add(tx: &mut Tx, id: JobId, wishes: &[Wish], now: Timestamp) -> Result<IntakeCounts, StoreError> {
+    let missing = || StoreError::Missing(format!("job {id} that moves licenses of a token that is still here"));
+    let job = jobs::find(tx, id).await?.ok_or_else(missing)?;
+    let (token, action) = job.token.zip(action_of(job.kind)).ok_or_else(missing)?;
+    tokens::lock(tx, token).await?;
+    let before = newest_change(tx).await?;
+    let taken = take_in(tx, Order { token, action, priority: job.priority }, wishes, now).await?;
+    link(tx, id, token, before, &taken).await?;
+    jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
+    Ok(taken.counts)
+}
+
 /// Wishes again, under the same job, for everything of it that was refused. The new changes take the place of the
 /// refused ones in the job's list. Answers what became of them; all zero when nothing was refused.
 ///

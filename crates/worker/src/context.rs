@@ -1,0 +1,137 @@
+//! What every handler has at hand: the store, the queue, Apple, the settings and the time.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use russet_apple::Apple;
+use russet_domain::event::Patience;
+use russet_domain::limits::Limits;
+use russet_domain::token::MdmInfo;
+use russet_domain::{Timestamp, TokenId};
+use russet_queue::{Job, Pace, Queue, When};
+use russet_store::tokens::Token;
+use russet_store::{Store, StoreError, Tx, meta, tokens};
+
+use crate::Settings;
+use crate::error::JobError;
+use crate::rates::Rates;
+
+/// How long the limits read from the database are good for before they are read again.
+const LIMITS_FRESH: Duration = Duration::from_secs(10);
+
+/// Shared by all handlers of a process; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Context(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) queue: Queue,
+    pub(crate) apple: Apple,
+    pub(crate) settings: Settings,
+    pub(crate) patience: Patience,
+    pub(crate) rate_share: f64,
+    /// Where Apple can reach us; empty when it cannot.
+    pub(crate) public_url: String,
+    /// How we claim a location.
+    pub(crate) ours: MdmInfo,
+    pub(crate) pace: Pace,
+    pub(crate) rates: Rates,
+    limits: Mutex<Option<(Instant, Limits)>>,
+}
+
+impl std::ops::Deref for Context {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Context {
+    pub(crate) fn new(wiring: crate::Wiring, ours: MdmInfo) -> Self {
+        Self(Arc::new(Inner {
+            store: wiring.store,
+            pace: wiring.queue.pace(),
+            queue: wiring.queue,
+            rates: Rates::default(),
+            apple: wiring.apple,
+            patience: wiring.patience,
+            rate_share: wiring.rate_share,
+            public_url: wiring.public_url.trim_end_matches('/').to_owned(),
+            settings: wiring.settings,
+            ours,
+            limits: Mutex::new(None),
+        }))
+    }
+
+    /// The moment, by this machine's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        now()
+    }
+
+    /// A random number in `[0, 1)`.
+    pub(crate) fn unit(&self) -> f64 {
+        rand::random()
+    }
+
+    /// Until when one piece of work may go on before others get their turn.
+    pub(crate) fn slice(&self) -> Slice {
+        Slice { end: Instant::now() + Duration::from_millis(self.settings.slice_ms) }
+    }
+
+    pub(crate) async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
+        let mut db = self.store.read().await?;
+        tokens::find(&mut db, id).await
+    }
+
+    pub(crate) async fn begin(&self) -> Result<Tx, StoreError> {
+        self.store.begin().await
+    }
+
+    pub(crate) async fn push<J: Job>(&self, job: &J, when: When) -> Result<(), JobError> {
+        Ok(self.queue.push(job, when).await?)
+    }
+
+    /// Apple's limits as last read, or the documented samples.
+    pub(crate) async fn limits(&self) -> Result<Limits, StoreError> {
+        let known = *self.limits.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((read, limits)) = known
+            && read.elapsed() < LIMITS_FRESH
+        {
+            return Ok(limits);
+        }
+        let mut db = self.store.read().await?;
+        let text = meta::get(&mut db, crate::limits::META_KEY).await?;
+        let limits = text.as_deref().map_or_else(Limits::default, crate::limits::read);
+        self.remember_limits(limits);
+        Ok(limits)
+    }
+
+    pub(crate) fn remember_limits(&self, limits: Limits) {
+        let mut known = self.limits.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *known = Some((Instant::now(), limits));
+    }
+
+    /// The address that Apple is to call for a token, when there is one.
+    pub(crate) fn notification_url(&self, token: TokenId) -> Option<String> {
+        let base = &self.public_url;
+        (!base.is_empty()).then(|| format!("{base}/api/v1/apple/notifications/{token}"))
+    }
+}
+
+/// The moment, by this machine's clock.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A fair share of time.
+pub(crate) struct Slice {
+    end: Instant,
+}
+
+impl Slice {
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.end
+    }
+}

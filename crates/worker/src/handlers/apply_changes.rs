@@ -1,0 +1,77 @@
+//! Takes a token's planned changes to Apple, in as few requests as they fit into.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use russet_domain::Timestamp;
+use russet_queue::Ending;
+use russet_queue::jobs::ApplyChanges;
+use russet_store::changes;
+use russet_store::tokens::Token;
+
+use crate::context::Context;
+use crate::error::JobError;
+use crate::plan::{self, Round};
+use crate::send::{self, Sent};
+
+/// How soon to look again when the token has just been uploaded, or work under way decides what can go next. An end of that
+/// work wakes the message anyway; this is the net below.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<Ending, JobError> {
+    let slice = ctx.slice();
+    loop {
+        let Some(token) = ctx.token(job.token).await? else { return Ok(Ending::Done) };
+        if token.state.is_undecided() {
+            return Ok(Ending::Snooze { until: ctx.now().plus(LOOK_AGAIN) });
+        }
+        if !token.state.may_write() {
+            let mut tx = ctx.begin().await?;
+            changes::refuse_all_planned(&mut tx, token.id, "token_not_usable", ctx.now()).await?;
+            tx.commit().await?;
+            return Ok(Ending::Done);
+        }
+        let round = plan::round(ctx, &token).await?;
+        let waiting = round.waiting;
+        if round.requests.is_empty() {
+            return until_more_is_due(ctx, &token, waiting).await;
+        }
+        if let Some(ending) = send_all(ctx, &token, round, &slice).await? {
+            return Ok(ending);
+        }
+    }
+}
+
+/// Sends a round's requests one after the other: Apple documents no order between events, and no number of writes that a
+/// location takes at once. `None` means: plan again.
+async fn send_all(
+    ctx: &Context,
+    token: &Token,
+    round: Round,
+    slice: &crate::context::Slice,
+) -> Result<Option<Ending>, JobError> {
+    let mut requests: VecDeque<_> = round.requests.into();
+    while let Some(request) = requests.pop_front() {
+        if slice.is_over() {
+            return Ok(Some(Ending::Snooze { until: Timestamp(0) }));
+        }
+        match send::send(ctx, token, request).await? {
+            Sent::Accepted => {}
+            Sent::Halved(halves) => halves.into_iter().rev().for_each(|half| requests.push_front(half)),
+            Sent::PlanAgain => return Ok(None),
+        }
+    }
+    Ok(None)
+}
+
+async fn until_more_is_due(ctx: &Context, token: &Token, waiting: bool) -> Result<Ending, JobError> {
+    let mut db = ctx.store.read().await?;
+    let due = changes::next_due(&mut db, token.id).await?;
+    let now = ctx.now();
+    Ok(match due {
+        Some(due) if due > now => Ending::Snooze { until: due },
+        Some(_) | None if waiting => Ending::Snooze { until: now.plus(LOOK_AGAIN) },
+        Some(_) => Ending::Snooze { until: now },
+        None => Ending::Done,
+    })
+}

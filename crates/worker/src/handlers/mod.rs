@@ -1,0 +1,94 @@
+//! One handler a file, and the table that says which message goes to which.
+
+mod apply_changes;
+mod check_event;
+mod claim_token;
+mod read_notifications;
+pub(crate) mod refresh_limits;
+mod remove_token;
+mod renew_token;
+mod sweep;
+pub(crate) mod sync_token;
+
+use std::time::Instant;
+
+use russet_queue::jobs::AnyJob;
+use russet_queue::{Claim, Ending, Handler};
+
+use crate::context::Context;
+use crate::error::{JobError, chain, ending};
+
+/// Carries out messages.
+#[derive(Clone)]
+pub(crate) struct Handlers {
+    pub(crate) ctx: Context,
+}
+
+impl Handler for Handlers {
+    async fn handle(&self, claim: Claim) -> Ending {
+        let began = Instant::now();
+        let (name, key) = (claim.job.kind(), claim.job.key());
+        let lost = claim.lost.clone();
+        // Dropping the handler rolls its open transaction back; what it has written down stands, and whoever has the message
+        // now goes on from there.
+        let result = tokio::select! {
+            result = self.carry_out(claim.job) => result,
+            () = lost.cancelled() => {
+                tracing::warn!(job.name = name, job.key = key, "the lease was lost; stopping");
+                return Ending::Snooze { until: self.ctx.now() };
+            }
+        };
+        let ending = match result {
+            Ok(ending) => ending,
+            Err(error) => {
+                let ending = ending(&error, self.ctx.now(), self.ctx.unit());
+                log(name, &key, &error, &ending);
+                ending
+            }
+        };
+        tracing::debug!(job.name = name, job.key = key, duration_ms = began.elapsed().as_millis(), ending = ?ending, "message ended");
+        ending
+    }
+}
+
+impl Handlers {
+    async fn carry_out(&self, job: AnyJob) -> Result<Ending, JobError> {
+        let ctx = &self.ctx;
+        match job {
+            AnyJob::ClaimToken(job) => claim_token::claim_token(job, ctx).await,
+            AnyJob::SyncToken(job) => sync_token::sync_token(job, ctx).await,
+            AnyJob::ApplyChanges(job) => apply_changes::apply_changes(job, ctx).await,
+            AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
+            AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
+            AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
+            AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
+            AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
+            AnyJob::Sweep(_) => sweep::sweep(ctx).await,
+        }
+    }
+}
+
+/// Waiting is not worth a line above debug; giving up wants a person.
+fn log(name: &str, key: &str, error: &JobError, ending: &Ending) {
+    match (error, ending) {
+        (JobError::NotYet { .. }, _) => {
+            tracing::debug!(job.name = name, job.key = key, "waiting for Apple's pace");
+        }
+        (_, Ending::Fail { .. }) => {
+            tracing::error!(
+                job.name = name,
+                job.key = key,
+                error = chain(error),
+                "a message failed for good"
+            );
+        }
+        (_, Ending::Done | Ending::Snooze { .. } | Ending::Retry { .. }) => {
+            tracing::warn!(
+                job.name = name,
+                job.key = key,
+                error = chain(error),
+                "a message did not get done yet"
+            );
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Reads Apple's limits, which may change at any time.
+
+use russet_domain::limits::Limits;
+use russet_queue::Ending;
+use russet_store::meta;
+
+use crate::context::Context;
+use crate::error::JobError;
+use crate::limits::{META_KEY, write};
+
+pub(crate) async fn refresh_limits(ctx: &Context) -> Result<Ending, JobError> {
+    read_limits(ctx).await?;
+    Ok(Ending::Done)
+}
+
+/// Asks Apple for its limits and keeps them for all workers. Needs no token and counts for none.
+pub(crate) async fn read_limits(ctx: &Context) -> Result<Limits, JobError> {
+    let limits = ctx.apple.service_config().await?.limits;
+    let mut tx = ctx.begin().await?;
+    meta::set(&mut tx, META_KEY, &write(&limits)).await?;
+    tx.commit().await?;
+    ctx.remember_limits(limits);
+    Ok(limits)
+}

@@ -1,0 +1,63 @@
+//! Finds work in the database that nobody moves, and pushes its messages again.
+//!
+//! The database is the truth and a message only a tap on the shoulder, so that a queue that lost everything is whole again
+//! after one sweep. Pushing a message that waits already changes nothing.
+
+use std::time::Duration;
+
+use russet_queue::jobs::{
+    ApplyChanges, CheckEvent, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken,
+};
+use russet_queue::{Ending, Push, When};
+use russet_store::{idempotency, notifications, sweep};
+
+use crate::context::Context;
+use crate::error::JobError;
+
+/// The most of each kind that one sweep looks at; the next one goes on.
+const AT_MOST: usize = 5_000;
+
+pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let mut messages = Vec::new();
+    for token in sweep::tokens_with_sendable(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&ApplyChanges { token }, When::default()));
+    }
+    for token in sweep::tokens_with_unread(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&ReadNotifications { token }, When::default()));
+    }
+    for token in sweep::tokens_with_open_syncs(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&SyncToken { token }, When::default()));
+    }
+    for token in sweep::new_tokens(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&ClaimToken { token }, When::default()));
+    }
+    for token in sweep::tokens_with_pending(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&RenewToken { token }, When::default()));
+    }
+    for token in sweep::removing_tokens(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&RemoveToken { token }, When::default()));
+    }
+    // Younger requests have their reminder in the queue, or are found here when they are old enough.
+    let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
+    for (request, _) in sweep::open_older_than(&mut db, now.minus(first_look), AT_MOST).await? {
+        messages.push(Push::of(&CheckEvent { request }, When::default()));
+    }
+    drop(db);
+    if !messages.is_empty() {
+        tracing::debug!(messages = messages.len(), "the sweep found work");
+        ctx.queue.push_many(messages).await?;
+    }
+    clean_up(ctx).await?;
+    Ok(Ending::Done)
+}
+
+/// Forgets what nobody needs any more, a bounded number of rows at a time.
+async fn clean_up(ctx: &Context) -> Result<(), JobError> {
+    let before = ctx.now().minus(Duration::from_secs(ctx.settings.keep_hours * 3600));
+    let mut tx = ctx.begin().await?;
+    notifications::purge_read(&mut tx, before, AT_MOST).await?;
+    idempotency::purge(&mut tx, ctx.now().minus(Duration::from_secs(24 * 3600)), AT_MOST).await?;
+    Ok(tx.commit().await?)
+}

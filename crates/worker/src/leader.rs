@@ -1,0 +1,150 @@
+//! What only one worker does: fire the schedule, have the limits read and the database swept.
+
+use std::time::Duration;
+
+use russet_domain::job::{JobKind, Priority};
+use russet_domain::{Timestamp, TokenId};
+use russet_queue::jobs::{RefreshLimits, Sweep, SyncToken};
+use russet_queue::{Push, When};
+use russet_store::jobs::{self, NewJob, Origin};
+use russet_store::{schedule, tokens};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::cron::Cron;
+use crate::error::{JobError, chain};
+
+/// What workers agree to call the one who leads; every version uses it.
+const ROLE: &str = "leader";
+
+/// Leads whenever nobody else does, until `stop`.
+pub(crate) struct Leader {
+    pub(crate) ctx: Context,
+    pub(crate) name: String,
+    pub(crate) sync: Option<Cron>,
+    pub(crate) limits_every: Duration,
+    /// Whether tokens get places of their own between two ticks.
+    pub(crate) spread: bool,
+}
+
+/// When each of the leader's duties is due next.
+struct Duties {
+    sweep: Timestamp,
+    limits: Timestamp,
+}
+
+impl Leader {
+    /// Runs until `stop`. An error that passes is logged and waited out.
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let lease = Duration::from_millis(self.ctx.settings.leader_lease_ms.max(300));
+        let mut duties = Duties { sweep: Timestamp(0), limits: Timestamp(0) };
+        let mut term = None;
+        loop {
+            match self.ctx.queue.lead(ROLE, &self.name, lease).await {
+                Ok(now_leading) => {
+                    if now_leading.is_some() != term.is_some() {
+                        tracing::info!(
+                            worker = self.name,
+                            leading = now_leading.is_some(),
+                            "the lead has changed"
+                        );
+                    }
+                    term = now_leading;
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, "the lead could not be asked for");
+                    term = None;
+                }
+            }
+            if term.is_some()
+                && let Err(error) = self.do_duties(&mut duties).await
+            {
+                tracing::warn!(error = chain(&error), "a duty of the leader did not get done yet");
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(lease / 10) => {}
+            }
+        }
+        if let Some(term) = term
+            && let Err(error) = self.ctx.queue.release(&term).await
+        {
+            tracing::debug!(error = %error, "the lead was not handed back; it ends by itself");
+        }
+    }
+
+    async fn do_duties(&self, duties: &mut Duties) -> Result<(), JobError> {
+        let now = self.ctx.now();
+        if now >= duties.limits {
+            self.ctx.push(&RefreshLimits, When::default()).await?;
+            duties.limits = now.plus(self.limits_every);
+        }
+        if now >= duties.sweep {
+            self.ctx.push(&Sweep, When::default()).await?;
+            duties.sweep = now.plus(Duration::from_millis(self.ctx.settings.sweep_every_ms));
+        }
+        if let Some(cron) = &self.sync {
+            self.fire_due(cron, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts the syncs whose moment has come since the schedule last fired. The note that it fired and the jobs that it
+    /// makes are one transaction, so that a leader that dies has either fired or not, and a second leader finds it done.
+    async fn fire_due(&self, cron: &Cron, now: Timestamp) -> Result<(), JobError> {
+        let kind = JobKind::SyncToken.as_str();
+        let mut db = self.ctx.store.read().await?;
+        let last = schedule::last_tick(&mut db, kind).await?;
+        let Some(last) = last else {
+            drop(db);
+            // A schedule that has never fired starts now: what lies before its first start is not missed.
+            let mut tx = self.ctx.begin().await?;
+            schedule::fire(&mut tx, kind, now, now).await?;
+            return Ok(tx.commit().await?);
+        };
+        if !cron.may_be_due(last, now, self.spread) {
+            return Ok(());
+        }
+        let tokens = tokens::ids_that_may_sync(&mut db).await?;
+        drop(db);
+        let due: Vec<TokenId> =
+            tokens.into_iter().filter(|token| cron.is_due(token.0, last, now, self.spread)).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let messages = self.fire(&due, last, now).await?;
+        if !messages.is_empty() {
+            tracing::info!(job.name = kind, jobs = messages.len(), "the schedule fired");
+            self.ctx.queue.push_many(messages).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the jobs, unless another leader has gone on from `last` already.
+    async fn fire(&self, due: &[TokenId], last: Timestamp, now: Timestamp) -> Result<Vec<Push>, JobError> {
+        let kind = JobKind::SyncToken;
+        let successor = format!("{}/after", kind.as_str());
+        let mut tx = self.ctx.begin().await?;
+        if !schedule::fire(&mut tx, &successor, last, now).await?
+            || !schedule::fire(&mut tx, kind.as_str(), now, now).await?
+        {
+            return Ok(Vec::new());
+        }
+        let mut messages = Vec::with_capacity(due.len());
+        for token in due.iter().copied() {
+            let job = NewJob {
+                kind,
+                token,
+                priority: Priority::Low,
+                origin: Origin::Schedule,
+                key: None,
+                args: r#"{"mode":"full"}"#.to_owned(),
+                notes: "[]".to_owned(),
+            };
+            jobs::insert(&mut tx, &job, now).await?;
+            messages.push(Push::of(&SyncToken { token }, When::priority(Priority::Low)));
+        }
+        tx.commit().await?;
+        Ok(messages)
+    }
+}

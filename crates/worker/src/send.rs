@@ -1,0 +1,195 @@
+//! Sends one request to Apple: written down before it leaves, and its answer written down after.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use russet_apple::{Answer, AppleError, Consequence, EventId, Write};
+use russet_domain::change::{Action, Outcome, Word, after};
+use russet_domain::{ChangeId, RequestId};
+use russet_queue::jobs::CheckEvent;
+use russet_queue::{Class, Due, Priority, When};
+use russet_store::requests::{self, NewRequest};
+use russet_store::tokens::Token;
+use russet_store::{StoreError, changes};
+
+use crate::assets::refresh;
+use crate::call::Judge;
+use crate::context::Context;
+use crate::error::JobError;
+use crate::plan::Request;
+
+/// How a request went.
+pub(crate) enum Sent {
+    /// Apple took it, or its reply was lost and will be read back.
+    Accepted,
+    /// Apple refused it whole for the sake of one part; the halves go separately.
+    Halved([Request; 2]),
+    /// The picture has moved: plan again.
+    PlanAgain,
+}
+
+/// Sends one request.
+///
+/// # Errors
+/// When Apple wants us to wait, or the token cannot be used; the changes are planned again then, without cost, unless the
+/// reply was lost.
+pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
+    ctx.turn(token.id, Class::Bulk).await?;
+    let Some(id) = write_down(ctx, token, &request).await? else { return Ok(Sent::PlanAgain) };
+    let (devices, users) = (request.devices(), request.users());
+    let asked = ctx
+        .call(token, Judge::Claim, async |apple, secret| {
+            let write = Write { assets: &request.assets, devices: &devices, users: &users };
+            match request.action {
+                Action::Assign => apple.associate(&secret, &write).await,
+                Action::Revoke => apple.disassociate(&secret, &write).await,
+            }
+        })
+        .await;
+    match asked {
+        Ok(Answer { value: EventId(event), .. }) => {
+            let mut tx = ctx.begin().await?;
+            requests::accepted(&mut tx, id, &event, ctx.now()).await?;
+            tx.commit().await?;
+            tracing::info!(
+                request.id = id.0,
+                token.id = token.id.0,
+                action = request.action.as_str(),
+                licenses = request.changes.len(),
+                event,
+                "Apple accepted a request"
+            );
+            Ok(Sent::Accepted)
+        }
+        Err(JobError::Apple(error)) => refused(ctx, token, request, id, error).await,
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the request down, and the message that asks after it, before any byte leaves. `None` when one of its changes
+/// was withdrawn or replaced meanwhile: it would cover a license that nobody wants.
+async fn write_down(ctx: &Context, token: &Token, request: &Request) -> Result<Option<RequestId>, JobError> {
+    let now = ctx.now();
+    let new = NewRequest {
+        action: request.action,
+        assets: request.assets.clone(),
+        devices: request.devices(),
+        users: request.users(),
+        changes: request.changes.iter().map(|(_, _, id)| *id).collect(),
+    };
+    let mut tx = ctx.begin().await?;
+    let id = match requests::write(&mut tx, token.id, &[new], now).await {
+        Ok(ids) => ids.into_iter().next(),
+        Err(StoreError::Stale { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(id) = id else { return Ok(None) };
+    tx.commit().await?;
+    let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
+    let when = When { priority: Priority::Normal, due: Due::In(first_look) };
+    if let Err(error) = ctx.push(&CheckEvent { request: id }, when).await {
+        // The sweep finds the open request.
+        tracing::warn!(request.id = id.0, error = %error, "the reminder of a request was not queued");
+    }
+    Ok(Some(id))
+}
+
+/// Apple did not take the request: decides what becomes of its changes.
+async fn refused(
+    ctx: &Context,
+    token: &Token,
+    request: Request,
+    id: RequestId,
+    error: AppleError,
+) -> Result<Sent, JobError> {
+    tracing::warn!(request.id = id.0, token.id = token.id.0, error = %error, "Apple did not take a request");
+    match error.consequence() {
+        Consequence::LostReply => Err(error.into()),
+        Consequence::TooFast
+        | Consequence::Later
+        | Consequence::NotSent
+        | Consequence::TokenDead
+        | Consequence::Forbidden => {
+            give_back(ctx, token, id).await?;
+            Err(error.into())
+        }
+        Consequence::Replan | Consequence::NoLicense => {
+            // Limits, counts or flags moved under us. The attempt counts, so that this ends.
+            let word = Word::Failed { number: Some(9603) };
+            finish(ctx, token, id, None, &word).await?;
+            crate::handlers::refresh_limits::read_limits(ctx).await?;
+            refresh(ctx, token).await?;
+            Ok(Sent::PlanAgain)
+        }
+        Consequence::Wrong | Consequence::NeedsPerson | Consequence::AlreadySo => {
+            single_out(ctx, token, request, id, &error).await
+        }
+    }
+}
+
+/// One part of the request is wrong. When Apple names it, or nothing else is left, it gets Apple's word; the others go again.
+async fn single_out(
+    ctx: &Context,
+    token: &Token,
+    request: Request,
+    id: RequestId,
+    error: &AppleError,
+) -> Result<Sent, JobError> {
+    let Some(refusal) = error.refusal() else { return Ok(Sent::PlanAgain) };
+    let (word, subjects) = (Word::Failed { number: refusal.number }, &refusal.subjects);
+    let named = |asset: &russet_domain::AssetKey, holder: &russet_domain::Holder| {
+        let list = if holder.is_device() { &subjects.devices } else { &subjects.users };
+        subjects.assets.contains(asset) || list.iter().any(|id| id == holder.id())
+    };
+    let culprits: HashSet<ChangeId> = request
+        .changes
+        .iter()
+        .filter(|(asset, holder, _)| named(asset, holder))
+        .map(|(_, _, id)| *id)
+        .collect();
+    if !culprits.is_empty() && culprits.len() < request.changes.len() {
+        finish(ctx, token, id, Some(&culprits), &word).await?;
+        give_back(ctx, token, id).await?;
+        return Ok(Sent::PlanAgain);
+    }
+    match request.halves() {
+        Some(halves) => {
+            give_back(ctx, token, id).await?;
+            Ok(Sent::Halved(halves))
+        }
+        None => {
+            finish(ctx, token, id, None, &word).await?;
+            Ok(Sent::PlanAgain)
+        }
+    }
+}
+
+/// Apple took nothing: the changes are planned again as if they had never been sent.
+async fn give_back(ctx: &Context, token: &Token, id: RequestId) -> Result<(), JobError> {
+    let mut tx = ctx.begin().await?;
+    changes::give_back(&mut tx, token.id, id, ctx.now(), ctx.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Writes down what Apple's word means for changes of a request that it did not take: for all of them, or only for some.
+async fn finish(
+    ctx: &Context,
+    token: &Token,
+    id: RequestId,
+    only: Option<&HashSet<ChangeId>>,
+    word: &Word,
+) -> Result<(), JobError> {
+    let now = ctx.now();
+    let mut tx = ctx.begin().await?;
+    let open = changes::open_of_request(&mut tx, id).await?;
+    let outcomes: Vec<(ChangeId, Outcome)> = open
+        .iter()
+        .filter(|open| only.is_none_or(|only| only.contains(&open.id)))
+        .map(|open| (open.id, after(open.action, word, open.attempts, now, ctx.unit())))
+        .collect();
+    changes::finish(&mut tx, token.id, &outcomes, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The least that a reminder waits, so that a setting of zero does not spin.
+pub(crate) const REMINDER_MIN: Duration = Duration::from_millis(50);
