@@ -1,7 +1,10 @@
 //! Asks every section what is wrong with its values, and puts the answers into one form.
 
+use std::net::IpAddr;
+
 use russet_apple::AppleError;
 use russet_queue::QueueError;
+use russet_worker::{Cron, CronError, ScheduleSettings};
 
 /// One wrong value: its full name, and what it is and should be.
 pub(crate) struct Wrong {
@@ -77,12 +80,34 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
     wrong
 }
 
+pub(crate) fn schedule(settings: &ScheduleSettings) -> Vec<Wrong> {
+    match Cron::read(&settings.sync_token, &settings.time_zone) {
+        Ok(_) => Vec::new(),
+        Err(error @ CronError::Zone(_)) => vec![Wrong::new("schedule.time_zone", error.to_string())],
+        Err(error @ CronError::Expression { .. }) => {
+            vec![Wrong::new("schedule.sync_token", error.to_string())]
+        }
+    }
+}
+
+/// What no section can see by itself: Apple calls plain HTTP only on this machine, and only for a simulator.
+pub(crate) fn public_url(api: &russet_api::Settings, apple: &russet_apple::Settings) -> Option<Wrong> {
+    let rest = api.public_url.strip_prefix("http://")?;
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let host = match authority.strip_prefix('[') {
+        Some(inside) => inside.split(']').next().unwrap_or(inside),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if apple.allow_http && loopback {
+        return None;
+    }
+    let why = "begins with http://; it should begin with https://. Only with apple.allow_http, for a simulator, \
+               may it be a plain address of this machine";
+    Some(Wrong::new("api.public_url", why))
+}
+
 /// For the sections of this crate, which find one fault at a time.
 pub(crate) fn own(found: Result<(), (&'static str, String)>) -> Vec<Wrong> {
     found.err().into_iter().map(|(key, why)| Wrong::new(key, why)).collect()
-}
-
-pub(crate) fn schedule(settings: &russet_worker::ScheduleSettings) -> Vec<Wrong> {
-    let _ = settings;
-    Vec::new()
 }

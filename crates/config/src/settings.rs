@@ -80,6 +80,11 @@ impl Settings {
         let schedule = layers.section("schedule", check::schedule);
         let secrets = layers.section("secrets", |secrets: &SecretSettings| check::own(secrets.check()));
         let log = layers.section("log", |log: &LogSettings| check::own(log.check()));
+        if let (Some(api), Some(apple)) = (&api, &apple)
+            && let Some(wrong) = check::public_url(api, apple)
+        {
+            layers.note(&wrong.key, wrong.why);
+        }
         let all = (data_dir, store, queue, api, apple, worker, schedule, secrets, log);
         match all {
             (

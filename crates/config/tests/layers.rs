@@ -137,6 +137,28 @@ fn the_key_comes_from_one_place() {
 }
 
 #[test]
+fn a_schedule_that_cannot_be_read_is_named() {
+    let said = refusal("", &[("RUSSET_SCHEDULE__SYNC_TOKEN", "twice a day")]);
+    assert!(
+        said.contains("schedule.sync_token (from environment") && said.contains("0 */12 * * *"),
+        "{said}"
+    );
+    let said = refusal("[schedule]\ntime_zone = \"Mars\"\n", &[]);
+    assert!(said.contains("schedule.time_zone (from file"), "{said}");
+    load("[schedule]\nsync_token = \"\"\n", &[]).unwrap();
+}
+
+#[test]
+fn a_plain_public_address_is_for_simulators_on_this_machine() {
+    let said =
+        refusal("[api]\npublic_url = \"http://russet.example.org\"\n[apple]\nallow_http = true\n", &[]);
+    assert!(said.contains("api.public_url (from file") && said.contains("https://"), "{said}");
+    assert!(load("[api]\npublic_url = \"http://127.0.0.1:9\"\n", &[]).is_err());
+    load("[api]\npublic_url = \"http://127.0.0.1:9\"\n[apple]\nallow_http = true\n", &[]).unwrap();
+    load("[api]\npublic_url = \"http://[::1]:9\"\n[apple]\nallow_http = true\n", &[]).unwrap();
+}
+
+#[test]
 fn a_file_that_is_not_there_or_no_toml_is_named() {
     let sources = Sources { file: Some("/nowhere.toml".into()), ..Sources::default() };
     let said = Settings::from_sources(&sources).unwrap_err().to_string();

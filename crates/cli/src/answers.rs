@@ -1,0 +1,176 @@
+//! What the API answers, as far as the command line looks at it. Unknown fields are left alone.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why the server refused.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Problem {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) detail: String,
+    pub(crate) errors: Vec<FieldError>,
+}
+
+/// One place in a request and what is wrong there.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub(crate) struct FieldError {
+    pub(crate) field: String,
+    pub(crate) detail: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.detail, self.code)?;
+        self.errors.iter().try_for_each(|error| write!(f, "\n  {}: {}", error.field, error.detail))
+    }
+}
+
+/// A token.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Token {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) state_detail: String,
+    #[serde(default)]
+    pub(crate) org_name: String,
+    #[serde(default)]
+    pub(crate) location: Option<Location>,
+    #[serde(default)]
+    pub(crate) account_type: String,
+    #[serde(default)]
+    pub(crate) country: Option<String>,
+    #[serde(default)]
+    pub(crate) auto_update: bool,
+    #[serde(default)]
+    pub(crate) take_over: bool,
+    #[serde(default)]
+    pub(crate) expires_at: String,
+    #[serde(default)]
+    pub(crate) other_mdm: Option<OtherMdm>,
+    #[serde(default)]
+    pub(crate) notifications: Notifications,
+    #[serde(default)]
+    pub(crate) last_sync: Option<LastSync>,
+}
+
+/// The location a token opens.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Location {
+    pub(crate) uid: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) country: Option<String>,
+}
+
+/// Who else has claimed the location.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct OtherMdm {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+}
+
+/// Whether Apple calls.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Notifications {
+    pub(crate) registered: bool,
+}
+
+/// How the last sync went.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct LastSync {
+    pub(crate) at: Option<String>,
+    pub(crate) state: String,
+    pub(crate) error: Option<String>,
+}
+
+/// A job.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) id: i64,
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) token: Option<i64>,
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) priority: String,
+    #[serde(default)]
+    pub(crate) progress: Progress,
+    #[serde(default)]
+    pub(crate) sync: Option<SyncProgress>,
+    #[serde(default)]
+    pub(crate) notes: Vec<String>,
+    #[serde(default)]
+    pub(crate) error: Option<Fault>,
+    #[serde(default)]
+    pub(crate) created_at: String,
+    #[serde(default)]
+    pub(crate) ended_at: Option<String>,
+}
+
+/// A job's changes by state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Progress {
+    pub(crate) total: u64,
+    pub(crate) planned: u64,
+    pub(crate) sending: u64,
+    pub(crate) accepted: u64,
+    pub(crate) settled: u64,
+    pub(crate) refused: u64,
+    pub(crate) waitlisted: u64,
+    pub(crate) cancelled: u64,
+}
+
+/// How far a sync has got.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct SyncProgress {
+    pub(crate) mode: String,
+    pub(crate) pages_done: u64,
+    pub(crate) pages_total: Option<u64>,
+    pub(crate) licenses: u64,
+}
+
+/// Why a job or a change failed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Fault {
+    pub(crate) code: String,
+    pub(crate) number: Option<i64>,
+    pub(crate) detail: String,
+}
+
+/// One wanted movement of one license.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Change {
+    pub(crate) adam_id: String,
+    pub(crate) pricing_param: String,
+    pub(crate) serial: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) action: String,
+    pub(crate) state: String,
+    pub(crate) error: Option<Fault>,
+}
+
+impl Job {
+    /// Whether nothing will happen to it any more. A state this program does not know is taken for one that goes on.
+    pub(crate) fn has_ended(&self) -> bool {
+        russet_domain::job::JobState::from_text(&self.state)
+            .is_some_and(russet_domain::job::JobState::has_ended)
+    }
+
+    /// Whether all of it was done.
+    pub(crate) fn has_succeeded(&self) -> bool {
+        self.state == russet_domain::job::JobState::Succeeded.as_str()
+    }
+}

@@ -1,0 +1,36 @@
+//! Takes licenses back.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::args::{AccessArgs, WaitArgs};
+use crate::commands::assign::Which;
+use crate::commands::token;
+use crate::error::CliError;
+use crate::{access, follow};
+
+/// Without --app, all that the holders hold; without --serial and --user, from all holders of the apps.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// The token's id or name.
+    #[arg(long)]
+    token: String,
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+pub(crate) async fn run(args: RevokeArgs, config: Option<&Path>) -> Result<(), CliError> {
+    if !args.which.has_assets() && !args.which.has_holders() {
+        let say = "say what to take back: --app ADAM_ID…, --serial SERIAL…, --user ID…, or --pairs FILE";
+        return Err(CliError::Usage(say.to_owned()));
+    }
+    let client = access::client(&args.access, config)?;
+    let token = token::find(&client, &args.token).await?;
+    let answer = client.post("jobs", &args.which.job("revoke_license", token.id)?).await?;
+    follow::submitted(&client, &args.access, args.wait, answer.body).await
+}

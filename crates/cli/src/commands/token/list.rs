@@ -1,0 +1,97 @@
+//! Lists tokens, and shows one.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::answers::Token;
+use crate::args::AccessArgs;
+use crate::client::Client;
+use crate::error::CliError;
+use crate::print;
+
+/// As many tokens as a server takes.
+const TOKENS_MAX: usize = 3_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Only those in this state.
+    #[arg(long)]
+    state: Option<String>,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The token's id or name.
+    token: String,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+}
+
+pub(super) async fn all(client: &Client, args: &ListArgs) -> Result<(), CliError> {
+    let query: Vec<_> = args.state.clone().map(|state| ("state", state)).into_iter().collect();
+    let items = client.list("tokens", &query, TOKENS_MAX).await?;
+    if args.access.json {
+        print::json(&json!({ "items": items }));
+        return Ok(());
+    }
+    let tokens: Vec<Token> =
+        items.iter().map(|item| super::token_of(client, item)).collect::<Result<_, _>>()?;
+    let rows = tokens.into_iter().map(|token| {
+        let location = token.location.and_then(|location| location.name).unwrap_or_default();
+        let synced = token.last_sync.map(|sync| match sync.at {
+            Some(at) => format!("{} {}", print::moment(&at), sync.state),
+            None => sync.state,
+        });
+        let expires = print::moment(&token.expires_at);
+        [
+            token.id.to_string(),
+            token.name,
+            token.state,
+            location,
+            token.org_name,
+            expires,
+            synced.unwrap_or_default(),
+        ]
+    });
+    print::table(["ID", "NAME", "STATE", "LOCATION", "ORGANIZATION", "EXPIRES", "LAST SYNC"], rows);
+    Ok(())
+}
+
+pub(super) async fn one(client: &Client, args: &ShowArgs) -> Result<(), CliError> {
+    let (token, value) = super::find_with_value(client, &args.token).await?;
+    if args.access.json {
+        print::json(&value);
+    } else {
+        show(&token);
+    }
+    Ok(())
+}
+
+/// Prints a token, a fact a line.
+pub(super) fn show(token: &Token) {
+    let yes = |truth: bool| if truth { "yes" } else { "no" }.to_owned();
+    let location = token.location.clone().unwrap_or_default();
+    let sync = token.last_sync.clone().unwrap_or_default();
+    let other = token.other_mdm.clone().unwrap_or_default();
+    let mut facts = vec![
+        ("id", token.id.to_string()),
+        ("name", token.name.clone()),
+        ("state", format!("{}: {}", token.state, token.state_detail)),
+        ("organization", token.org_name.clone()),
+        ("location", location.name.unwrap_or_default()),
+        ("location id", location.uid.unwrap_or_default()),
+        ("country", token.country.clone().or(location.country).unwrap_or_default()),
+        ("account", token.account_type.clone()),
+        ("expires", token.expires_at.clone()),
+        ("automatic updates", yes(token.auto_update)),
+        ("take over", yes(token.take_over)),
+        ("Apple notifies", yes(token.notifications.registered)),
+        ("claimed by", other.name.or(other.id).unwrap_or_default()),
+        ("last sync", sync.at.map(|at| format!("{at} {}", sync.state)).unwrap_or_default()),
+        ("sync error", sync.error.unwrap_or_default()),
+    ];
+    facts.retain(|(_, value)| !value.is_empty());
+    print::facts(&facts);
+}

@@ -1,0 +1,55 @@
+//! Removes a token; the person says what happens to the licenses that it gave.
+
+use clap::{Args, ValueEnum};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::args::{AccessArgs, WaitArgs};
+use crate::client::Client;
+use crate::error::CliError;
+use crate::{follow, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// The token's id or name.
+    token: String,
+    /// What happens to the licenses that its devices and users hold.
+    #[arg(long, value_enum)]
+    licenses: Licenses,
+    #[command(flatten)]
+    wait: WaitArgs,
+    #[command(flatten)]
+    pub(super) access: AccessArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Licenses {
+    /// They stay with their holders; nobody here can take them back any more.
+    #[value(name = "keep")]
+    Keep,
+    /// They are taken back first, then the token goes.
+    #[value(name = "revoke_first")]
+    RevokeFirst,
+}
+
+pub(super) async fn run(client: &Client, args: RemoveArgs) -> Result<(), CliError> {
+    let token = super::find(client, &args.token).await?;
+    let licenses = match args.licenses {
+        Licenses::Keep => "keep",
+        Licenses::RevokeFirst => "revoke_first",
+    };
+    let query = [("licenses", licenses.to_owned())];
+    let answer = client.delete(&format!("tokens/{}", token.id), &query).await?;
+    if answer.status == StatusCode::ACCEPTED {
+        return follow::submitted(client, &args.access, args.wait, answer.body).await;
+    }
+    if args.access.json {
+        print::json(&json!({ "id": token.id, "removed": true }));
+    } else {
+        print::line(format!(
+            "the token {} ({}) was removed; its licenses stay where they are",
+            token.id, token.name
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The demo's Apple: three locations of the simulator with apps, devices' worth of licenses and users.
+
+use std::collections::BTreeSet;
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use super::DemoError;
+use super::groups::{APPS, DEVICES, USERS, adam_id};
+
+/// The simulator, spoken to over its control address.
+#[derive(Clone)]
+pub(crate) struct Apple {
+    http: Client,
+    url: String,
+}
+
+/// One of the demo's locations.
+pub(crate) struct Location {
+    pub(crate) uid: String,
+    /// The text of its token file.
+    pub(crate) content: String,
+}
+
+/// One license as the simulator's ledger has it: product and holder (`d:` or `u:` in front).
+pub(crate) type Held = (String, String);
+
+impl Apple {
+    pub(crate) fn new(http: Client, url: String) -> Self {
+        Self { http, url }
+    }
+
+    /// How the demo's Apple behaves: an event takes a moment, notifications come soon after.
+    pub(crate) async fn behave(&self) -> Result<(), DemoError> {
+        let rules = json!({"allow_http": true, "event_delay_ms": 400, "latency_ms": 5});
+        let request = self.http.patch(format!("{}/_sim/settings", self.url)).json(&rules);
+        answer("setting up the simulator", request).await.map(drop)
+    }
+
+    /// Makes a location with its apps, enough licenses for all, and all users.
+    pub(crate) async fn location(&self, number: usize) -> Result<Location, DemoError> {
+        const NAMES: [&str; 3] = ["North Campus", "South Campus", "Library"];
+        let made = self.post("/_sim/locations", &json!({"name": NAMES[number], "country": "NL"})).await?;
+        let uid = text(&made, "/uid")?;
+        let content = text(&made, "/token/content")?;
+        let total = DEVICES + USERS;
+        let assets: Vec<Value> = (0..APPS[number])
+            .map(|app| json!({"adam_id": adam_id(number, app), "product_type": "App", "total": total}))
+            .collect();
+        self.post(&format!("/_sim/locations/{uid}/assets"), &json!({ "assets": assets })).await?;
+        let users = json!({"generate": {"count": USERS, "prefix": "user-"}});
+        self.post(&format!("/_sim/locations/{uid}/users"), &users).await?;
+        Ok(Location { uid, content })
+    }
+
+    /// Counts of requests and violations since the start.
+    pub(crate) async fn ledger(&self) -> Result<Value, DemoError> {
+        answer("reading the ledger", self.http.get(format!("{}/_sim/ledger", self.url))).await
+    }
+
+    /// Who holds what, as Apple has it.
+    pub(crate) async fn held(&self, uid: &str) -> Result<BTreeSet<Held>, DemoError> {
+        let url = format!("{}/_sim/locations/{uid}/assignments", self.url);
+        let doing = "reading the simulator's assignments";
+        let sent = self.http.get(url).send().await.map_err(DemoError::http(doing))?;
+        let lines = sent.text().await.map_err(DemoError::http(doing))?;
+        lines.lines().filter(|line| !line.is_empty()).map(held).collect()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, DemoError> {
+        answer("setting up the simulator", self.http.post(format!("{}{path}", self.url)).json(body)).await
+    }
+}
+
+fn held(line: &str) -> Result<Held, DemoError> {
+    let row: Value = serde_json::from_str(line)
+        .map_err(|_| DemoError::Answer { doing: "reading the simulator's assignments", said: line.to_owned() })?;
+    let holder = match row.get("serial").and_then(Value::as_str) {
+        Some(serial) => format!("d:{serial}"),
+        None => format!("u:{}", text(&row, "/user")?),
+    };
+    Ok((text(&row, "/adam_id")?, holder))
+}
+
+/// Sends a request and reads its JSON answer.
+pub(crate) async fn answer(doing: &'static str, request: reqwest::RequestBuilder) -> Result<Value, DemoError> {
+    let answer = request.send().await.map_err(DemoError::http(doing))?;
+    let status = answer.status();
+    let body = answer.text().await.map_err(DemoError::http(doing))?;
+    if !status.is_success() {
+        return Err(DemoError::Answer { doing, said: format!("{status}: {body}") });
+    }
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_str(&body).map_err(|_| DemoError::Answer { doing, said: body })
+}
+
+/// The text at a JSON pointer of an answer.
+pub(crate) fn text(value: &Value, pointer: &str) -> Result<String, DemoError> {
+    let found = value.pointer(pointer).and_then(Value::as_str);
+    found.map(str::to_owned).ok_or_else(|| DemoError::Answer {
+        doing: "looking into an answer",
+        said: format!("there is no text at {pointer}"),
+    })
+}

@@ -1,0 +1,75 @@
+//! The only place that prints: results to the standard output, remarks and errors to the error stream.
+//!
+//! A reader that went away (`russet job list | head`) is no error.
+
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use crate::error::CliError;
+
+/// Prints one line of the result.
+pub(crate) fn line(text: impl Display) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints the result for programs: one JSON value in one line.
+pub(crate) fn json(value: &impl Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => line(text),
+        Err(error) => remark(format!("the answer cannot be printed as JSON: {error}")),
+    }
+}
+
+/// Prints something beside the result, for a person.
+pub(crate) fn remark(text: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints why the command failed.
+pub(crate) fn error(error: &CliError, json: bool) {
+    if json {
+        remark(error.json());
+    } else if !error.to_string().is_empty() {
+        remark(format!("russet: {error}"));
+    }
+}
+
+/// Prints a table. On a terminal it is as wide as that.
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    if std::io::stdout().is_terminal() {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    for row in rows {
+        table.add_row(row.map(|cell| plain(&cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    line(table.trim_fmt());
+}
+
+/// Prints names and values in two columns.
+pub(crate) fn facts(facts: &[(&str, String)]) {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in facts {
+        line(format!("{name:width$}  {}", plain(value)));
+    }
+}
+
+/// The text without control characters, which could steer a terminal.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
+}
+
+/// A moment as the API writes it, cut to what a person reads: `2031-04-09 10:20`.
+pub(crate) fn moment(text: &str) -> String {
+    match text.get(..16) {
+        Some(minute) => minute.replacen('T', " ", 1),
+        None => text.to_owned(),
+    }
+}

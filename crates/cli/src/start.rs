@@ -1,0 +1,122 @@
+//! Puts the parts of a server together: database, queue, Apple, API and worker.
+
+use std::time::Duration;
+
+use russet_api::Api;
+use russet_apple::Apple;
+use russet_config::Settings;
+use russet_queue::{Queue, QueueError, WorkerName};
+use russet_store::{KeyRing, Store, StoreError};
+use russet_worker::{Wiring, Worker};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{CliError, chain, failed};
+use crate::{keyring, print};
+
+/// How often a server that starts tries to reach its database and its queue, and how long between two tries: they
+/// may be starting at the same time.
+const TRIES_MAX: u32 = 30;
+const TRY_EVERY: Duration = Duration::from_secs(2);
+
+/// The database, with the keys that its secrets are sealed with. Its tables have to be up to date.
+pub(crate) async fn store(settings: &Settings, stop: &CancellationToken) -> Result<Store, CliError> {
+    let mut tries = 1;
+    loop {
+        let keys: KeyRing = keyring::read(settings)?;
+        match open_store(settings, keys).await {
+            Ok(store) => return Ok(store),
+            Err(error) if matches!(error, StoreError::Unreachable { .. }) && tries < TRIES_MAX => {
+                tracing::warn!(error = %chain(&error), "the database does not answer yet");
+                pause(stop).await?;
+                tries += 1;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+async fn open_store(settings: &Settings, keys: KeyRing) -> Result<Store, StoreError> {
+    let store = Store::open(&settings.store, keys).await?;
+    store.check_schema().await?;
+    Ok(store)
+}
+
+/// The queue.
+pub(crate) async fn queue(settings: &Settings, stop: &CancellationToken) -> Result<Queue, CliError> {
+    let mut tries = 1;
+    loop {
+        match Queue::open(&settings.queue).await {
+            Ok(queue) => return Ok(queue),
+            Err(error @ QueueError::Unavailable { .. }) if tries < TRIES_MAX => {
+                tracing::warn!(%error, "the queue does not answer yet");
+                pause(stop).await?;
+                tries += 1;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+async fn pause(stop: &CancellationToken) -> Result<(), CliError> {
+    tokio::select! {
+        () = stop.cancelled() => Err(CliError::Failed("stopped before everything was reached".to_owned())),
+        () = tokio::time::sleep(TRY_EVERY) => Ok(()),
+    }
+}
+
+/// A queue in this process cannot be shared: what one pushes, no other sees.
+pub(crate) fn require_shared_queue(settings: &Settings, command: &str) -> Result<(), CliError> {
+    if settings.queue_is_in_process() {
+        return Err(CliError::Usage(format!(
+            "queue.url is memory:, which no two processes share. Use `russet serve`, which is API and worker in one; or \
+             set queue.url to a Redis (redis://host:6379) for `russet {command}`"
+        )));
+    }
+    Ok(())
+}
+
+/// Takes the address that the API listens on, before anything else starts.
+pub(crate) async fn listen(settings: &Settings) -> Result<TcpListener, CliError> {
+    let address = &settings.api.listen;
+    TcpListener::bind(address).await.map_err(|error| {
+        CliError::Failed(format!(
+            "api.listen is {address} and cannot be listened on: {error}; choose another port"
+        ))
+    })
+}
+
+/// Says where the API is, for people and for programs that start this one.
+pub(crate) fn announce(listener: &TcpListener) -> Result<(), CliError> {
+    let address = listener.local_addr().map_err(failed)?;
+    print::line(format!("listening on http://{address}"));
+    Ok(())
+}
+
+/// Answers until the stop.
+pub(crate) async fn api(
+    settings: &Settings,
+    store: Store,
+    queue: Queue,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> Result<(), CliError> {
+    let api = Api { store, queue, settings: settings.api.clone() };
+    russet_api::serve(listener, api, stop).await.map_err(failed)
+}
+
+/// A worker, ready to run.
+pub(crate) async fn worker(settings: &Settings, store: Store, queue: Queue) -> Result<Worker, CliError> {
+    let wiring = Wiring {
+        store,
+        queue,
+        apple: Apple::new(&settings.apple).map_err(failed)?,
+        patience: settings.apple.patience(),
+        rate_share: settings.apple.rate_share,
+        limits_every: Duration::from_secs(settings.apple.limits_every_s),
+        public_url: settings.api.public_url.clone(),
+        settings: settings.worker.clone(),
+        schedule: settings.schedule.clone(),
+    };
+    Worker::new(WorkerName::of_this_process(), wiring).await.map_err(failed)
+}
