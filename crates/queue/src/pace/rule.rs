@@ -49,12 +49,16 @@ pub(crate) enum Verdict {
     AppleClosed,
 }
 
-/// The share of turns a class keeps to while others want turns too.
-fn share(class: Class) -> f64 {
-    match class {
-        Class::Interactive => 0.9,
-        Class::Status => 0.5,
-        Class::Bulk => 0.7,
+/// The share of turns a class keeps to while `others` classes want turns too. What any of them may take together leaves
+/// something for the last, and what all may take is more than there is, so that nothing is left unused.
+fn share(class: Class, others: usize) -> f64 {
+    match (class, others) {
+        (_, 0) => 1.0,
+        (Class::Interactive, 1) => 0.9,
+        (Class::Status, 1) => 0.5,
+        (Class::Bulk, 1) => 0.7,
+        (Class::Interactive | Class::Bulk, _) => 0.45,
+        (Class::Status, _) => 0.35,
     }
 }
 
@@ -117,9 +121,10 @@ impl TokenPace {
     fn take(&mut self, now_us: i64, class: Class, ahead_us: i64, default_rate: f64) -> (Verdict, i64) {
         let which = class as usize;
         let interval = interval_us(self.rate.unwrap_or(default_rate) * self.part(now_us / 1_000));
-        let contended = (0..3).any(|other| other != which && now_us - self.seen[other] < CONTENDED_US);
-        let own_interval = (interval as f64 / share(class)).ceil() as i64;
-        let own_free = if contended { self.own[which] - own_interval } else { 0 };
+        let others =
+            (0..3).filter(|other| *other != which && now_us - self.seen[*other] < CONTENDED_US).count();
+        let own_interval = (interval as f64 / share(class, others)).ceil() as i64;
+        let own_free = if others > 0 { self.own[which] - own_interval } else { 0 };
         let closed = self.closed * 1_000;
         let free = now_us.max(self.tat - TOLERANCE_US).max(closed);
         let ahead = if class == Class::Bulk { ahead_us.min(2 * interval) } else { ahead_us };

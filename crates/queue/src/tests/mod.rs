@@ -1,8 +1,12 @@
 //! The contract, kept by both queues: one suite, run on each; and what a real Redis may do to one of them.
 
 mod contract;
+mod faults;
 mod lead;
+mod model;
+mod pace;
 mod running;
+mod server;
 mod support;
 
 /// Makes of each story two tests, one over Redis and one in process.

@@ -45,7 +45,15 @@ impl Place {
 
     /// A queue whose clock stands until moved.
     pub(crate) async fn still_queue(&self) -> Queue {
-        Queue::open_with(&self.settings, Clock::Given(Arc::clone(&self.now))).await.expect("the queue opens")
+        Queue::open_with(&self.settings, self.clock()).await.expect("the queue opens")
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        Clock::Given(Arc::clone(&self.now))
+    }
+
+    pub(crate) fn now(&self) -> i64 {
+        self.now.load(Ordering::SeqCst)
     }
 
     pub(crate) fn pass(&self, millis: i64) {
@@ -84,6 +92,12 @@ impl Drop for Place {
 /// The Redis that tests share.
 pub(crate) fn redis_url() -> String {
     std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
+}
+
+/// How many cases a property is tried with: `PROPTEST_CASES`, or else so many.
+pub(crate) fn cases(usual: u32) -> proptest::test_runner::Config {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|asked| asked.parse().ok());
+    proptest::test_runner::Config { cases: asked.unwrap_or(usual), ..Default::default() }
 }
 
 pub(crate) fn job(token: i64) -> SyncToken {

@@ -6,7 +6,8 @@
 local now_ms, now = clock()
 local class, ahead = tonumber(ARGV[2]), tonumber(ARGV[3])
 local TOLERANCE, CONTENDED, SLOWEST = 5000, 5000000, 1 / 60
-local SHARE = { 0.9, 0.5, 0.7 }
+-- By how many other classes want turns, and by class; pace/rule.rs says why.
+local SHARE = { [0] = { 1, 1, 1 }, { 0.9, 0.5, 0.7 }, { 0.45, 0.35, 0.45 } }
 
 local apple = call('HMGET', KEYS[2], 'until', 'probe', 'token')
 local half_open = false
@@ -33,13 +34,13 @@ local interval = math.ceil(1000000 / rate) + TOLERANCE
 if rate >= 1 then interval = math.ceil((1000000 + TOLERANCE) / math.floor(rate)) end
 
 -- While others want turns too, a class keeps to its share of them.
-local contended = false
+local others = 0
 for other = 0, 2 do
-  if other ~= class and now - tonumber(f[9 + other] or 0) < CONTENDED then contended = true end
+  if other ~= class and now - tonumber(f[9 + other] or 0) < CONTENDED then others = others + 1 end
 end
-local own_interval = math.ceil(interval / SHARE[class + 1])
+local own_interval = math.ceil(interval / SHARE[others][class + 1])
 local own = tonumber(f[6 + class] or 0)
-local own_free = contended and own - own_interval or 0
+local own_free = others > 0 and own - own_interval or 0
 
 local tat = tonumber(f[4] or 0)
 local free = math.max(now, tat - TOLERANCE, closed)
