@@ -1,1 +1,21 @@
-//! Stories.
+//! Stories across crates: real processes, a real database, a real queue and a simulated Apple.
+
+mod bad_input;
+mod cancel;
+mod crash;
+mod demo;
+mod garbage;
+mod idempotency;
+mod newcomer;
+mod notifications;
+mod outside;
+mod partial;
+mod redis_down;
+mod refusals;
+mod revoke;
+mod schedule;
+mod secrets;
+mod storms;
+mod tokens;
+mod two_workers;
+mod withdrawn_token;

@@ -1,0 +1,188 @@
+//! The simulated Apple, and what a story does there: locations, purchases, faults, and the ledger as judge.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use russet_simulator::{Rules, Settings, Simulator};
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::api::http;
+
+/// Who holds what: a product number, and a device or user as `device C0…` or `user …`.
+pub type License = (String, String);
+
+/// A simulator in this process.
+pub struct Apple {
+    simulator: Simulator,
+    http: reqwest::Client,
+}
+
+/// A location of the simulator.
+#[derive(Debug, Clone)]
+pub struct Location {
+    /// Apple's id.
+    pub uid: String,
+    /// The text of its first token file.
+    pub content: String,
+}
+
+impl Apple {
+    /// Starts a simulator that behaves like this.
+    pub(crate) async fn start(rules: Rules) -> Self {
+        let http = http();
+        let settings = Settings { world: russet_simulator::World::with(rules), ..Settings::default() };
+        let simulator = Simulator::start(settings).await.expect("the simulator starts");
+        Self { simulator, http }
+    }
+
+    /// The base of Apple's endpoints.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        self.simulator.apple_url()
+    }
+
+    /// Asks the simulator something it can answer.
+    ///
+    /// # Panics
+    ///
+    /// When it does not like the question.
+    pub async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
+        let url = format!("{}/_sim/{path}", self.simulator.url());
+        let request = self.http.request(method.clone(), url);
+        // A question has no body.
+        let request = if method == Method::GET { request } else { request.json(body) };
+        let answer = Answer::try_to(format!("{method} /_sim/{path}"), request).await;
+        answer.unwrap_or_else(|why| panic!("{why}")).good()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        self.control(Method::POST, path, body).await
+    }
+
+    /// Makes a location with apps 1 to `apps` of which it owns `total` licenses each, and users 1 to `users`.
+    pub async fn location(&self, name: &str, apps: usize, total: usize, users: usize) -> Location {
+        let made = self.post("locations", &json!({ "name": name, "country": "NL" })).await;
+        let text = |pointer| made.pointer(pointer).and_then(Value::as_str).expect("a location").to_owned();
+        let location = Location { uid: text("/uid"), content: text("/token/content") };
+        let assets = json!({ "generate": { "count": apps, "total": total } });
+        self.post(&format!("locations/{}/assets", location.uid), &assets).await;
+        let users = json!({ "generate": { "count": users, "prefix": "user-" } });
+        self.post(&format!("locations/{}/users", location.uid), &users).await;
+        location
+    }
+
+    /// Makes another token of a location and returns its content.
+    pub async fn another_token(&self, uid: &str) -> String {
+        let made = self.post(&format!("locations/{uid}/tokens"), &json!({})).await;
+        made["content"].as_str().expect("a token").to_owned()
+    }
+
+    /// Sets what has become of a token: `valid`, `expired`, `revoked`, `read_only` or `invalid`.
+    pub async fn set_token_state(&self, content: &str, state: &str) {
+        self.post("tokens/state", &json!({ "content": content, "state": state })).await;
+    }
+
+    /// Lets another MDM take a location.
+    pub async fn give_to_mdm(&self, uid: &str, name: &str) {
+        let mdm = json!({ "id": format!("id-of-{name}"), "name": name, "metadata": "other" });
+        self.control(Method::PUT, &format!("locations/{uid}/mdm"), &mdm).await;
+    }
+
+    /// Who has claimed a location.
+    pub async fn mdm_of(&self, uid: &str) -> Value {
+        let all = self.control(Method::GET, "locations", &Value::Null).await;
+        let locations = all["locations"].as_array().expect("locations");
+        locations.iter().find(|location| location["uid"] == uid).expect("the location")["mdm"].clone()
+    }
+
+    /// Adds assets, or sets what they are.
+    pub async fn put_assets(&self, uid: &str, assets: &Value) {
+        self.post(&format!("locations/{uid}/assets"), &json!({ "assets": assets })).await;
+    }
+
+    /// Buys licenses of an app.
+    pub async fn buy(&self, uid: &str, adam_id: &str, delta: i64) {
+        let purchase = json!({ "adam_id": adam_id, "delta": delta });
+        self.post(&format!("locations/{uid}/assets/buy"), &purchase).await;
+    }
+
+    /// Gives licenses to devices as somebody else would: without an event or a notification.
+    pub async fn assign(&self, uid: &str, adam_id: &str, devices: &[String]) {
+        self.post(&format!("locations/{uid}/assignments"), &by_device(adam_id, devices)).await;
+    }
+
+    /// Takes licenses from devices as somebody else would: without an event or a notification.
+    pub async fn unassign(&self, uid: &str, adam_id: &str, devices: &[String]) {
+        let path = format!("locations/{uid}/assignments");
+        self.control(Method::DELETE, &path, &by_device(adam_id, devices)).await;
+    }
+
+    /// Orders a fault and returns its number.
+    pub async fn fault(&self, order: &Value) -> u64 {
+        self.post("faults", order).await["id"].as_u64().expect("a fault's number")
+    }
+
+    /// How often a fault has struck.
+    pub async fn struck(&self, fault: u64) -> u64 {
+        let all = self.control(Method::GET, "faults", &Value::Null).await;
+        let faults = all["faults"].as_array().expect("faults");
+        let found = faults.iter().find(|known| known["id"] == fault).expect("the fault");
+        found["struck"].as_u64().expect("a count")
+    }
+
+    /// Calls off all faults; events they held are carried out.
+    pub async fn heal(&self) {
+        self.control(Method::DELETE, "faults", &Value::Null).await;
+    }
+
+    /// Changes how the simulator behaves.
+    pub async fn behave(&self, settings: &Value) {
+        self.control(Method::PATCH, "settings", settings).await;
+    }
+
+    /// Everything that was asked, moved and done wrong.
+    pub async fn ledger(&self) -> Value {
+        self.control(Method::GET, "ledger", &Value::Null).await
+    }
+
+    /// How many requests of a kind came for a location.
+    pub async fn requests(&self, uid: &str, endpoint: &str) -> u64 {
+        self.ledger().await["by_location"][uid]["requests"][endpoint].as_u64().unwrap_or(0)
+    }
+
+    /// Starts counting anew.
+    pub async fn forget(&self) {
+        self.post("ledger/reset", &json!({})).await;
+    }
+
+    /// Who really holds what in a location.
+    ///
+    /// # Panics
+    ///
+    /// When the simulator does not say.
+    pub async fn held(&self, uid: &str) -> BTreeSet<License> {
+        let url = format!("{}/_sim/locations/{uid}/assignments", self.simulator.url());
+        let answer = Answer::try_to("the simulator's assignments".to_owned(), self.http.get(url)).await;
+        let answer = answer.unwrap_or_else(|why| panic!("{why}"));
+        assert_eq!(answer.status, 200, "{answer}");
+        let lines = answer.text.lines().filter(|line| !line.is_empty());
+        lines.map(|line| license(&serde_json::from_str(line).expect("a line is JSON"))).collect()
+    }
+}
+
+/// The license in one entry of the simulator's or of Russet's list.
+pub(crate) fn license(entry: &Value) -> License {
+    let holder = match (entry["serial"].as_str(), entry["user"].as_str()) {
+        (Some(serial), None) => format!("device {serial}"),
+        (None, Some(user)) => format!("user {user}"),
+        _ => panic!("a license has one holder: {entry}"),
+    };
+    (entry["adam_id"].as_str().expect("a product number").to_owned(), holder)
+}
+
+fn by_device(adam_id: &str, devices: &[String]) -> Value {
+    let list: Vec<Value> =
+        devices.iter().map(|serial| json!({ "adam_id": adam_id, "serial": serial })).collect();
+    json!({ "assignments": list })
+}

@@ -1,0 +1,387 @@
+//! A whole Russet beside a simulated Apple, for one story alone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use reqwest::Method;
+use russet_services::{Database, PrivateRedis, RedisOptions, Services, Wanted};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::answer::Answer;
+use crate::api::Api;
+use crate::apple::{Apple, License, Location, license};
+use crate::port;
+use crate::program::Program;
+use crate::russet::{command, russet};
+use crate::setup::{Profile, Setup};
+use crate::token::Token;
+use crate::wait::eventually;
+
+/// How often a server is tried on another port when somebody else was quicker.
+const PORT_TRIES: usize = 5;
+
+/// Lines of each log that are shown when a story fails.
+const LOG_LINES: usize = 120;
+
+/// Thirty-two bytes that are the same for all processes of a cluster; nothing they seal outlives the story.
+const KEY: &str = "story:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// A simulated Apple, running processes, and a client with an administrator's key. Dropping it ends and removes all.
+pub struct World {
+    /// The simulated Apple.
+    pub apple: Apple,
+    /// The API with an administrator's key.
+    pub api: Api,
+    /// Which of the two it is.
+    pub profile: Profile,
+    workers: Vec<Program>,
+    server: Option<Program>,
+    started: usize,
+    environment: Vec<(String, String)>,
+    /// A cluster's own Redis: a story may stop it, look into it, and leave it as it likes.
+    redis: Option<PrivateRedis>,
+    database: Option<Database>,
+    /// Kept so that servers started for this world end with it.
+    _services: Option<Services>,
+    directory: TempDir,
+}
+
+impl World {
+    /// Builds the usual world of this kind.
+    pub async fn of(profile: Profile) -> Self {
+        Self::start(Setup::of(profile)).await
+    }
+
+    /// Builds a world and waits until its API is ready.
+    ///
+    /// # Panics
+    ///
+    /// When any part of it does not start, with what that said.
+    pub async fn start(setup: Setup) -> Self {
+        let directory = TempDir::with_prefix("russet-story-").expect("a temporary directory");
+        for name in ["home", "logs"] {
+            fs::create_dir(directory.path().join(name)).expect("a directory");
+        }
+        let apple = Apple::start(setup.rules).await;
+        let mut environment = setup.settings;
+        let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+        set("HOME", directory.path().join("home").display().to_string());
+        set("RUSSET_DATA_DIR", directory.path().join("data").display().to_string());
+        set("RUSSET_APPLE__BASE_URL", apple.base_url());
+        let (mut services, mut database, mut redis) = (None, None, None);
+        if setup.profile == Profile::Cluster {
+            let found = Services::find(&Wanted { postgres: true, redis: false }).expect("a PostgreSQL");
+            let own = found.new_database().expect("a database");
+            let private = PrivateRedis::start(&RedisOptions::default()).expect("a Redis");
+            set("RUSSET_STORE__URL", own.url().to_owned());
+            set("RUSSET_QUEUE__URL", private.url().to_owned());
+            set("RUSSET_SECRETS__KEY", KEY.to_owned());
+            (services, database, redis) = (Some(found), Some(own), Some(private));
+            let _ = russet(&["migrate"], &environment).good();
+        }
+        let mut world = Self {
+            apple,
+            api: Api::new("", ""),
+            profile: setup.profile,
+            workers: Vec::new(),
+            server: None,
+            started: 0,
+            environment,
+            redis,
+            database,
+            _services: services,
+            directory,
+        };
+        world.open(setup.called_back).await;
+        if world.profile == Profile::Cluster {
+            for _ in 0..setup.workers {
+                world.start_worker().await;
+            }
+        }
+        world
+    }
+
+    /// Starts the server on a port of its own and makes a client with a key for it.
+    async fn open(&mut self, called_back: bool) {
+        for attempt in 1.. {
+            let address = format!("127.0.0.1:{}", port::free());
+            let url = format!("http://{address}");
+            self.environment
+                .retain(|(name, _)| !matches!(&**name, "RUSSET_API__LISTEN" | "RUSSET_API__PUBLIC_URL"));
+            self.environment.push(("RUSSET_API__LISTEN".to_owned(), address));
+            let public_url = if called_back { url.clone() } else { String::new() };
+            self.environment.push(("RUSSET_API__PUBLIC_URL".to_owned(), public_url));
+            self.api = Api::new(&url, "");
+            match self.start_server().await {
+                Ok(()) => break,
+                Err(log) => {
+                    let is_taken = log.to_lowercase().contains("in use");
+                    assert!(is_taken && attempt < PORT_TRIES, "the server does not start:\n{log}");
+                }
+            }
+        }
+        let key = match self.profile {
+            Profile::Single => {
+                let file = self.directory.path().join("data").join("admin.key");
+                fs::read_to_string(file).expect("the first start makes an administrator's key")
+            }
+            Profile::Cluster => {
+                let made = self.russet(&["key", "create", "--name", "story", "--role", "admin", "--json"]);
+                made.json()["key"].as_str().expect("a key").to_owned()
+            }
+        };
+        self.api = self.api.with_key(key.trim());
+    }
+
+    /// Starts the process that serves the API, and waits until it is ready. Fails with its log when it ends instead.
+    async fn start_server(&mut self) -> Result<(), String> {
+        let (name, arguments) = match self.profile {
+            Profile::Single => ("serve", ["serve"]),
+            Profile::Cluster => ("api", ["api"]),
+        };
+        let mut program = self.run(name, &arguments);
+        let api = self.api.clone();
+        let is_ready = eventually("the server to be ready", async || {
+            if program.has_ended() {
+                return Ok(false);
+            }
+            let answer = api.try_to(Method::GET, "//readyz", None).await?;
+            if answer.status == 200 { Ok(true) } else { Err(answer.to_string()) }
+        })
+        .await;
+        if !is_ready {
+            return Err(program.log());
+        }
+        match self.profile {
+            Profile::Single => self.workers.push(program),
+            Profile::Cluster => self.server = Some(program),
+        }
+        Ok(())
+    }
+
+    /// Starts another worker; on the single profile the one process there is, after it was stopped.
+    ///
+    /// # Panics
+    ///
+    /// When the single profile's process runs already or does not start again.
+    pub async fn start_worker(&mut self) {
+        match self.profile {
+            Profile::Single => {
+                assert!(self.workers.is_empty(), "the single profile has one process, and that runs");
+                self.start_server().await.unwrap_or_else(|log| panic!("it does not start again:\n{log}"));
+            }
+            Profile::Cluster => {
+                self.started += 1;
+                let worker = self.run(&format!("worker-{}", self.started), &["worker"]);
+                self.workers.push(worker);
+            }
+        }
+    }
+
+    fn run(&self, name: &str, arguments: &[&str]) -> Program {
+        let command: Command = command(arguments, &self.environment);
+        Program::start(name, command, &self.directory.path().join("logs"))
+    }
+
+    /// The processes that work, the oldest first; on the single profile the one there is.
+    pub fn workers(&mut self) -> &mut [Program] {
+        &mut self.workers
+    }
+
+    /// Kills the oldest worker with SIGKILL.
+    ///
+    /// # Panics
+    ///
+    /// When none runs.
+    pub fn kill_oldest_worker(&mut self) {
+        assert!(!self.workers.is_empty(), "no worker runs");
+        self.workers.remove(0).kill();
+    }
+
+    /// Asks all workers to end and waits until they have.
+    pub async fn stop_workers(&mut self) {
+        for mut worker in std::mem::take(&mut self.workers) {
+            worker.terminate().await;
+        }
+    }
+
+    /// A cluster's Redis.
+    ///
+    /// # Panics
+    ///
+    /// On the single profile.
+    pub fn redis(&mut self) -> &mut PrivateRedis {
+        self.redis.as_mut().expect("a cluster has a Redis")
+    }
+
+    /// Runs a command of the program with this world's settings.
+    #[must_use]
+    pub fn russet(&self, arguments: &[&str]) -> crate::Output {
+        russet(arguments, &self.environment)
+    }
+
+    /// Where the processes write: `data` and `logs`.
+    #[must_use]
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// The address of a cluster's database.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database.as_ref().map(Database::url)
+    }
+
+    /// Everything that all processes said so far, each after its name.
+    #[must_use]
+    pub fn logs(&self) -> Vec<(String, String)> {
+        let files = fs::read_dir(self.directory.path().join("logs")).expect("the logs");
+        let mut files: Vec<_> = files.map(|file| file.expect("a log").path()).collect();
+        files.sort();
+        let text =
+            |file: &std::path::Path| String::from_utf8_lossy(&fs::read(file).expect("a log")).into_owned();
+        let name =
+            |file: &std::path::Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        files.iter().map(|file| (name(file), text(file))).collect()
+    }
+}
+
+/// What a story does with tokens and jobs.
+impl World {
+    /// Uploads a token file.
+    pub async fn upload(&self, name: &str, content: &str) -> Answer {
+        let token = json!({ "name": name, "content": content, "consent": true, "account_type": "business" });
+        self.api.post("/tokens", &token).await
+    }
+
+    /// Uploads the token of a location and waits until its state is this one.
+    pub async fn token_in_state(&self, location: &Location, name: &str, state: &str) -> Token {
+        let made = self.upload(name, &location.content).await.with(201);
+        let id = made["id"].as_i64().expect("a token's number");
+        self.state_of(id, state).await;
+        Token { id, uid: location.uid.clone(), content: location.content.clone() }
+    }
+
+    /// Uploads the token of a location, waits until Apple has confirmed it, and reads everything from Apple.
+    pub async fn token(&self, location: &Location, name: &str) -> Token {
+        let token = self.token_in_state(location, name, "valid").await;
+        self.succeed(&token.full_sync()).await;
+        token
+    }
+
+    /// Waits until a token has this state, and returns the token.
+    pub async fn state_of(&self, token: i64, state: &str) -> Value {
+        eventually(&format!("token {token} to be {state}"), async || {
+            let seen = self.api.get(&format!("/tokens/{token}")).await;
+            if seen["state"] == state { Ok(seen) } else { Err(seen.to_string()) }
+        })
+        .await
+    }
+
+    /// Submits a job and returns its number.
+    pub async fn submit(&self, job: &Value) -> i64 {
+        self.api.post("/jobs", job).await.with(202)["id"].as_i64().expect("a job's number")
+    }
+
+    /// A job as it is now.
+    pub async fn job(&self, id: i64) -> Value {
+        self.api.get(&format!("/jobs/{id}")).await
+    }
+
+    /// Waits until a job has ended.
+    pub async fn end_of(&self, id: i64) -> Value {
+        eventually(&format!("job {id} to end"), async || {
+            // While processes are killed or restarted, no answer is no surprise.
+            let answer = self.api.try_to(Method::GET, &format!("/jobs/{id}"), None).await?;
+            let job = answer.with(200);
+            match job["state"].as_str() {
+                Some("queued" | "running") => Err(job.to_string()),
+                Some(_) => Ok(job),
+                None => panic!("a job without a state: {job}"),
+            }
+        })
+        .await
+    }
+
+    /// Submits a job, waits for its end, and finds that all of it was done.
+    pub async fn succeed(&self, job: &Value) -> Value {
+        let id = self.submit(job).await;
+        let ended = self.end_of(id).await;
+        self.must_have_succeeded(&ended);
+        ended
+    }
+
+    /// Finds that all of a job was done.
+    ///
+    /// # Panics
+    ///
+    /// When it was not.
+    #[track_caller]
+    pub fn must_have_succeeded(&self, job: &Value) {
+        assert_eq!(job["state"], "succeeded", "{job}");
+        assert_eq!(job["progress"]["settled"], job["progress"]["total"], "{job}");
+    }
+
+    /// The changes of a job.
+    pub async fn changes(&self, job: i64) -> Vec<Value> {
+        self.api.list(&format!("/jobs/{job}/changes")).await
+    }
+
+    /// Who holds what, as Russet knows it.
+    ///
+    /// # Panics
+    ///
+    /// When a license is listed twice.
+    pub async fn held(&self, token: &Token) -> BTreeSet<License> {
+        let items = self.api.list(&format!("/licenses?token={}", token.id)).await;
+        let held: BTreeSet<License> = items.iter().map(license).collect();
+        assert_eq!(held.len(), items.len(), "a license is listed twice");
+        held
+    }
+
+    /// Finds that Russet's licenses of a token are exactly those at Apple, and returns them.
+    ///
+    /// # Panics
+    ///
+    /// When they differ, with the licenses in which they do.
+    pub async fn must_agree(&self, token: &Token) -> BTreeSet<License> {
+        let (here, there) = (self.held(token).await, self.apple.held(&token.uid).await);
+        let only_here: Vec<_> = here.difference(&there).take(10).collect();
+        let only_there: Vec<_> = there.difference(&here).take(10).collect();
+        assert!(
+            here == there,
+            "{} licenses here and {} at Apple; only here: {only_here:?}; only at Apple: {only_there:?}",
+            here.len(),
+            there.len()
+        );
+        here
+    }
+
+    /// Finds that no rule of Apple's was broken.
+    ///
+    /// # Panics
+    ///
+    /// When one was.
+    pub async fn must_be_clean(&self) {
+        let ledger = self.apple.ledger().await;
+        assert_eq!(ledger["violations"]["total"], 0, "{ledger:#}");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for (name, text) in self.logs() {
+            let lines: Vec<&str> = text.lines().collect();
+            let start = lines.len().saturating_sub(LOG_LINES);
+            #[allow(clippy::print_stderr, reason = "a story that fails is to be understood")]
+            {
+                eprintln!("--- the end of the log of {name} ---\n{}", lines[start..].join("\n"));
+            }
+        }
+    }
+}

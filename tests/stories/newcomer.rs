@@ -1,0 +1,104 @@
+//! Somebody tries Russet for the first time, with nothing but two terminals.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use russet_tests::{Output, Profile, World, app, serials};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_in_one_terminal_and_commands_in_another_need_no_setting() {
+    let world = World::of(Profile::Single).await;
+    let location = world.apple.location("North Campus", 2, 50, 2).await;
+    let file = world.directory().join("my.vpptoken");
+    fs::write(&file, format!("{}\n", location.content)).expect("a file");
+    let file = file.display().to_string();
+
+    let added = world.russet(&["token", "add", &file, "--yes", "--json"]).json();
+    assert_eq!(added["state"], "valid", "{added}");
+    let listed = world.russet(&["token", "list"]);
+    assert!(listed.good().contains("North Campus"), "{listed:?}");
+    let name = added["name"].as_str().expect("a name").to_owned();
+    let _ = world.russet(&["sync", &name]).good();
+
+    let assigned = world.russet(&[
+        "assign",
+        "--token",
+        &name,
+        "--app",
+        &app(1),
+        &app(2),
+        "--serial",
+        "C0STORY00000",
+        "C0STORY00001",
+        "--user",
+        "user-1",
+    ]);
+    let _ = assigned.good();
+    let pairs = world.directory().join("pairs.csv");
+    fs::write(&pairs, format!("adam_id,serial,user\n{},C0STORY00007,\n{},,user-2\n", app(1), app(2)))
+        .expect("a file");
+    let from_file =
+        world.russet(&["assign", "--token", &name, "--pairs", &pairs.display().to_string(), "--json"]).json();
+    assert_eq!(from_file["state"], "succeeded", "{from_file}");
+    assert_eq!(world.apple.held(&location.uid).await.len(), 8);
+    let _ = world.russet(&["revoke", "--token", &name, "--serial", "C0STORY00001"]).good();
+    assert_eq!(world.apple.held(&location.uid).await.len(), 6);
+
+    let jobs = world.russet(&["job", "list", "--json"]).json();
+    let text = jobs.to_string();
+    assert!(
+        text.contains("assign_license") && text.contains("revoke_license") && text.contains("sync_token"),
+        "{text}"
+    );
+    let _ = world.russet(&["doctor"]).good();
+    world.must_be_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exit_codes_say_how_it_went() {
+    let mut world = World::of(Profile::Single).await;
+    let location = world.apple.location("North Campus", 1, 3, 0).await;
+    let token = world.token(&location, "north").await;
+    let code = |output: Output| {
+        assert!(!output.stderr.contains("panicked"), "{output:?}");
+        output.code.expect("no signal ended it")
+    };
+
+    let devices = serials(0..5);
+    let mut some = vec!["assign", "--token", "north", "--app", "500000001", "--serial"];
+    some.extend(devices.iter().map(String::as_str));
+    assert_eq!(code(world.russet(&some)), 1, "two of five licenses are not there");
+    assert_eq!(world.must_agree(&token).await.len(), 3);
+    assert_eq!(code(world.russet(&["assign", "--token"])), 2, "wrong usage");
+    assert_eq!(code(world.russet(&["sync", "nobody's"])), 4, "the server knows no such token");
+    let refused = world.russet(&["assign", "--token", "north", "--app", "999", "--serial", "C0STORY00001"]);
+    assert!(refused.stderr.contains("unknown_asset"), "{refused:?}");
+    assert_eq!(code(refused), 4);
+    world.stop_workers().await;
+    let away = world.russet(&["job", "list"]);
+    assert!(away.stderr.contains("russet serve") || away.stderr.contains("reach"), "{away:?}");
+    assert_eq!(code(away), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_and_data_are_for_their_owner_alone() {
+    let world = World::of(Profile::Single).await;
+    let data = world.directory().join("data");
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("secret.key")), 0o600);
+    assert_eq!(mode(&data.join("admin.key")), 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_start_finds_everything_where_it_was() {
+    let mut world = World::of(Profile::Single).await;
+    let location = world.apple.location("North Campus", 1, 10, 0).await;
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..5), &[])).await;
+    world.stop_workers().await;
+    world.start_worker().await;
+    assert_eq!(world.must_agree(&token).await.len(), 5);
+    world.succeed(&token.assign(&[app(1)], &serials(5..10), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 10);
+}

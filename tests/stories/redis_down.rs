@@ -1,0 +1,65 @@
+//! Redis goes away, comes back with nothing, and costs no license.
+
+use russet_tests::{Profile, Setup, World, app, eventually, serials};
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_submitted_while_redis_is_down_is_done_once_it_is_back() {
+    let mut world = World::of(Profile::Cluster).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+
+    world.redis().stop().expect("Redis stops");
+    let job = world.submit(&token.assign(&[app(1), app(2)], &serials(0..20), &[])).await;
+    let sync = world.submit(&token.full_sync()).await;
+    let waiting = world.job(job).await;
+    assert_eq!(waiting["state"], "queued", "{waiting}");
+    world.redis().start_again().expect("Redis starts again");
+
+    world.must_have_succeeded(&world.end_of(job).await);
+    assert_eq!(world.end_of(sync).await["state"], "succeeded");
+    assert_eq!(world.must_agree(&token).await.len(), 40);
+    world.must_be_clean().await;
+    for worker in world.workers() {
+        assert!(!worker.has_ended(), "{} ended because Redis was away", worker.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_forgets_everything_in_mid_job_costs_no_license() {
+    let setup =
+        Setup::of(Profile::Cluster).without_notifications().apple(|rules| rules.event_delay_ms = 1_000);
+    let mut world = World::start(setup).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+
+    let job = world.submit(&token.assign(&[app(1), app(2)], &serials(0..20), &[])).await;
+    eventually("Apple to have accepted the request", async || {
+        let job = world.job(job).await;
+        if job["progress"]["accepted"] == 40 { Ok(()) } else { Err(job.to_string()) }
+    })
+    .await;
+    world.redis().command(&["FLUSHALL"]).expect("Redis forgets");
+
+    world.must_have_succeeded(&world.end_of(job).await);
+    assert_eq!(world.must_agree(&token).await.len(), 40);
+    assert_eq!(world.apple.requests(&token.uid, "associate").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_stalls_is_waited_for() {
+    let mut world =
+        World::start(Setup::of(Profile::Cluster).setting("QUEUE__RESPONSE_TIMEOUT_MS", "500")).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+
+    world.redis().freeze().expect("Redis freezes");
+    let body = token.assign(&[app(1)], &serials(0..20), &[]);
+    let submitted = world.api.post("/jobs", &body).await;
+    world.redis().thaw().expect("Redis thaws");
+
+    let job = submitted.with(202)["id"].as_i64().expect("a job's number");
+    world.must_have_succeeded(&world.end_of(job).await);
+    assert_eq!(world.must_agree(&token).await.len(), 20);
+    assert_eq!(world.apple.ledger().await["licenses_moved"], json!({ "associated": 20, "disassociated": 0 }));
+}

@@ -1,0 +1,108 @@
+//! The schedule: once a tick over all workers, and once for all that was missed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use russet_tests::{Profile, Setup, World, eventually, on_both_profiles};
+use serde_json::Value;
+
+on_both_profiles!(every_tick_syncs_once_over_all_workers, ticks_missed_while_all_was_down_are_caught_up_once,);
+
+async fn every_tick_syncs_once_over_all_workers(profile: Profile) {
+    let world = World::start(
+        Setup::of(profile)
+            .setting("SCHEDULE__SYNC_TOKEN", "*/2 * * * * *")
+            .setting("SCHEDULE__SPREAD", "false"),
+    )
+    .await;
+    let location = world.apple.location("North", 1, 10, 0).await;
+    let token = world.token_in_state(&location, "north", "valid").await;
+
+    let ticks = eventually("three ticks to have passed", async || {
+        let ticks = ticks(&world, token.id).await;
+        if ticks.len() >= 3 { Ok(ticks) } else { Err(format!("{ticks:?}")) }
+    })
+    .await;
+    for pair in ticks.windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!((1_000..3_000).contains(&apart), "two syncs {apart} ms apart: {ticks:?}");
+    }
+    world.must_be_clean().await;
+}
+
+async fn ticks_missed_while_all_was_down_are_caught_up_once(profile: Profile) {
+    const TICK_MS: i64 = 4_000;
+    let mut world = World::start(
+        Setup::of(profile)
+            .setting("SCHEDULE__SYNC_TOKEN", "*/4 * * * * *")
+            .setting("SCHEDULE__SPREAD", "false")
+            .workers(2),
+    )
+    .await;
+    let location = world.apple.location("North", 1, 10, 0).await;
+    let token = world.token_in_state(&location, "north", "valid").await;
+    let seen = eventually("a first tick to be done", async || {
+        let jobs = scheduled(&world, token.id).await;
+        match jobs.first() {
+            Some(job) if job["state"] == "succeeded" => Ok(ticks(&world, token.id).await.len()),
+            _ => Err(format!("{jobs:?}")),
+        }
+    })
+    .await;
+
+    world.stop_workers().await;
+    let stopped = now_ms();
+    // Two ticks pass while nobody is there; then some time is left before the third.
+    let until = (stopped / TICK_MS + 2) * TICK_MS + 300;
+    tokio::time::sleep(Duration::from_millis(u64::try_from(until - stopped).expect("a time to come"))).await;
+    world.start_worker().await;
+    let next_tick = (until / TICK_MS + 1) * TICK_MS;
+    eventually("the tick after to be done", async || {
+        let ticks = ticks(&world, token.id).await;
+        if ticks.last().is_some_and(|last| *last >= next_tick) { Ok(()) } else { Err(format!("{ticks:?}")) }
+    })
+    .await;
+
+    let ticks = ticks(&world, token.id).await;
+    let caught_up: Vec<&i64> =
+        ticks.iter().skip(seen).filter(|at| (until..next_tick).contains(*at)).collect();
+    assert_eq!(caught_up.len(), 1, "stopped {stopped}, back {until}, next tick {next_tick}: {ticks:?}");
+}
+
+/// The scheduled syncs of a token, the oldest first.
+async fn scheduled(world: &World, token: i64) -> Vec<Value> {
+    let mut jobs = world.api.list(&format!("/jobs?kind=sync_token&token={token}")).await;
+    jobs.retain(|job| job["origin"] == "schedule");
+    jobs.sort_by_key(|job| job["id"].as_i64());
+    jobs
+}
+
+/// When they were made, in milliseconds.
+async fn ticks(world: &World, token: i64) -> Vec<i64> {
+    scheduled(world, token)
+        .await
+        .iter()
+        .map(|job| millis(job["created_at"].as_str().expect("a time")))
+        .collect()
+}
+
+/// Milliseconds of an RFC 3339 time in UTC, such as `2026-01-31T10:20:30.123Z`.
+fn millis(text: &str) -> i64 {
+    let number = |range: std::ops::Range<usize>| text[range].parse::<i64>().expect("digits in a time");
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    // Days since 1970 by Hinnant's formula, with years that begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
+    (((days * 24 + number(11..13)) * 60 + number(14..16)) * 60 + number(17..19)) * 1000 + number(20..23)
+}
+
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
+    i64::try_from(now.as_millis()).expect("a time before the end of all times")
+}
+
+#[test]
+fn a_time_is_read_as_the_milliseconds_it_stands_for() {
+    assert_eq!(millis("1970-01-01T00:00:00.000Z"), 0);
+    assert_eq!(millis("2000-02-29T12:00:00.500Z"), 951_825_600_500);
+    assert_eq!(millis("2026-01-31T10:20:30.123Z"), 1_769_854_830_123);
+}

@@ -1,0 +1,94 @@
+//! Tokens: renewed, mixed up, uploaded twice.
+
+use reqwest::Method;
+use russet_tests::{Profile, World, app, on_both_profiles, serials};
+use serde_json::{Value, json};
+
+on_both_profiles!(
+    a_renewal_for_another_location_is_refused_naming_both_and_changes_nothing,
+    a_second_token_of_the_same_location_is_a_duplicate,
+    a_renewed_token_keeps_its_licenses_and_jobs,
+    a_removed_token_takes_back_its_licenses_first_when_told_so,
+);
+
+async fn a_renewal_for_another_location_is_refused_naming_both_and_changes_nothing(profile: Profile) {
+    let world = World::of(profile).await;
+    let north = world.apple.location("North Campus", 1, 10, 0).await;
+    let south = world.apple.location("South Campus", 1, 10, 0).await;
+    let token = world.token(&north, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..5), &[])).await;
+    let path = format!("/tokens/{}", token.id);
+    let before = world.api.get(&path).await;
+
+    let content = json!({ "content": south.content });
+    let refused = world.api.send(Method::PUT, &format!("{path}/content"), Some(&content)).await;
+    assert_eq!(refused.status, 409, "{refused}");
+    let (code, detail) = refused.problem();
+    assert_eq!(code, "token_of_other_location");
+    assert!(detail.contains("North Campus") && detail.contains("South Campus"), "{detail}");
+
+    let after = world.api.get(&path).await;
+    let without_time = |mut token: Value| {
+        token["updated_at"] = Value::Null;
+        token
+    };
+    assert_eq!(without_time(after), without_time(before));
+    world.succeed(&token.revoke(&[app(1)], &serials(0..2), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 3);
+    assert_eq!(world.apple.mdm_of(&south.uid).await, Value::Null, "the other location was not touched");
+}
+
+async fn a_second_token_of_the_same_location_is_a_duplicate(profile: Profile) {
+    let world = World::of(profile).await;
+    let mut location = world.apple.location("North Campus", 1, 10, 0).await;
+    let token = world.token(&location, "the first").await;
+
+    let (code, detail) = world.upload("again", &location.content).await.problem();
+    assert_eq!(code, "token_already_uploaded");
+    assert!(detail.contains(&format!("token {}", token.id)), "{detail}");
+
+    location.content = world.apple.another_token(&location.uid).await;
+    let second = world.token_in_state(&location, "the second", "duplicate").await;
+    let seen = world.api.get(&format!("/tokens/{}", second.id)).await;
+    let detail = seen["state_detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("the first"), "{seen}");
+    assert_eq!(world.api.get(&format!("/tokens/{}", token.id)).await["state"], "valid");
+}
+
+async fn a_renewed_token_keeps_its_licenses_and_jobs(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North Campus", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+    let job = world.succeed(&token.assign(&[app(1), app(2)], &serials(0..10), &[])).await;
+
+    let fresh = world.apple.another_token(&token.uid).await;
+    let path = format!("/tokens/{}/content", token.id);
+    // As a file, the way `curl --data-binary` sends it.
+    let sent =
+        world.api.request(Method::PUT, &path).header("content-type", "text/plain").body(format!("{fresh}\n"));
+    let renewed = sent.send().await.expect("an answer");
+    assert_eq!(renewed.status(), 200, "{:?}", renewed.text().await);
+    world.apple.set_token_state(&token.content, "revoked").await;
+
+    assert_eq!(world.job(job["id"].as_i64().expect("a number")).await["state"], "succeeded");
+    world.succeed(&token.revoke(&[app(1)], &serials(0..10), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 10);
+    world.must_be_clean().await;
+}
+
+async fn a_removed_token_takes_back_its_licenses_first_when_told_so(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North Campus", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1), app(2)], &serials(0..10), &[])).await;
+    let path = format!("/tokens/{}", token.id);
+
+    let (code, _) = world.api.send(Method::DELETE, &path, None).await.problem();
+    assert_eq!(code, "choose_licenses");
+    let job = world.api.send(Method::DELETE, &format!("{path}?licenses=revoke_first"), None).await.with(202);
+    let ended = world.end_of(job["id"].as_i64().expect("a job's number")).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(world.apple.held(&token.uid).await.len(), 0);
+    assert_eq!(world.api.send(Method::GET, &path, None).await.problem().0, "no_such_token");
+    world.must_be_clean().await;
+}
