@@ -36,6 +36,11 @@ pub(crate) enum Command {
     Migrate(migrate::MigrateArgs),
     /// Say whether settings, database, queue, clock, Apple and key are in order, and what to do if not.
     Doctor(doctor::DoctorArgs),
+    /// See the main job at work against a simulated Apple, with nothing installed.
+    Demo(crate::demo::DemoArgs),
+    /// Measure; see `cargo xtask bench`.
+    #[command(subcommand, hide = true)]
+    Bench(crate::bench::BenchCommand),
     /// Run a simulator of Apple's API, for trying things out.
     Simulator(simulator::SimulatorArgs),
     /// Tell by the exit code whether an address answers with success.
@@ -67,7 +72,9 @@ impl Command {
             | Self::Worker(_)
             | Self::Migrate(_)
             | Self::Simulator(_)
-            | Self::Probe(_) => false,
+            | Self::Probe(_)
+            | Self::Bench(_) => false,
+            Self::Demo(args) => args.wants_json(),
             Self::Doctor(args) => args.json,
             Self::Key(command) => command.wants_json(),
             Self::Token(command) => command.access().json,
@@ -102,4 +109,16 @@ pub(crate) struct WaitArgs {
     /// Stop waiting after so many seconds; the job goes on.
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub(crate) timeout_s: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_and_option_can_be_told_apart() {
+        Cli::command().debug_assert();
+    }
 }

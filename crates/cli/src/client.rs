@@ -128,8 +128,7 @@ impl Client {
             let Some(again) = request.try_clone() else {
                 return Err(CliError::Failed("the request cannot be repeated".to_owned()));
             };
-            let response =
-                again.send().await.map_err(|error| self.unreachable(chain(&error.without_url())))?;
+            let response = again.send().await.map_err(|error| self.unreachable(why(error)))?;
             if response.status() == StatusCode::SERVICE_UNAVAILABLE && tries < TRIES_MAX {
                 tokio::time::sleep(wait_of(&response)).await;
                 tries += 1;
@@ -142,9 +141,7 @@ impl Client {
     async fn read(&self, mut response: Response) -> Result<Answer, CliError> {
         let status = response.status();
         let mut bytes = Vec::new();
-        while let Some(part) =
-            response.chunk().await.map_err(|error| self.unreachable(chain(&error.without_url())))?
-        {
+        while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(why(error)))? {
             if bytes.len() + part.len() > ANSWER_MAX_BYTES {
                 return Err(self.unreachable(format!("the answer is larger than {ANSWER_MAX_BYTES} bytes")));
             }
@@ -172,6 +169,18 @@ impl Client {
 
     pub(crate) fn unreachable(&self, why: String) -> CliError {
         CliError::Unreachable { url: self.base.clone(), why }
+    }
+}
+
+/// Why nothing came back, in few words: the innermost cause, and what to look at when nobody listens.
+fn why(error: reqwest::Error) -> String {
+    let (connecting, timed_out) = (error.is_connect(), error.is_timeout());
+    let text = chain(&error.without_url());
+    let cause = text.rsplit(": ").next().unwrap_or(&text);
+    match (connecting, timed_out) {
+        (true, _) => format!("{cause}. Does it run there? RUSSET_URL and --url say where to look"),
+        (false, true) => "it did not answer in time".to_owned(),
+        (false, false) => text,
     }
 }
 

@@ -19,12 +19,12 @@ const KEY_NAME: &str = "admin.key";
 /// other processes may be at work there.
 pub(crate) async fn prepare(settings: &Settings) -> Result<(), CliError> {
     private_file::make_directory(&settings.data_dir)?;
-    let store = keyring::open_without(settings).await?;
     if settings.store_is_a_file() {
+        let store = keyring::open_without(settings).await?;
         store.migrate().await.map_err(failed)?;
         keyring::create_if_missing(settings, &store).await?;
+        store.close().await;
     }
-    store.close().await;
     Ok(())
 }
 

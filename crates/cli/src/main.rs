@@ -3,9 +3,11 @@
 mod access;
 mod answers;
 mod args;
+mod bench;
 mod client;
 mod clock;
 mod commands;
+mod demo;
 mod error;
 mod first_start;
 mod follow;
@@ -16,6 +18,7 @@ mod print;
 mod private_file;
 mod progress;
 mod report;
+mod stack;
 mod start;
 mod stop;
 

@@ -118,5 +118,22 @@ pub(crate) async fn worker(settings: &Settings, store: Store, queue: Queue) -> R
         settings: settings.worker.clone(),
         schedule: settings.schedule.clone(),
     };
-    Worker::new(WorkerName::of_this_process(), wiring).await.map_err(failed)
+    Worker::new(worker_name()?, wiring).await.map_err(failed)
+}
+
+/// A name that no other worker has. Machine and process number are not enough: containers that share a network share a
+/// host name too, and each of them is its own process 1.
+fn worker_name() -> Result<WorkerName, CliError> {
+    let chance: u32 = rand::random();
+    WorkerName::new(format!("{}:{chance:08x}", WorkerName::of_this_process())).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_workers_never_have_the_same_name() {
+        assert_ne!(worker_name().unwrap(), worker_name().unwrap());
+    }
 }

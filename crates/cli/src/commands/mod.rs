@@ -26,6 +26,8 @@ pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Worker(args) => worker::run(args, config).await,
         Command::Migrate(args) => migrate::run(args, config).await,
         Command::Doctor(args) => doctor::run(args, config).await,
+        Command::Demo(args) => crate::demo::run(args).await,
+        Command::Bench(command) => crate::bench::run(command).await,
         Command::Simulator(args) => simulator::run(args, config).await,
         Command::Probe(args) => probe::run(args).await,
         Command::Key(command) => key::run(command, config).await,

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::DemoError;
 use super::groups::{APPS, DEVICES, USERS, adam_id};
+use crate::error::{CliError, chain};
 
 /// The simulator, spoken to over its control address.
 #[derive(Clone)]
@@ -31,14 +31,14 @@ impl Apple {
     }
 
     /// How the demo's Apple behaves: an event takes a moment, notifications come soon after.
-    pub(crate) async fn behave(&self) -> Result<(), DemoError> {
+    pub(crate) async fn behave(&self) -> Result<(), CliError> {
         let rules = json!({"allow_http": true, "event_delay_ms": 400, "latency_ms": 5});
         let request = self.http.patch(format!("{}/_sim/settings", self.url)).json(&rules);
         answer("setting up the simulator", request).await.map(drop)
     }
 
     /// Makes a location with its apps, enough licenses for all, and all users.
-    pub(crate) async fn location(&self, number: usize) -> Result<Location, DemoError> {
+    pub(crate) async fn location(&self, number: usize) -> Result<Location, CliError> {
         const NAMES: [&str; 3] = ["North Campus", "South Campus", "Library"];
         let made = self.post("/_sim/locations", &json!({"name": NAMES[number], "country": "NL"})).await?;
         let uid = text(&made, "/uid")?;
@@ -54,27 +54,27 @@ impl Apple {
     }
 
     /// Counts of requests and violations since the start.
-    pub(crate) async fn ledger(&self) -> Result<Value, DemoError> {
+    pub(crate) async fn ledger(&self) -> Result<Value, CliError> {
         answer("reading the ledger", self.http.get(format!("{}/_sim/ledger", self.url))).await
     }
 
     /// Who holds what, as Apple has it.
-    pub(crate) async fn held(&self, uid: &str) -> Result<BTreeSet<Held>, DemoError> {
+    pub(crate) async fn held(&self, uid: &str) -> Result<BTreeSet<Held>, CliError> {
         let url = format!("{}/_sim/locations/{uid}/assignments", self.url);
         let doing = "reading the simulator's assignments";
-        let sent = self.http.get(url).send().await.map_err(DemoError::http(doing))?;
-        let lines = sent.text().await.map_err(DemoError::http(doing))?;
+        let sent = self.http.get(url).send().await.map_err(|error| failed_at(doing, &error))?;
+        let lines = sent.text().await.map_err(|error| failed_at(doing, &error))?;
         lines.lines().filter(|line| !line.is_empty()).map(held).collect()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value, DemoError> {
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         answer("setting up the simulator", self.http.post(format!("{}{path}", self.url)).json(body)).await
     }
 }
 
-fn held(line: &str) -> Result<Held, DemoError> {
-    let row: Value = serde_json::from_str(line)
-        .map_err(|_| DemoError::Answer { doing: "reading the simulator's assignments", said: line.to_owned() })?;
+fn held(line: &str) -> Result<Held, CliError> {
+    let row: Value =
+        serde_json::from_str(line).map_err(|_| said("reading the simulator's assignments", line))?;
     let holder = match row.get("serial").and_then(Value::as_str) {
         Some(serial) => format!("d:{serial}"),
         None => format!("u:{}", text(&row, "/user")?),
@@ -83,24 +83,32 @@ fn held(line: &str) -> Result<Held, DemoError> {
 }
 
 /// Sends a request and reads its JSON answer.
-pub(crate) async fn answer(doing: &'static str, request: reqwest::RequestBuilder) -> Result<Value, DemoError> {
-    let answer = request.send().await.map_err(DemoError::http(doing))?;
+pub(crate) async fn answer(doing: &'static str, request: reqwest::RequestBuilder) -> Result<Value, CliError> {
+    let answer = request.send().await.map_err(|error| failed_at(doing, &error))?;
     let status = answer.status();
-    let body = answer.text().await.map_err(DemoError::http(doing))?;
+    let body = answer.text().await.map_err(|error| failed_at(doing, &error))?;
     if !status.is_success() {
-        return Err(DemoError::Answer { doing, said: format!("{status}: {body}") });
+        return Err(said(doing, &format!("{status}: {body}")));
     }
     if body.is_empty() {
         return Ok(Value::Null);
     }
-    serde_json::from_str(&body).map_err(|_| DemoError::Answer { doing, said: body })
+    serde_json::from_str(&body).map_err(|_| said(doing, &body))
 }
 
 /// The text at a JSON pointer of an answer.
-pub(crate) fn text(value: &Value, pointer: &str) -> Result<String, DemoError> {
+pub(crate) fn text(value: &Value, pointer: &str) -> Result<String, CliError> {
     let found = value.pointer(pointer).and_then(Value::as_str);
-    found.map(str::to_owned).ok_or_else(|| DemoError::Answer {
-        doing: "looking into an answer",
-        said: format!("there is no text at {pointer}"),
-    })
+    found
+        .map(str::to_owned)
+        .ok_or_else(|| said("looking into an answer", &format!("there is no text at {pointer}")))
+}
+
+fn failed_at(doing: &str, error: &reqwest::Error) -> CliError {
+    CliError::Failed(format!("{doing}: {}", chain(error)))
+}
+
+fn said(doing: &str, text: &str) -> CliError {
+    let text: String = text.chars().take(300).collect();
+    CliError::Failed(format!("{doing}: {text}"))
 }

@@ -65,9 +65,9 @@ pub(crate) fn serial(device: u32) -> String {
     format!("RUSSET{device:06}")
 }
 
-/// The id of a user.
+/// The id of a user; the simulator numbers them from one.
 pub(crate) fn user(user: u32) -> String {
-    format!("user-{user}")
+    format!("user-{}", user + 1)
 }
 
 /// The product number of an app.

@@ -10,7 +10,7 @@ use russet_queue::Queue;
 use super::Finding;
 use crate::{client, clock};
 
-/// Off by more than this is worth a word; Apple's clock is told in whole seconds.
+/// Off by more than this is worth a word.
 const WARN: Duration = Duration::from_secs(3);
 /// Off by more than this, tokens expire and schedules fire at the wrong time.
 const FAIL: Duration = Duration::from_secs(60);
@@ -20,19 +20,21 @@ pub(super) async fn examine(settings: &Settings, queue: Option<&Queue>) -> (Vec<
     if let Some(queue) = queue {
         let before = clock::now();
         if let Ok(theirs) = queue.now().await {
-            compared.push(("Redis", off(before, theirs)));
+            compared.push(("Redis", off(before, theirs, theirs)));
         }
     }
     let before = clock::now();
     if let Some(theirs) = apple_date(&settings.apple.base_url).await {
-        compared.push(("Apple", off(before, theirs)));
+        // It is told in whole seconds.
+        compared.push(("Apple", off(before, theirs, theirs.plus(Duration::from_secs(1)))));
     }
     (vec![finding(&compared)], ())
 }
 
-/// How far their clock is from ours, when theirs was read between `before` and now.
-fn off(before: Timestamp, theirs: Timestamp) -> Duration {
-    before.since(theirs).max(theirs.since(clock::now()))
+/// How far their clock is from ours at least, when it was read between `before` and now and showed something from
+/// `earliest` to `latest`.
+fn off(before: Timestamp, earliest: Timestamp, latest: Timestamp) -> Duration {
+    before.since(latest).max(earliest.since(clock::now()))
 }
 
 fn finding(compared: &[(&str, Duration)]) -> Finding {
@@ -75,8 +77,9 @@ mod tests {
     #[test]
     fn a_clock_read_in_between_is_not_off() {
         let now = clock::now();
-        assert_eq!(off(now, now), Duration::ZERO);
-        assert!(off(now, now.plus(Duration::from_secs(90))) > Duration::from_secs(80));
-        assert!(off(now, now.minus(Duration::from_secs(90))) > Duration::from_secs(80));
+        let (later, earlier) = (now.plus(Duration::from_secs(90)), now.minus(Duration::from_secs(90)));
+        assert_eq!(off(now, now, now), Duration::ZERO);
+        assert!(off(now, later, later) > Duration::from_secs(80));
+        assert!(off(now, earlier, earlier) > Duration::from_secs(80));
     }
 }

@@ -1,0 +1,119 @@
+//! A simulator in a process of its own, without latency and without a rate limit, and a Russet beside it.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use reqwest::Client as Http;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::answers::Job;
+use crate::client::{Client, plain};
+use crate::error::{CliError, failed};
+use crate::stack::{Profile, Stack};
+
+/// The longest that a measurement may take.
+const RUN_MAX: Duration = Duration::from_secs(1_800);
+/// How often the job is looked at: seldom enough to cost nothing, often enough to be exact to a hundredth.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Everything that a measurement needs, running.
+pub(super) struct Setup {
+    pub(super) stack: Stack,
+    pub(super) client: Client,
+    http: Http,
+    simulator: String,
+    _process: Child,
+}
+
+impl Setup {
+    pub(super) async fn start(profile: Profile, workers: usize) -> Result<Self, CliError> {
+        let (process, simulator) = start_simulator().await?;
+        let http = plain(&simulator, Duration::from_secs(300)).map_err(failed)?;
+        let apple = format!("{simulator}/mdm/v2");
+        let stack = Stack::start(profile, &apple, workers, &[("RUSSET_LOG", "warn")]).await?;
+        let client = Client::new(&stack.url, &stack.key)?;
+        let setup = Self { stack, client, http, simulator, _process: process };
+        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
+        let patch = setup.http.patch(format!("{}/_sim/settings", setup.simulator)).json(&rules);
+        crate::demo::apple::answer("setting up the simulator", patch).await?;
+        Ok(setup)
+    }
+
+    /// Asks something of the simulator.
+    pub(super) async fn simulate(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let request = self.http.post(format!("{}{path}", self.simulator)).json(body);
+        crate::demo::apple::answer("setting up the simulator", request).await
+    }
+
+    /// How many requests of a kind the simulator has seen.
+    pub(super) async fn requests(&self, endpoint: &str) -> Result<u64, CliError> {
+        let request = self.http.get(format!("{}/_sim/ledger", self.simulator));
+        let ledger = crate::demo::apple::answer("reading the ledger", request).await?;
+        Ok(ledger.pointer(&format!("/requests/{endpoint}")).and_then(Value::as_u64).unwrap_or(0))
+    }
+
+    /// Makes a location and uploads its token; returns the location's and the token's id.
+    pub(super) async fn token(&self) -> Result<(String, i64), CliError> {
+        let made = self.simulate("/_sim/locations", &json!({"name": "Bench", "country": "NL"})).await?;
+        let uid = crate::demo::apple::text(&made, "/uid")?;
+        let body = json!({
+            "name": "Bench",
+            "content": crate::demo::apple::text(&made, "/token/content")?,
+            "consent": true,
+            "account_type": "business",
+            "auto_update": false,
+            "take_over": false,
+        });
+        let answer = self.client.post("tokens", &body).await?;
+        let id = answer.body.get("id").and_then(Value::as_i64);
+        Ok((uid, id.ok_or_else(|| CliError::Failed("a token has no id".to_owned()))?))
+    }
+
+    /// Submits a job and waits for its end; returns it with the seconds from before submitting to its end.
+    pub(super) async fn job(&mut self, body: &Value) -> Result<(Job, f64), CliError> {
+        let began = Instant::now();
+        let answer = self.client.post("jobs", body).await?;
+        let id = answer.body.get("id").and_then(Value::as_i64).unwrap_or_default();
+        while began.elapsed() < RUN_MAX {
+            let value = self.client.get(&format!("jobs/{id}"), &[]).await?;
+            let job: Job = serde_json::from_value(value).map_err(failed)?;
+            if job.has_ended() {
+                return if job.has_succeeded() {
+                    Ok((job, began.elapsed().as_secs_f64()))
+                } else {
+                    Err(CliError::Job(format!("job {id} ended {}", job.state)))
+                };
+            }
+            self.stack.check()?;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Err(CliError::Job(format!("job {id} has not ended within {} s", RUN_MAX.as_secs())))
+    }
+}
+
+/// The simulator's memory is its own, so it runs in its own process.
+async fn start_simulator() -> Result<(Child, String), CliError> {
+    let program = std::env::current_exe().map_err(failed)?;
+    let mut child = Command::new(program)
+        .args(["simulator", "--listen", "127.0.0.1:0"])
+        .env("RUSSET_LOG", "warn")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let gone = || CliError::Failed("the simulator ended before it listened".to_owned());
+    let mut lines = BufReader::new(child.stdout.take().ok_or_else(gone)?).lines();
+    let line = lines.next_line().await.map_err(failed)?.ok_or_else(gone)?;
+    let url = line.strip_prefix("listening on ").ok_or_else(gone)?.to_owned();
+    // It prints a line more, and must find somebody who reads it.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, url))
+}
+
+/// Seconds and rates with three digits behind the point are exact enough.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
