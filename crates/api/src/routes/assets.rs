@@ -30,7 +30,7 @@ pub(crate) struct Query {
 }
 
 /// Lists a location's assets, as last read from Apple.
-#[utoipa::path(get, path = "/api/v1/assets", tag = "licenses", params(Query),
+#[utoipa::path(get, operation_id = "list_assets", path = "/api/v1/assets", tag = "licenses", params(Query),
     responses((status = 200, description = "Assets", body = Page<AssetView>)))]
 pub(crate) async fn list(
     State(app): State<App>,

@@ -38,7 +38,7 @@ pub(crate) struct Query {
 }
 
 /// Lists licenses, as last read from Apple and moved here since.
-#[utoipa::path(get, path = "/api/v1/licenses", tag = "licenses", params(Query),
+#[utoipa::path(get, operation_id = "list_licenses", path = "/api/v1/licenses", tag = "licenses", params(Query),
     responses((status = 200, description = "Licenses", body = Page<LicenseView>)))]
 pub(crate) async fn list(
     State(app): State<App>,

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const JOBS_MAX: usize = 1_000;
 
 /// Everything that is counted, in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "health", security(()),
+#[utoipa::path(get, operation_id = "metrics", path = "/metrics", tag = "health", security(()),
     responses((status = 200, description = "Counters", body = String, content_type = "text/plain; version=0.0.4")))]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let mut out = Text::default();

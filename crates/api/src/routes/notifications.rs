@@ -20,7 +20,7 @@ const BODY_MAX: usize = 1024 * 1024;
 const ID_MAX: usize = 128;
 
 /// Takes a notification. Apple's own address: the bearer is the secret that Apple was given with it.
-#[utoipa::path(post, path = "/api/v1/apple/notifications/{token}", tag = "apple", security(("apple" = [])),
+#[utoipa::path(post, operation_id = "receive_notification", path = "/api/v1/apple/notifications/{token}", tag = "apple", security(("apple" = [])),
     params(("token" = i64, Path, description = "The token's number")),
     request_body(content = Object, description = "Apple's notification, of any type"),
     responses(

@@ -123,10 +123,8 @@ pub(crate) struct LastSyncView {
 
 impl From<Token> for TokenView {
     fn from(token: Token) -> Self {
-        let state_detail = match &token.state_reason {
-            Some(reason) => format!("{} {reason}", token.state.sentence()),
-            None => token.state.sentence().to_owned(),
-        };
+        // A reason is a whole sentence that says more than the state's own.
+        let state_detail = token.state_reason.unwrap_or_else(|| token.state.sentence().to_owned());
         let (state, error) = (token.last_sync_state.as_str(), token.last_sync_error);
         Self {
             id: token.id.0,

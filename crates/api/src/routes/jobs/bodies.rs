@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SyncTokenJob {
-    /// `sync_token`.
+    /// What it asks for.
     #[serde(rename = "kind")]
     #[schema(rename = "kind")]
-    _kind: String,
+    _kind: SyncKind,
     /// The token.
     pub(super) token: i64,
     /// `full` reads everything, `changes` what changed since the last time.
@@ -20,6 +20,21 @@ pub(crate) struct SyncTokenJob {
     /// How urgent it is.
     #[serde(default)]
     pub(super) priority: PriorityName,
+}
+
+/// The kind of a job that reads.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SyncKind {
+    SyncToken,
+}
+
+/// The kinds of jobs that move licenses.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum MoveKind {
+    AssignLicense,
+    RevokeLicense,
 }
 
 /// How much a sync reads.
@@ -63,10 +78,10 @@ impl From<PriorityName> for Priority {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveLicensesJob {
-    /// `assign_license` or `revoke_license`.
+    /// What it asks for.
     #[serde(rename = "kind")]
     #[schema(rename = "kind")]
-    _kind: String,
+    _kind: MoveKind,
     /// The token whose location the assets belong to.
     pub(super) token: i64,
     /// The assets.

@@ -21,7 +21,7 @@ use crate::view::JobView;
 
 /// Cancels a job: what was not sent to Apple yet will not be, unless another job wants it too. What was sent ends as it
 /// ends. A job that has ended stays as it is.
-#[utoipa::path(post, path = "/api/v1/jobs/{job}/cancel", tag = "jobs",
+#[utoipa::path(post, operation_id = "cancel_job", path = "/api/v1/jobs/{job}/cancel", tag = "jobs",
     params(("job" = i64, Path, description = "The job's number"),
         ("Idempotency-Key" = Option<String>, Header, description = "Sent again, nothing happens twice")),
     responses((status = 200, description = "The job as it is now", body = JobView)))]

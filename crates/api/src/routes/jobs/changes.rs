@@ -32,7 +32,7 @@ pub(crate) struct Query {
 }
 
 /// Lists a job's changes.
-#[utoipa::path(get, path = "/api/v1/jobs/{job}/changes", tag = "jobs",
+#[utoipa::path(get, operation_id = "list_job_changes", path = "/api/v1/jobs/{job}/changes", tag = "jobs",
     params(("job" = i64, Path, description = "The job's number"), Query),
     responses((status = 200, description = "Changes", body = Page<ChangeView>)))]
 pub(crate) async fn changes(

@@ -29,7 +29,7 @@ const FAILURES_MAX: u32 = 20;
 
 /// Watches a job. `progress` carries the job whenever it has moved, `end` its last state; then the stream closes. It
 /// also closes after a while without an end: open it again.
-#[utoipa::path(get, path = "/api/v1/jobs/{job}/events", tag = "jobs",
+#[utoipa::path(get, operation_id = "watch_job", path = "/api/v1/jobs/{job}/events", tag = "jobs",
     params(("job" = i64, Path, description = "The job's number")),
     responses((status = 200, description = "Events `progress` and `end`, each with the job as JSON",
         body = JobView, content_type = "text/event-stream")))]

@@ -36,7 +36,7 @@ pub(crate) struct Query {
 }
 
 /// Lists jobs, the newest first.
-#[utoipa::path(get, path = "/api/v1/jobs", tag = "jobs", params(Query),
+#[utoipa::path(get, operation_id = "list_jobs", path = "/api/v1/jobs", tag = "jobs", params(Query),
     responses((status = 200, description = "Jobs", body = Page<JobView>)))]
 pub(crate) async fn list(
     State(app): State<App>,

@@ -19,7 +19,7 @@ use crate::time;
 use crate::view::JobView;
 
 /// Retries what was refused of a job that has ended, under the same job.
-#[utoipa::path(post, path = "/api/v1/jobs/{job}/retry", tag = "jobs",
+#[utoipa::path(post, operation_id = "retry_job", path = "/api/v1/jobs/{job}/retry", tag = "jobs",
     params(("job" = i64, Path, description = "The job's number"),
         ("Idempotency-Key" = Option<String>, Header, description = "Sent again, nothing happens twice")),
     responses(

@@ -11,7 +11,7 @@ use crate::state::App;
 use crate::view::JobView;
 
 /// Shows a job and how far it has got.
-#[utoipa::path(get, path = "/api/v1/jobs/{job}", tag = "jobs",
+#[utoipa::path(get, operation_id = "show_job", path = "/api/v1/jobs/{job}", tag = "jobs",
     params(("job" = i64, Path, description = "The job's number")),
     responses((status = 200, description = "The job", body = JobView)))]
 pub(crate) async fn show(

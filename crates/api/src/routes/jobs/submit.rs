@@ -49,7 +49,7 @@ enum Wake {
 }
 
 /// Submits a job. It is written down with all its changes before this answers, and done by workers afterwards.
-#[utoipa::path(post, path = "/api/v1/jobs", tag = "jobs", request_body = NewJobBody,
+#[utoipa::path(post, operation_id = "submit_job", path = "/api/v1/jobs", tag = "jobs", request_body = NewJobBody,
     params(("Idempotency-Key" = Option<String>, Header, description = "Sent again with the same body, nothing happens twice")),
     responses(
         (status = 202, description = "The job is written down", body = JobView, headers(("Location" = String))),

@@ -43,7 +43,7 @@ pub(crate) struct Patch {
 }
 
 /// Changes a token.
-#[utoipa::path(patch, path = "/api/v1/tokens/{token}", tag = "tokens", request_body = Patch,
+#[utoipa::path(patch, operation_id = "change_token", path = "/api/v1/tokens/{token}", tag = "tokens", request_body = Patch,
     params(("token" = i64, Path, description = "The token's number")),
     responses((status = 200, description = "The token as it is now", body = TokenView)))]
 pub(crate) async fn change(

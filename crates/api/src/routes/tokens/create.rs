@@ -50,7 +50,7 @@ pub(crate) struct Upload {
 }
 
 /// Uploads a token. Apple is asked about it next; until then its state is `new`.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = Upload,
+#[utoipa::path(post, operation_id = "upload_token", path = "/api/v1/tokens", tag = "tokens", request_body = Upload,
     params(("Idempotency-Key" = Option<String>, Header, description = "Sent again with the same body, nothing happens twice")),
     responses(
         (status = 201, description = "The token is here", body = TokenView, headers(("Location" = String))),

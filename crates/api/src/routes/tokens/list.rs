@@ -34,7 +34,7 @@ pub(crate) struct Query {
 }
 
 /// Lists tokens, the oldest first.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(Query),
+#[utoipa::path(get, operation_id = "list_tokens", path = "/api/v1/tokens", tag = "tokens", params(Query),
     responses((status = 200, description = "Tokens", body = Page<TokenView>)))]
 pub(crate) async fn list(
     State(app): State<App>,

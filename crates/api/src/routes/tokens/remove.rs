@@ -36,7 +36,7 @@ pub(crate) struct Query {
 }
 
 /// Removes a token.
-#[utoipa::path(delete, path = "/api/v1/tokens/{token}", tag = "tokens",
+#[utoipa::path(delete, operation_id = "remove_token", path = "/api/v1/tokens/{token}", tag = "tokens",
     params(("token" = i64, Path, description = "The token's number"), Query),
     responses(
         (status = 202, description = "`revoke_first`: the job that takes the licenses back and then removes the token",

@@ -45,7 +45,7 @@ pub(crate) struct Renewal {
 }
 
 /// Renews a token. Its licenses, jobs and settings stay.
-#[utoipa::path(put, path = "/api/v1/tokens/{token}/content", tag = "tokens",
+#[utoipa::path(put, operation_id = "renew_token", path = "/api/v1/tokens/{token}/content", tag = "tokens",
     params(("token" = i64, Path, description = "The token's number")),
     request_body(content((Renewal = "application/json"), (String = "text/plain"))),
     responses(

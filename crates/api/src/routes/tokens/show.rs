@@ -11,7 +11,7 @@ use crate::state::App;
 use crate::view::TokenView;
 
 /// Shows a token.
-#[utoipa::path(get, path = "/api/v1/tokens/{token}", tag = "tokens",
+#[utoipa::path(get, operation_id = "show_token", path = "/api/v1/tokens/{token}", tag = "tokens",
     params(("token" = i64, Path, description = "The token's number")),
     responses((status = 200, description = "The token", body = TokenView)))]
 pub(crate) async fn show(

@@ -1,0 +1,14 @@
+//! The API over real HTTP, on a real store and the queue in process.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod errors;
+mod harness;
+mod health;
+mod jobs;
+mod keys;
+mod notifications;
+mod openapi;
+mod postgres;
+mod tokens;
+mod watching;
