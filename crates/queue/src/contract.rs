@@ -90,10 +90,8 @@ pub(crate) struct Claimant {
 /// A worker's request for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask {
-    /// Names this request; repeated with the same name it gets the same messages.
+    /// Numbers the worker's requests. Repeated with the same number, because no answer came, it gets the same messages.
     pub(crate) request: u64,
-    /// Whether it is repeated, because no answer came.
-    pub(crate) repeated: bool,
     /// How many messages at most.
     pub(crate) max: usize,
 }

@@ -110,15 +110,15 @@ impl Queue {
         }
     }
 
-    /// How many messages of each kind there are. Kinds that were never pushed are left out.
+    /// How many messages of each kind there are: of those this program knows, and of those others have pushed.
     ///
     /// # Errors
     ///
     /// [`QueueError::Unavailable`] when Redis does not answer.
     pub async fn depths(&self) -> Result<Vec<Depth>, QueueError> {
         match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.depths()),
-            Backing::Redis(redis) => redis.depths().await,
+            Backing::Memory(memory) => Ok(memory.depths(&self.kinds().await?)),
+            Backing::Redis(redis) => redis.depths(self.kinds().await?).await,
         }
     }
 

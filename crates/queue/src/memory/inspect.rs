@@ -9,7 +9,7 @@ use crate::message::split;
 use crate::{DeadMessage, Depth, Priority, RunningMessage};
 
 impl Memory {
-    pub(crate) fn depths(&self) -> Vec<Depth> {
+    pub(crate) fn depths(&self, kinds: &[String]) -> Vec<Depth> {
         let now = self.now_ms();
         let state = self.state();
         let depth = |kind: &String| {
@@ -29,7 +29,7 @@ impl Memory {
                 paused: state.paused.contains(kind),
             }
         };
-        state.kinds.iter().map(depth).collect()
+        kinds.iter().map(depth).collect()
     }
 
     /// All kinds that were ever pushed.

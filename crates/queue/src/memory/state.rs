@@ -22,6 +22,7 @@ pub(super) struct State {
     pub(super) dead_order: BTreeMap<String, BTreeSet<(i64, String)>>,
     pub(super) kinds: BTreeSet<String>,
     pub(super) paused: HashSet<String>,
+    /// What each run of a worker was last given, by the number of its request.
     memos: HashMap<String, (u64, Vec<String>)>,
     fence: u64,
     beat: Option<i64>,
@@ -133,12 +134,13 @@ impl State {
         now: i64,
         micros: i64,
     ) -> Claimed {
-        if ask.repeated
-            && let Some((request, ids)) = self.memos.get(&claimant.worker)
-            && *request == ask.request
-        {
-            let taken = ids.iter().filter_map(|id| self.held_by(id, &claimant.worker)).collect();
-            return Claimed { taken, next_in_ms: None, more: true };
+        match self.memos.get(&claimant.worker) {
+            Some((request, _)) if *request > ask.request => return Claimed::default(),
+            Some((request, ids)) if *request == ask.request => {
+                let taken = ids.iter().filter_map(|id| self.held_by(id, &claimant.worker)).collect();
+                return Claimed { taken, next_in_ms: None, more: true };
+            }
+            Some(_) | None => {}
         }
         let ids = self.choose(settings, claimant, ask.max.clamp(1, CLAIM_MAX), now);
         let fence = self.next_fence(ids.len() as u64, micros);
@@ -152,10 +154,8 @@ impl State {
             self.running.insert((until, id.clone()));
             self.messages.insert(id, message);
         }
-        if !taken.is_empty() {
-            let ids = taken.iter().map(|taken| taken.id.clone()).collect();
-            self.memos.insert(claimant.worker.clone(), (ask.request, ids));
-        }
+        let memo = taken.iter().map(|taken| taken.id.clone()).collect();
+        self.memos.insert(claimant.worker.clone(), (ask.request, memo));
         let firsts: Vec<i64> =
             self.open_lanes(claimant).filter_map(|(_, entries)| entries.first()).map(|f| f.0).collect();
         let next_due = firsts.iter().filter(|due| **due > now).min();

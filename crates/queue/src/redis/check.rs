@@ -15,9 +15,7 @@ const OLDEST: (u32, u32) = (6, 2);
 /// Checks version and eviction, and returns the major version.
 pub(super) async fn server(link: &Link) -> Result<u32, QueueError> {
     let doing = "asking for its version and settings";
-    let mut info = cmd("INFO");
-    info.arg("everything");
-    let text = reply::string(doing, link.command(doing, &info).await?)?;
+    let text = reply::string(doing, link.command(doing, &cmd("INFO")).await?)?;
     let field = |name: &str| {
         text.lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))

@@ -22,9 +22,8 @@ impl Redis {
         Ok(kinds)
     }
 
-    pub(crate) async fn depths(&self) -> Result<Vec<Depth>, QueueError> {
+    pub(crate) async fn depths(&self, kinds: Vec<String>) -> Result<Vec<Depth>, QueueError> {
         let doing = "counting messages";
-        let kinds = self.kinds().await?;
         let now = self.now_ms().await?;
         let mut asked = pipe();
         asked.cmd("SMEMBERS").arg(self.keys.one("paused"));

@@ -54,11 +54,10 @@ impl Redis {
     /// Claims messages for a worker.
     pub(crate) async fn claim(&self, claimant: &Claimant, ask: Ask) -> Result<Claimed, QueueError> {
         let doing = "claiming messages";
-        let mut args = self.args(6);
+        let mut args = self.args(5);
         args.number(self.settings.lease_ms)
             .text(claimant.worker.as_str())
             .number(ask.request)
-            .number(u8::from(ask.repeated))
             .number(ask.max.clamp(1, CLAIM_MAX))
             .number(self.settings.head_start_ms);
         let value = self.run(doing, &self.scripts().claim, &claimant.keys, &args).await?;

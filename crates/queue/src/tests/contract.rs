@@ -5,10 +5,10 @@ use std::time::Duration;
 use russet_domain::Timestamp;
 
 use super::on_both;
-use super::support::{Place, START, end, ended, job, keys, pushes, worker};
+use super::support::{Place, START, depth, end, ended, job, keys, pushes, worker};
 use crate::contract::{Again, Ask, Fate, POISON, Record};
 use crate::jobs::{ApplyChanges, SyncToken};
-use crate::{Due, Job as _, Priority, Push, QueueError, When};
+use crate::{Due, Job as _, Priority, When};
 use russet_domain::TokenId;
 
 fn due_in(millis: u64) -> When {
@@ -50,7 +50,7 @@ async fn pushing_again_raises_the_priority_and_never_lowers_it(place: Place) {
     for priority in [Priority::Low, Priority::High, Priority::Normal] {
         queue.push(&job(1), When { priority, due: Due::In(Duration::from_secs(1)) }).await.unwrap();
     }
-    assert_eq!(queue.depths().await.unwrap()[0].waiting, 1);
+    assert_eq!(depth(&queue).await.waiting, 1);
     place.pass(1_000);
     assert_eq!(place.claim_one(&queue, &worker).await.record.priority, Priority::High);
 }
@@ -221,11 +221,13 @@ async fn a_claim_whose_answer_was_lost_is_answered_the_same_again(place: Place) 
     let queue = place.still_queue().await;
     let worker = worker(&queue, "w");
     queue.push_many(pushes(0..5, When::default())).await.unwrap();
-    let first = queue.claim(&worker, Ask { request: 9_000, repeated: false, max: 3 }).await.unwrap();
-    let again = queue.claim(&worker, Ask { request: 9_000, repeated: true, max: 3 }).await.unwrap();
+    let first = queue.claim(&worker, Ask { request: 9_000, max: 3 }).await.unwrap();
+    let again = queue.claim(&worker, Ask { request: 9_000, max: 3 }).await.unwrap();
     assert_eq!(first.taken, again.taken);
-    let other = queue.claim(&worker, Ask { request: 9_001, repeated: true, max: 3 }).await.unwrap();
-    assert_eq!(other.taken.len(), 2, "a request that never arrived is a new one");
+    let other = queue.claim(&worker, Ask { request: 9_001, max: 1 }).await.unwrap();
+    assert_eq!(other.taken.len(), 1, "a request that never arrived is a new one");
+    let late = queue.claim(&worker, Ask { request: 9_000, max: 3 }).await.unwrap();
+    assert!(late.taken.is_empty(), "nobody waits for the answer to an older request");
 }
 
 async fn an_ending_with_a_stale_lease_is_refused(place: Place) {
@@ -333,101 +335,6 @@ async fn a_rescued_message_pushed_while_it_ran_takes_the_higher_priority(place: 
     assert_eq!(taken.lease.due, START, "its place in line is the old one");
 }
 
-async fn a_paused_kind_waits_and_others_do_not(place: Place) {
-    let queue = place.still_queue().await;
-    let worker = worker(&queue, "w");
-    queue.push(&job(1), When::default()).await.unwrap();
-    queue.push(&ApplyChanges { token: TokenId(2) }, When::default()).await.unwrap();
-    queue.pause("sync_token").await.unwrap();
-    assert_eq!(keys(&place.claim(&queue, &worker, 10).await), ["2"]);
-    assert!(queue.depths().await.unwrap().iter().any(|depth| depth.paused && depth.due == 1));
-    queue.resume("sync_token").await.unwrap();
-    assert_eq!(keys(&place.claim(&queue, &worker, 10).await), ["1"]);
-    assert!(matches!(queue.pause("no_kind").await, Err(QueueError::UnknownKind { .. })));
-}
-
-async fn a_kind_that_a_worker_does_not_know_waits_for_one_that_does(place: Place) {
-    let queue = place.still_queue().await;
-    let old = queue.claimant("old", &["apply_changes"]);
-    let new = worker(&queue, "new");
-    queue.push(&job(1), When::default()).await.unwrap();
-    assert!(place.claim(&queue, &old, 10).await.taken.is_empty());
-    place.claim_one(&queue, &new).await;
-}
-
-async fn depths_count_what_is_where(place: Place) {
-    let queue = place.still_queue().await;
-    let worker = worker(&queue, "w");
-    queue.push_many(pushes(0..3, When::default())).await.unwrap();
-    queue.push(&job(9), due_in(1_000)).await.unwrap();
-    let taken = place.claim(&queue, &worker, 2).await.taken;
-    let fate = Fate::Bury { reason: "no".to_owned(), record: taken[0].record.clone() };
-    assert!(ended(&queue, &taken[0], fate).await);
-    place.pass(250);
-    let depths = queue.depths().await.unwrap();
-    let [depth] = &depths[..] else { panic!("{depths:?}") };
-    assert_eq!((depth.waiting, depth.due, depth.delayed, depth.running, depth.dead), (2, 1, 1, 1, 1));
-    assert_eq!(depth.oldest_age_ms, Some(250));
-    let running = queue.running(10).await.unwrap();
-    assert_eq!((running.len(), running[0].fence), (1, taken[1].lease.fence));
-    assert!(running[0].worker.starts_with("w#"));
-}
-
-async fn the_dead_can_be_seen_retried_and_discarded(place: Place) {
-    let queue = place.still_queue().await;
-    let worker = worker(&queue, "w");
-    queue.push_many(pushes(0..5, When::default())).await.unwrap();
-    for taken in place.claim(&queue, &worker, 5).await.taken {
-        let fate = Fate::Bury { reason: format!("no {}", taken.id), record: taken.record.clone() };
-        assert!(ended(&queue, &taken, fate).await);
-        place.pass(1);
-    }
-    let first = queue.dead(2, None).await.unwrap();
-    let second = queue.dead(2, first.next_cursor.as_deref()).await.unwrap();
-    let third = queue.dead(2, second.next_cursor.as_deref()).await.unwrap();
-    let keys_of = |page: &crate::DeadPage| page.items.iter().map(|dead| dead.key.clone()).collect::<Vec<_>>();
-    assert_eq!(
-        [keys_of(&first), keys_of(&second), keys_of(&third)],
-        [vec!["4", "3"], vec!["2", "1"], vec!["0"]]
-    );
-    assert_eq!(third.next_cursor, None);
-    assert_eq!(first.items[0].reason, "no sync_token:4");
-    let ids: Vec<String> = ["sync_token:4", "sync_token:3", "sync_token:77"].map(str::to_owned).to_vec();
-    assert_eq!(queue.retry_dead(&ids).await.unwrap(), 2);
-    assert_eq!(queue.retry_dead(&ids).await.unwrap(), 0);
-    assert_eq!(place.claim(&queue, &worker, 10).await.taken.len(), 2);
-    assert_eq!(queue.discard_dead(&["sync_token:0".to_owned()]).await.unwrap(), 1);
-    assert_eq!(queue.dead(10, None).await.unwrap().items.len(), 2);
-}
-
-async fn the_dead_are_kept_up_to_a_bound_and_the_oldest_go_first(mut place: Place) {
-    place.settings.dead_max = 3;
-    let queue = place.still_queue().await;
-    let worker = worker(&queue, "w");
-    queue.push_many(pushes(0..8, When::default())).await.unwrap();
-    for taken in place.claim(&queue, &worker, 8).await.taken {
-        let fate = Fate::Bury { reason: "no".to_owned(), record: taken.record.clone() };
-        assert!(ended(&queue, &taken, fate).await);
-        place.pass(1);
-    }
-    let left: Vec<String> =
-        queue.dead(10, None).await.unwrap().items.into_iter().map(|dead| dead.key).collect();
-    assert_eq!(left, ["7", "6", "5"]);
-}
-
-async fn a_message_that_cannot_be_held_is_refused_where_it_enters(place: Place) {
-    let queue = place.still_queue().await;
-    let mut long = Push::of(&job(1), When::default());
-    long.key = "x".repeat(300);
-    let mut odd = Push::of(&job(1), When::default());
-    odd.key = "a\nb".to_owned();
-    for message in [long, odd] {
-        let all = vec![Push::of(&job(2), When::default()), message];
-        assert!(matches!(queue.push_many(all).await, Err(QueueError::Message { .. })));
-    }
-    assert!(queue.depths().await.unwrap().iter().all(|depth| depth.waiting == 0), "nothing was pushed");
-}
-
 on_both!(
     a_message_pushed_twice_is_one,
     pushing_again_brings_a_waiting_message_forward_and_never_back,
@@ -450,10 +357,4 @@ on_both!(
     after_a_silence_the_living_get_time_to_renew,
     what_takes_worker_after_worker_down_is_set_aside_as_poison,
     a_rescued_message_pushed_while_it_ran_takes_the_higher_priority,
-    a_paused_kind_waits_and_others_do_not,
-    a_kind_that_a_worker_does_not_know_waits_for_one_that_does,
-    depths_count_what_is_where,
-    the_dead_can_be_seen_retried_and_discarded,
-    the_dead_are_kept_up_to_a_bound_and_the_oldest_go_first,
-    a_message_that_cannot_be_held_is_refused_where_it_enters,
 );

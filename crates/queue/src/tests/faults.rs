@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::running::{Hand, Running, all_done};
+use super::hand::{Hand, Running, all_done};
 use super::server::{Line, Server};
-use super::support::{Place, eventually, job, pushes};
+use super::support::{Place, depth, eventually, job, pushes};
 use crate::{Due, Ending, Queue, QueueError, When, WorkerSettings};
 
 fn eager(place: &mut Place) {
@@ -98,10 +98,10 @@ async fn after_flushall_the_running_are_told_and_new_messages_run() {
     server.command(&["FLUSHALL"]);
     queue.push(&job(1), When::default()).await.unwrap();
     hand.seen(2).await;
-    let left = || async { queue.depths().await.unwrap()[0].running == 0 };
+    let left = || async { depth(&queue).await.running == 0 };
     eventually(Duration::from_secs(5), "both ended", left).await;
     worker.stopped().await;
-    assert_eq!(queue.depths().await.unwrap()[0].waiting, 1, "the void ending brought nothing back");
+    assert_eq!(depth(&queue).await.waiting, 1, "the void ending brought nothing back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,10 +2,12 @@
 
 mod contract;
 mod faults;
+mod hand;
 mod lead;
 mod model;
 mod pace;
 mod running;
+mod seen;
 mod server;
 mod support;
 

@@ -149,7 +149,7 @@ impl Side {
     }
 
     async fn claim(&mut self, worker: usize, repeated: bool, max: usize) -> (String, Option<u64>) {
-        let ask = Ask { request: self.request, repeated, max };
+        let ask = Ask { request: self.request, max };
         let claimed = self.queue.claim(&self.workers[worker], ask).await.unwrap();
         self.handed.extend(claimed.taken.iter().filter(|_| !repeated).cloned());
         (format!("{:?} {}", claimed.taken, claimed.more), claimed.next_in_ms)

@@ -1,101 +1,19 @@
 //! Workers at work: what a handler sees, and what becomes of what it says.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
 use russet_domain::{Timestamp, TokenId};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
+use super::hand::{Hand, Running, SOON, all_done, left};
 use super::on_both;
-use super::support::{Place, eventually, job, pushes};
+use super::support::{Place, depth, job, pushes};
 use crate::contract::POISON;
 use crate::jobs::SyncToken;
-use crate::{
-    AnyJob, Claim, Due, Ending, Handler, Job as _, Push, Queue, QueueError, When, WorkerName, WorkerSettings,
-    run,
-};
-
-const SOON: Duration = Duration::from_secs(10);
-
-type Answer = dyn Fn(Claim) -> BoxFuture<'static, Ending> + Send + Sync;
-
-/// A handler that answers as a story wants, and remembers what it was asked.
-#[derive(Clone)]
-pub(crate) struct Hand {
-    answer: Arc<Answer>,
-    pub(crate) seen: Arc<Mutex<Vec<Claim>>>,
-}
-
-impl Hand {
-    pub(crate) fn new<F, R>(answer: F) -> Self
-    where
-        F: Fn(Claim) -> R + Send + Sync + 'static,
-        R: Future<Output = Ending> + Send + 'static,
-    {
-        Self { answer: Arc::new(move |claim| Box::pin(answer(claim))), seen: Arc::default() }
-    }
-
-    pub(crate) fn done() -> Self {
-        Self::new(|_| async { Ending::Done })
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.seen.lock().unwrap().len()
-    }
-
-    pub(crate) async fn seen(&self, count: usize) {
-        eventually(SOON, "messages are handled", async || self.count() >= count).await;
-    }
-}
-
-impl Handler for Hand {
-    async fn handle(&self, claim: Claim) -> Ending {
-        self.seen.lock().unwrap().push(claim.clone());
-        (self.answer)(claim).await
-    }
-}
-
-/// A worker in a task.
-pub(crate) struct Running {
-    pub(crate) stop: CancellationToken,
-    task: JoinHandle<Result<(), QueueError>>,
-}
-
-impl Running {
-    pub(crate) fn start(queue: &Queue, hand: &Hand, settings: WorkerSettings) -> Self {
-        let stop = CancellationToken::new();
-        let name = WorkerName::new("worker").unwrap();
-        let task = tokio::spawn(run(queue.clone(), name, hand.clone(), settings, stop.clone()));
-        Self { stop, task }
-    }
-
-    pub(crate) fn start_one(queue: &Queue, hand: &Hand) -> Self {
-        Self::start(queue, hand, WorkerSettings { concurrency: 4, grace_ms: 5_000 })
-    }
-
-    pub(crate) async fn stopped(self) {
-        self.stop.cancel();
-        self.task.await.unwrap().unwrap();
-    }
-
-    /// As if the process were gone: nothing is ended or handed back.
-    pub(crate) fn killed(self) {
-        self.task.abort();
-    }
-}
-
-async fn left(queue: &Queue) -> u64 {
-    queue.depths().await.unwrap().iter().map(|depth| depth.waiting + depth.running).sum()
-}
-
-pub(crate) async fn all_done(queue: &Queue) {
-    eventually(SOON, "nothing is left", async || left(queue).await == 0).await;
-}
+use crate::{AnyJob, Due, Ending, Job as _, Push, When, WorkerSettings};
 
 async fn what_is_pushed_is_handled_once(place: Place) {
     let queue = place.queue().await;
@@ -330,8 +248,8 @@ async fn a_stop_lets_running_work_end_and_hands_back_the_rest(place: Place) {
     hand.seen(4).await;
     worker.stopped().await;
     assert_eq!(hand.count(), 4, "nothing is claimed after the stop");
-    let depths = queue.depths().await.unwrap();
-    assert_eq!((depths[0].waiting, depths[0].running), (5, 0));
+    let depth = depth(&queue).await;
+    assert_eq!((depth.waiting, depth.running), (5, 0));
     // The same name starts again at once, and what was handed back has lost no attempt.
     let again = Hand::done();
     let worker = Running::start_one(&queue, &again);
@@ -392,6 +310,34 @@ async fn a_paused_kind_is_left_alone_until_resumed(place: Place) {
     worker.stopped().await;
 }
 
+async fn a_delayed_message_starts_on_time_though_the_one_who_heard_of_it_is_busy(place: Place) {
+    let queue = place.queue().await;
+    let hand = Hand::new(|claim| async move {
+        if claim.job.kind() == "apply_changes" {
+            tokio::time::sleep(Duration::from_millis(900)).await;
+        }
+        Ending::Done
+    });
+    let single = WorkerSettings { concurrency: 1, grace_ms: 5_000 };
+    let workers = [Running::start(&queue, &hand, single.clone()), Running::start(&queue, &hand, single)];
+    for round in 0..4 {
+        let start = Instant::now();
+        queue.push(&job(round), When::due(Due::In(Duration::from_millis(200)))).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        queue.push(&crate::jobs::ApplyChanges { token: TokenId(round) }, When::default()).await.unwrap();
+        hand.seen(usize::try_from(round).unwrap() * 2 + 2).await;
+        let late = start.elapsed();
+        assert!(
+            late < Duration::from_millis(700),
+            "one of two is free, so nobody waits for the other: {late:?}"
+        );
+        all_done(&queue).await;
+    }
+    for worker in workers {
+        worker.stopped().await;
+    }
+}
+
 async fn several_workers_share_a_burst(place: Place) {
     let queue = place.queue().await;
     let hands: Vec<_> = (0..3)
@@ -429,5 +375,6 @@ on_both!(
     a_stop_lets_running_work_end_and_hands_back_the_rest,
     a_lost_message_tells_its_handler,
     a_paused_kind_is_left_alone_until_resumed,
+    a_delayed_message_starts_on_time_though_the_one_who_heard_of_it_is_busy,
     several_workers_share_a_burst,
 );

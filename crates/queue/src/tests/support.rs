@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::contract::{Ask, Claimant, Claimed, End, Fate, Taken};
 use crate::jobs::SyncToken;
-use crate::{AnyJob, Push, Queue, Settings, When};
+use crate::{AnyJob, Depth, Job as _, Push, Queue, Settings, When};
 
 /// Where a test's clock starts.
 pub(crate) const START: i64 = 1_800_000_000_000;
@@ -35,7 +35,7 @@ impl Place {
     pub(crate) fn at(url: String) -> Self {
         let settings =
             Settings { url, prefix: format!("test-{}", Uuid::new_v4().simple()), ..Settings::default() };
-        Self { settings, now: Arc::new(AtomicI64::new(START)), requests: AtomicU64::new(0) }
+        Self { settings, now: Arc::new(AtomicI64::new(START)), requests: AtomicU64::new(1) }
     }
 
     /// A queue on real time.
@@ -63,7 +63,7 @@ impl Place {
     /// Claims up to `max` messages, as a new request.
     pub(crate) async fn claim(&self, queue: &Queue, claimant: &Claimant, max: usize) -> Claimed {
         let request = self.requests.fetch_add(1, Ordering::SeqCst);
-        queue.claim(claimant, Ask { request, repeated: false, max }).await.expect("the claim is answered")
+        queue.claim(claimant, Ask { request, max }).await.expect("the claim is answered")
     }
 
     /// Claims the one message that is ready.
@@ -118,6 +118,12 @@ pub(crate) fn keys(claimed: &Claimed) -> Vec<&str> {
 
 pub(crate) fn end(taken: &Taken, fate: Fate) -> End {
     End { id: taken.id.clone(), lease: taken.lease.write(), fate }
+}
+
+/// The counts of the kind that [`job`] is of.
+pub(crate) async fn depth(queue: &Queue) -> Depth {
+    let depths = queue.depths().await.expect("the messages are counted");
+    depths.into_iter().find(|depth| depth.kind == SyncToken::KIND).expect("the kind is known")
 }
 
 /// Ends a run; true when the ending was accepted.

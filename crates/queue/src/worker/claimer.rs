@@ -14,20 +14,25 @@ use crate::contract::{Ask, CLAIM_MAX, Claimed};
 /// without being told, but rarely.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// The first pause after a claim that failed, and the longest.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Claims until told to stop. What was claimed and cannot be delivered any more is put back.
 pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Sender<Delivery>) {
     let mut request = 0;
+    // When the next message is due, as far as this worker knows.
+    let mut next_due: Option<Instant> = None;
     while !crew.stop.is_cancelled() {
         let room = crew.room();
         if room == 0 {
-            if ear.take() {
+            // Others may have room, and what we know or heard they may not.
+            if ear.take() || next_due.is_some_and(|due| due <= Instant::now()) {
+                next_due = None;
                 pass_on(&crew).await;
             }
             tokio::select! {
                 () = crew.made_room() => {}
                 () = ear.told() => {}
+                () = reached(next_due) => {}
                 () = crew.stop.cancelled() => {}
             }
             continue;
@@ -37,14 +42,15 @@ pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Send
         let max = room.min(CLAIM_MAX);
         let Some((claimed, sent)) = ask(&crew, request, max).await else { break };
         let full = claimed.taken.len() == max || claimed.more;
-        let next = claimed.next_in_ms.map(Duration::from_millis);
+        next_due = claimed.next_in_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         deliver(&crew, claimed, sent, &deliveries).await;
         if full {
             continue;
         }
         tokio::select! {
             () = ear.signal() => {}
-            () = tokio::time::sleep(next.unwrap_or(LOOK_EVERY).min(about(LOOK_EVERY))) => {}
+            () = reached(next_due) => {}
+            () = tokio::time::sleep(about(LOOK_EVERY)) => {}
             () = crew.stop.cancelled() => {}
         }
     }
@@ -52,18 +58,32 @@ pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Send
     pass_on(&crew).await;
 }
 
-/// Asks until there is an answer. The request keeps its name, so an answer that was lost comes again; nothing once
+/// Waits for a moment; for ever when there is none.
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks until there is an answer. The request keeps its number, so an answer that was lost comes again. Nothing once
 /// the worker is to stop and Redis is away, when only the leases' end can hand back what may have been claimed.
 async fn ask(crew: &Crew, request: u64, max: usize) -> Option<(Claimed, Instant)> {
     let (mut pause, longest) = PAUSE;
-    let mut repeated = false;
+    let mut failed = false;
     loop {
         let sent = Instant::now();
-        match crew.queue.claim(&crew.claimant, Ask { request, repeated, max }).await {
-            Ok(claimed) => return Some((claimed, sent)),
-            Err(error) => tracing::warn!(%error, "cannot claim messages for the moment"),
+        match crew.queue.claim(&crew.claimant, Ask { request, max }).await {
+            Ok(claimed) => {
+                if failed {
+                    tracing::info!("messages can be claimed again");
+                }
+                return Some((claimed, sent));
+            }
+            Err(error) if failed => tracing::debug!(%error, "still no messages can be claimed"),
+            Err(error) => tracing::warn!(%error, "no messages can be claimed for the moment"),
         }
-        repeated = true;
+        failed = true;
         if crew.stop.is_cancelled() {
             return None;
         }

@@ -59,7 +59,11 @@ async fn attempt(crew: &Crew, ends: &[End]) -> Result<(), QueueError> {
                 return Ok(());
             }
             Err(error) => {
-                tracing::warn!(%error, endings = ends.len(), "cannot write endings down for the moment");
+                if repeated {
+                    tracing::debug!(%error, endings = ends.len(), "still no endings can be written down");
+                } else {
+                    tracing::warn!(%error, endings = ends.len(), "no endings can be written down for the moment");
+                }
                 if !error.may_pass() {
                     refusals += 1;
                     if refusals >= REFUSALS_MAX {

@@ -12,6 +12,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Renews and rescues for ever.
 pub(super) async fn keep(crew: Arc<Crew>) {
     let every = Duration::from_millis(crew.queue.settings().renew_ms);
+    // At once, because if nobody has looked for a while an amnesty is to pass first.
+    rescue(&crew).await;
     loop {
         // At random, so that many workers do not come together; never later than the setting says.
         tokio::time::sleep(about(every).max(every.mul_f64(0.8))).await;
@@ -24,6 +26,7 @@ async fn renew(crew: &Crew) {
     let leases = crew.leases();
     for batch in leases.chunks(BATCH_MAX) {
         let (fences, named): (Vec<u64>, Vec<(String, String)>) = batch.iter().cloned().unzip();
+        let mut failed = false;
         loop {
             let sent = Instant::now();
             match crew.queue.renew(&named).await {
@@ -34,8 +37,10 @@ async fn renew(crew: &Crew) {
                         .for_each(|fence| crew.lose(*fence));
                     break;
                 }
-                Err(error) => tracing::warn!(%error, "cannot renew leases for the moment"),
+                Err(error) if failed => tracing::debug!(%error, "still no leases can be renewed"),
+                Err(error) => tracing::warn!(%error, "no leases can be renewed for the moment"),
             }
+            failed = true;
             crew.lose_unrenewed();
             tokio::time::sleep(about(PAUSE)).await;
         }

@@ -18,7 +18,7 @@ use crate::{AnyJob, Queue, QueueError};
 
 /// How long handlers that were told to stop, and then dropped, may still take.
 const AFTERMATH: Duration = Duration::from_secs(3);
-/// How long the last endings may take to be written down.
+/// How long the last claim may take to be answered, and the last endings to be written down.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Takes messages and hands them to `handler`, until `stop` is cancelled; then lets running ones end within the
@@ -59,10 +59,11 @@ pub async fn run<H: Handler>(
     let ended = wind_down(&crew, Box::pin(monitor), &stop, grace).await;
     // From here on nothing is delivered; what is still on the way goes back in line as it is dropped.
     stop.cancel();
-    if tokio::time::timeout(LAST_WORDS, claiming.join_all()).await.is_err() {
+    let deadline = tokio::time::Instant::now() + LAST_WORDS;
+    if tokio::time::timeout_at(deadline, claiming.join_all()).await.is_err() {
         tracing::warn!("Redis does not answer, so what may have been claimed last is left to be taken over");
     }
-    if tokio::time::timeout(LAST_WORDS, crew.all_written()).await.is_err() {
+    if tokio::time::timeout_at(deadline, crew.all_written()).await.is_err() {
         tracing::warn!(
             "Redis does not answer, so the last endings are lost and their messages will run again"
         );

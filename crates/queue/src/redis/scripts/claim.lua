@@ -1,18 +1,21 @@
 -- Hands ready messages to a worker, those with the earliest due time less head start first.
 -- KEYS 1-6 common, 7 fence (STRING), 8 paused (SET of lanes), 9 memo (STRING), 10… the lanes the worker knows.
 -- Bound: 256 messages; while several lanes are ready, 32 of each are looked at.
--- ARGV 1 clock, 2 lease ms, 3 worker, 4 request, 5 repeated, 6 max, 7 how much earlier one priority goes than the next.
+-- ARGV 1 clock, 2 lease ms, 3 worker, 4 request, 5 max, 6 how much earlier one priority goes than the next.
 -- Returns ms until the next due message or -1, whether more are ready, then per message: id, lease, record.
 local now, micros = clock()
-local worker, request, max, step = ARGV[3], ARGV[4], tonumber(ARGV[6]), tonumber(ARGV[7])
+local worker, request, max, step = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local until_ms = text(now + tonumber(ARGV[2]))
 
--- The answer to this very request was lost: the same messages again, as far as they are still the worker's.
-if ARGV[5] == '1' then
-  local memo = call('GET', KEYS[9])
-  if memo and string.sub(memo, 1, #request + 1) == request .. '\n' then
+-- A worker's requests are numbered. One that was answered before, though the answer was lost, gets the same messages
+-- again, as far as they are still the worker's; one that comes late, after a later one, gets none.
+local memo = call('GET', KEYS[9])
+if memo then
+  local number, rest = string.match(memo, '^(%d+)\n(.*)$')
+  if tonumber(number) > request then return { -1, 0 } end
+  if tonumber(number) == request then
     local reply = { -1, 1 }
-    for id in string.gmatch(string.sub(memo, #request + 2), '[^\n]+') do
+    for id in string.gmatch(rest, '[^\n]+') do
       local lease, record = call('HGET', LEASE, id), call('HGET', MSG, id)
       if lease and record and string.sub(lease, -#worker - 1) == '|' .. worker then
         reply[#reply + 1] = id
@@ -23,10 +26,17 @@ if ARGV[5] == '1' then
     return reply
   end
 end
+local function remember(ids)
+  call('SET', KEYS[9], text(request) .. '\n' .. table.concat(ids, '\n'), 'PX', ARGV[2])
+end
 
 local index = call('ZRANGE', NEXT, 0, 255, 'WITHSCORES')
-if not index[2] then return { -1, 0 } end
+if not index[2] then
+  remember({})
+  return { -1, 0 }
+end
 if tonumber(index[2]) > now then
+  remember({})
   -- Nothing is due, so only the first lane this worker may take matters.
   local known = {}
   for i = 10, #KEYS do known[KEYS[i]] = true end
@@ -92,6 +102,7 @@ for i, lane in ipairs(lanes) do
   end
 end
 
+remember(ids)
 local reply = { later and later - now or -1, more and 1 or 0 }
 if #ids == 0 then return reply end
 
@@ -116,6 +127,5 @@ if #runs > 0 then
   call('ZADD', RUN, unpack(runs))
   call('HSET', LEASE, unpack(leases))
 end
-call('SET', KEYS[9], request .. '\n' .. table.concat(ids, '\n'), 'PX', ARGV[2])
 if more then signal() end
 return reply
