@@ -55,6 +55,10 @@ async fn send_all(
         if slice.is_over() {
             return Ok(Some(Ending::Snooze { until: Timestamp(0) }));
         }
+        // The last answer may have shown that somebody else took the location; planning again refuses the rest.
+        if !ctx.token(token.id).await?.is_some_and(|token| token.state.may_write()) {
+            return Ok(None);
+        }
         match send::send(ctx, token, request).await? {
             Sent::Accepted => {}
             Sent::Halved(halves) => halves.into_iter().rev().for_each(|half| requests.push_front(half)),
