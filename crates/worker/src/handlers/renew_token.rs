@@ -2,6 +2,7 @@
 
 use russet_apple::Consequence;
 use russet_domain::job::{JobKind, JobState};
+use russet_domain::token::{Claim, MdmInfo, TokenState, judge_claim};
 use russet_queue::jobs::RenewToken;
 use russet_queue::{Class, Ending};
 use russet_store::jobs::{self, Job};
@@ -20,8 +21,8 @@ pub(crate) async fn renew_token(job: RenewToken, ctx: &Context) -> Result<Ending
 
     ctx.turn(token.id, Class::Interactive).await?;
     let answer = ctx.apple.client_config(&pending).await;
-    let (config, found) = match answer {
-        Ok(answer) => (answer.value, answer.seen.uid),
+    let (config, found, claimed_by) = match answer {
+        Ok(answer) => (answer.value, answer.seen.uid, answer.seen.mdm),
         Err(error) => {
             ctx.mind_error(token.id, &error).await?;
             return match error.consequence() {
@@ -69,15 +70,21 @@ pub(crate) async fn renew_token(job: RenewToken, ctx: &Context) -> Result<Ending
             )
             .await
         }
-        (_, Some(_)) => promote(ctx, &token).await,
+        (_, Some(_)) => promote(ctx, &token, claimed_by.as_ref()).await,
     }
 }
 
 /// Puts the new token in place. Apps, licenses and jobs hang on the token's row and stay as they are (rule S-49).
-async fn promote(ctx: &Context, token: &Token) -> Result<Ending, JobError> {
+async fn promote(ctx: &Context, token: &Token, claimed_by: Option<&MdmInfo>) -> Result<Ending, JobError> {
     let now = ctx.now();
     let mut tx = ctx.begin().await?;
     tokens::promote_pending(&mut tx, token.id, now).await?;
+    // Apple has just taken the new token, so that whoever waits for the job sees it work; the claim below looks closer.
+    let was_refused = matches!(token.state, TokenState::Expired | TokenState::Invalid | TokenState::ReadOnly);
+    if was_refused && judge_claim(&ctx.ours.id, claimed_by) != Claim::Foreign {
+        let state = TokenState::Valid;
+        tokens::set_state(&mut tx, token.id, state, Some(state.sentence()), None, now).await?;
+    }
     for job in open_renewals(&mut tx, token).await? {
         jobs::ended(&mut tx, job.id, JobState::Succeeded, None, None, now).await?;
     }
