@@ -120,9 +120,11 @@ impl Context {
         if let (Some(known), Some(found)) = (&token.uid, &seen.uid)
             && known != found
         {
-            let error = JobError::OtherLocation { known: known.clone(), found: found.clone() };
-            self.set_state(token, TokenState::Invalid, &error.to_string(), None).await?;
-            return Err(error);
+            let reason = format!(
+                "The token opens location {found} at Apple, but stands for {known} here; renew it with a token of {known}."
+            );
+            self.set_state(token, TokenState::Invalid, &reason, None).await?;
+            return Err(JobError::OtherLocation { known: known.clone(), found: found.clone() });
         }
         let claim = judge_claim(&self.ours.id, seen.mdm.as_ref());
         let taken = claim == Claim::Foreign && token.state == TokenState::Valid && judge == Judge::Claim;
