@@ -63,3 +63,18 @@ pub(crate) fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
         .unwrap_or_else(|| "no reason given".to_owned());
     ApiError::Internal(format!("a handler panicked: {text}")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::to_bytes;
+
+    #[tokio::test]
+    async fn what_a_panic_says_stays_in_the_log() {
+        let response = panicked(Box::new("the secret is 7".to_owned()));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(text.contains("\"code\":\"internal\"") && !text.contains("secret"), "{text}");
+    }
+}

@@ -91,3 +91,12 @@ async fn every_answer_carries_the_number_of_its_request() {
     let reply = send(server.request(Method::GET, "/healthz").header("x-request-id", "not fit")).await;
     assert_eq!(reply.header("x-request-id").len(), 36);
 }
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up() {
+    let server = Server::start_with(|settings| settings.request_timeout_ms = 100).await;
+    let request = server.request(Method::POST, "/api/v1/jobs").header("content-type", "application/json");
+    let endless = futures::stream::pending::<Result<String, std::io::Error>>();
+    let reply = send(request.body(reqwest::Body::wrap_stream(endless))).await;
+    assert_eq!(reply.problem(), (503, "timed_out"));
+}

@@ -1,9 +1,11 @@
 //! Jobs: submitted, listed, cancelled, retried.
 
 use reqwest::Method;
+use russet_domain::change::Action;
 use russet_domain::token::TokenState;
 use russet_domain::{ChangeId, Holder, JobId, TokenId};
-use russet_store::{assets, changes, jobs, tokens};
+use russet_store::requests::NewRequest;
+use russet_store::{assets, changes, jobs, requests, tokens};
 use serde_json::{Value, json};
 
 use crate::harness::{NOW, Reply, Server, app, key, send};
@@ -161,6 +163,33 @@ async fn a_revoke_that_leaves_one_side_out_means_all_of_it() {
     let nothing = revoke(json!({"users":["u9"]})).await;
     assert_eq!((nothing.status, &nothing.body["state"]), (202, &json!("succeeded")));
     assert!(nothing.body["notes"][0].as_str().unwrap().contains("nothing to take back"));
+}
+
+#[tokio::test]
+async fn a_revoke_of_everything_takes_what_is_on_its_way_too() {
+    let server = Server::start().await;
+    let token = server.location("Lab", 2).await;
+    server.post("/api/v1/jobs", &assign(token, &["A", "B"])).await;
+    // One request is under way to Apple, with one of the two changes.
+    let mut tx = server.store.begin().await.unwrap();
+    let sent = changes::sendable(&mut tx, token, NOW, 1).await.unwrap().remove(0);
+    let request = NewRequest {
+        action: Action::Assign,
+        assets: vec![sent.key.clone()],
+        devices: vec![sent.holder.id().to_owned()],
+        users: vec![],
+        changes: vec![sent.id],
+    };
+    requests::write(&mut tx, token, &[request], NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    let body = json!({"kind":"revoke_license","token":token.0,"devices":["A","B","C"]});
+    let reply = server.post("/api/v1/jobs", &body).await;
+    let progress = &reply.body["progress"];
+    // The one in flight is followed by a revoke; the one not sent is replaced, and nothing is left to be taken back.
+    assert_eq!(
+        (&progress["total"], &progress["planned"], &progress["settled"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
 }
 
 #[tokio::test]

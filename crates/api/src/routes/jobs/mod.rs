@@ -66,8 +66,9 @@ async fn sync_progress(db: &mut Db, job: &Job) -> Result<SyncView, ApiError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Outcome {
-        pages: Option<u64>,
-        licenses: Option<u64>,
+        pages_done: u64,
+        pages_total: Option<u64>,
+        licenses: u64,
     }
     let args: Args = serde_json::from_str(&job.args).unwrap_or_default();
     let mode = args.mode.unwrap_or_else(|| "full".to_owned());
@@ -75,9 +76,9 @@ async fn sync_progress(db: &mut Db, job: &Job) -> Result<SyncView, ApiError> {
         job.result.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     let mut sync = SyncView {
         mode,
-        pages_done: outcome.pages.unwrap_or(0),
-        pages_total: outcome.pages,
-        licenses: outcome.licenses.unwrap_or(0),
+        pages_done: outcome.pages_done,
+        pages_total: outcome.pages_total,
+        licenses: outcome.licenses,
     };
     let (JobState::Running, Some(token)) = (job.state, job.token) else { return Ok(sync) };
     for kind in [WalkKind::Assignments, WalkKind::Changes] {

@@ -9,6 +9,7 @@ use russet_domain::{AssetKey, Holder, HolderError, Pricing, TokenId};
 use super::bodies::{MoveLicensesJob, NamedAsset, NamedPair};
 use crate::error::ApiError;
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+use crate::state::wide;
 
 /// The most pairs of asset and holder in one job.
 pub(super) const PAIRS_MAX: usize = 100_000;
@@ -60,7 +61,7 @@ fn read_pairs(pairs: Vec<NamedPair>, notes: &mut Vec<String>) -> Result<Vec<(Ass
     if pairs.is_empty() {
         return Err(ApiError::EmptyList("pairs"));
     }
-    too_many(crate::state::wide(pairs.len()))?;
+    too_many(wide(pairs.len()))?;
     let mut wrong = Wrong::default();
     let mut read = Vec::with_capacity(pairs.len());
     for (nth, pair) in pairs.into_iter().enumerate() {
@@ -97,10 +98,10 @@ fn read_lists(
         None => None,
     };
     let holders = read_holders(devices, users, notes)?;
-    let counted = |list: usize| too_many(crate::state::wide(list));
+    let counted = |list: usize| too_many(wide(list));
     match (assets, holders) {
         (Some(assets), Some(holders)) => {
-            too_many(crate::state::wide(assets.len()).saturating_mul(crate::state::wide(holders.len())))?;
+            too_many(wide(assets.len()).saturating_mul(wide(holders.len())))?;
             Ok(Which::Grid { assets, holders })
         }
         (None, None) => Err(ApiError::NothingNamed(match kind {
@@ -156,11 +157,7 @@ fn read_holders(
 }
 
 fn too_many(count: u64) -> Result<(), ApiError> {
-    if count > crate::state::wide(PAIRS_MAX) {
-        Err(ApiError::TooManyPairs { count, max: PAIRS_MAX })
-    } else {
-        Ok(())
-    }
+    if count > wide(PAIRS_MAX) { Err(ApiError::TooManyPairs { count, max: PAIRS_MAX }) } else { Ok(()) }
 }
 
 fn asset_key(mut adam_id: String, pricing_param: Option<String>) -> AssetKey {
