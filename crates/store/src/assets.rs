@@ -74,8 +74,8 @@ pub async fn by_keys(
                 a.total, a.available, a.assigned, a.retired, a.platforms, a.gone
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT),
-        " JOIN assets a
-            ON a.token_id = $2 AND a.adam_id = x.adam_id AND a.pricing_param = x.pricing_param"
+        " CROSS JOIN assets a
+          WHERE a.token_id = $2 AND a.adam_id = x.adam_id AND a.pricing_param = x.pricing_param"
     );
     let names: Vec<_> = keys.iter().map(|key| (&key.adam_id, key.pricing.as_str())).collect();
     let rows = sql("looking assets up", BY_KEYS).bind(json(&names)?).bind(token.0).all(db, asset_row).await?;
@@ -92,7 +92,7 @@ pub async fn get_many(db: &mut Db, ids: &[AssetId]) -> Result<HashMap<AssetId, A
                 a.total, a.available, a.assigned, a.retired, a.platforms, a.gone
          FROM ",
         (0 id BIGINT),
-        " JOIN assets a ON a.id = x.id"
+        " CROSS JOIN assets a WHERE a.id = x.id"
     );
     let ids: Vec<_> = ids.iter().map(|id| (id.0,)).collect();
     let rows = sql("reading assets", BY_IDS).bind(json(&ids)?).all(db, asset_row).await?;

@@ -113,9 +113,9 @@ pub async fn write(
          FROM ",
         (0 id BIGINT, 1 request BIGINT),
         " WHERE changes.id = x.id
-            AND changes.state = 'planned'
-            AND changes.slot = 0
-            AND changes.token_id = $2"
+            AND changes.state || '' = 'planned'
+            AND +changes.slot = 0
+            AND +changes.token_id = $2"
     );
     tokens::lock(tx, token).await?;
     let mut ids = Vec::with_capacity(new.len());

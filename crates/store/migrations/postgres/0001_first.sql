@@ -81,7 +81,7 @@ CREATE TABLE licenses (
     moved_at BIGINT NOT NULL,
     walk BIGINT NOT NULL,
     PRIMARY KEY (asset_id, holder_kind, holder_id)
-);
+) WITH (fillfactor = 60); -- A walk marks every row; with room beside it, a marked row stays where it is.
 
 CREATE INDEX licenses_by_holder ON licenses (holder_id, holder_kind);
 

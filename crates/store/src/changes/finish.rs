@@ -82,13 +82,13 @@ async fn open_of(
         "SELECT c.id, c.asset_id, c.holder_kind, c.holder_id, c.action, c.request_id, l.held, b.id
          FROM ",
         (0 id BIGINT),
-        " JOIN changes c ON c.id = x.id
+        " CROSS JOIN changes c
           LEFT JOIN licenses l
             ON l.asset_id = c.asset_id AND l.holder_kind = c.holder_kind AND l.holder_id = c.holder_id
           LEFT JOIN changes b
             ON b.asset_id = c.asset_id AND b.holder_kind = c.holder_kind AND b.holder_id = c.holder_id
                AND b.slot = 1
-          WHERE c.state = 'sent' AND c.token_id = $2"
+          WHERE c.id = x.id AND c.state || '' = 'sent' AND +c.token_id = $2"
     );
     let ids: Vec<_> = ids.map(|id| (id.0,)).collect();
     sql("reading changes that wait for Apple's word", OPEN)

@@ -71,12 +71,19 @@ pub async fn open_of_event(
                 c.attempts
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT, 2 holder_kind TEXT, 3 holder_id TEXT),
-        " JOIN assets a
-            ON a.token_id = $2 AND a.adam_id = x.adam_id AND a.pricing_param = x.pricing_param
-          JOIN changes c
-            ON c.asset_id = a.id AND c.holder_kind = x.holder_kind AND c.holder_id = x.holder_id AND c.slot = 0
-          JOIN requests r ON r.id = c.request_id
-          WHERE c.state = 'sent' AND c.action = $3 AND r.event_id = $4"
+        " CROSS JOIN assets a
+          CROSS JOIN changes c
+          CROSS JOIN requests r
+          WHERE a.token_id = $2
+            AND a.adam_id = x.adam_id
+            AND a.pricing_param = x.pricing_param
+            AND c.asset_id = a.id
+            AND c.holder_kind = x.holder_kind
+            AND c.holder_id = x.holder_id
+            AND c.slot = 0
+            AND r.id = c.request_id
+            AND c.state || '' = 'sent'
+            AND c.action = $3 AND r.event_id = $4"
     );
     sql("looking for an event's open changes", OF_EVENT)
         .bind(json_of(pairs)?)
@@ -103,12 +110,19 @@ pub async fn open_without_event(
                 c.attempts
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT, 2 holder_kind TEXT, 3 holder_id TEXT),
-        " JOIN assets a
-            ON a.token_id = $2 AND a.adam_id = x.adam_id AND a.pricing_param = x.pricing_param
-          JOIN changes c
-            ON c.asset_id = a.id AND c.holder_kind = x.holder_kind AND c.holder_id = x.holder_id AND c.slot = 0
-          JOIN requests r ON r.id = c.request_id
-          WHERE c.state = 'sent' AND c.action = $3 AND r.state = 'sending'"
+        " CROSS JOIN assets a
+          CROSS JOIN changes c
+          CROSS JOIN requests r
+          WHERE a.token_id = $2
+            AND a.adam_id = x.adam_id
+            AND a.pricing_param = x.pricing_param
+            AND c.asset_id = a.id
+            AND c.holder_kind = x.holder_kind
+            AND c.holder_id = x.holder_id
+            AND c.slot = 0
+            AND r.id = c.request_id
+            AND c.state || '' = 'sent'
+            AND c.action = $3 AND r.state = 'sending'"
     );
     sql("looking for open changes without an event", WITHOUT_EVENT)
         .bind(json_of(pairs)?)

@@ -30,8 +30,8 @@ pub async fn refuse(
         "SELECT c.id, c.state
          FROM ",
         (0 id BIGINT),
-        " JOIN changes c ON c.id = x.id
-          WHERE c.state IN ('planned', 'waitlisted') AND c.token_id = $2"
+        " CROSS JOIN changes c
+          WHERE c.id = x.id AND c.state || '' IN ('planned', 'waitlisted') AND +c.token_id = $2"
     );
     if refused.is_empty() {
         return Ok(Vec::new());

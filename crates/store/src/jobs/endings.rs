@@ -147,7 +147,8 @@ pub async fn close_ended(tx: &mut Tx, jobs: &[JobId], now: Timestamp) -> Result<
         "SELECT j.id, j.token_id, j.planned, j.sent, j.settled, j.refused, j.waitlisted, j.cancelled
          FROM ",
         (0 id BIGINT),
-        " JOIN jobs j ON j.id = x.id
+        " CROSS JOIN jobs j
+          WHERE j.id = x.id
           ORDER BY j.token_id, j.id"
     );
     const BY_STATE: &str = "

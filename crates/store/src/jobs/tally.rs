@@ -55,8 +55,8 @@ pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Resu
         "SELECT l.job_id, x.was, x.is_now, count(*)
          FROM ",
         (0 id BIGINT, 1 was TEXT, 2 is_now TEXT),
-        " JOIN job_changes l ON l.change_id = x.id
-          WHERE NOT l.withdrawn
+        " CROSS JOIN job_changes l
+          WHERE l.change_id = x.id AND NOT l.withdrawn
           GROUP BY l.job_id, x.was, x.is_now"
     );
     if shifts.is_empty() {

@@ -5,7 +5,7 @@ mod observe;
 pub(crate) use observe::{Moved, write_moved};
 pub use observe::{drop_pairs, drop_unseen, observe_moved, observe_page, unseen};
 
-use russet_domain::{JobId, AssetId, AssetKey, Holder, Timestamp, TokenId};
+use russet_domain::{AssetId, AssetKey, Holder, JobId, Timestamp, TokenId};
 
 use crate::codec::{asset_key, count as as_count, holder, int, json, kind_of};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
@@ -111,9 +111,13 @@ pub async fn held_by(
         "SELECT l.asset_id, l.holder_kind, l.holder_id
          FROM ",
         (0 holder_kind TEXT, 1 holder_id TEXT),
-        " JOIN licenses l ON l.holder_id = x.holder_id AND l.holder_kind = x.holder_kind
-          JOIN assets a ON a.id = l.asset_id
-          WHERE l.held AND a.token_id = $2
+        " CROSS JOIN licenses l
+          CROSS JOIN assets a
+          WHERE l.holder_id = x.holder_id
+            AND l.holder_kind = x.holder_kind
+            AND l.held
+            AND a.id = l.asset_id
+            AND a.token_id = $2
           LIMIT $3"
     );
     let rows: Vec<_> = holders.iter().map(|holder| (kind_of(holder), holder.id())).collect();
@@ -139,9 +143,9 @@ pub async fn held_of(
         "SELECT l.asset_id, l.holder_kind, l.holder_id
          FROM ",
         (0 asset_id BIGINT),
-        " JOIN assets a ON a.id = x.asset_id
-          JOIN licenses l ON l.asset_id = a.id
-          WHERE l.held AND a.token_id = $2
+        " CROSS JOIN assets a
+          CROSS JOIN licenses l
+          WHERE a.id = x.asset_id AND a.token_id = $2 AND l.asset_id = a.id AND l.held
           LIMIT $3"
     );
     let rows: Vec<_> = assets.iter().map(|asset| (asset.0,)).collect();

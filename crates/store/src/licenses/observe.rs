@@ -146,9 +146,11 @@ pub async fn observe_moved(
         "SELECT l.asset_id, l.holder_kind, l.holder_id
          FROM ",
         (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT),
-        " JOIN licenses l
-            ON l.asset_id = x.asset_id AND l.holder_kind = x.holder_kind AND l.holder_id = x.holder_id
-          WHERE l.held"
+        " CROSS JOIN licenses l
+          WHERE l.asset_id = x.asset_id
+            AND l.holder_kind = x.holder_kind
+            AND l.holder_id = x.holder_id
+            AND l.held"
     );
     tokens::lock(tx, token).await?;
     let ids = ids_of(tx, token, pairs.iter().map(|(key, _)| key)).await?;

@@ -94,8 +94,14 @@ pub async fn submit(
 ///
 /// # Errors
 /// [`StoreError::Missing`] when the job or its token is not there, or the job's kind moves no licenses.
-pub async fn add(tx: &mut Tx, id: JobId, wishes: &[Wish], now: Timestamp) -> Result<IntakeCounts, StoreError> {
-    let missing = || StoreError::Missing(format!("job {id} that moves licenses of a token that is still here"));
+pub async fn add(
+    tx: &mut Tx,
+    id: JobId,
+    wishes: &[Wish],
+    now: Timestamp,
+) -> Result<IntakeCounts, StoreError> {
+    let missing =
+        || StoreError::Missing(format!("job {id} that moves licenses of a token that is still here"));
     let job = jobs::find(tx, id).await?.ok_or_else(missing)?;
     let (token, action) = job.token.zip(action_of(job.kind)).ok_or_else(missing)?;
     tokens::lock(tx, token).await?;
