@@ -51,7 +51,7 @@ async fn of_a_job_cancelled_on_the_way_what_was_sent_is_done_and_the_rest_is_not
     .await;
     let _ = world.api.post(&format!("/jobs/{job}/cancel"), &json!({})).await.good();
     let ended = world.end_of(job).await;
-    assert_eq!(ended["state"], "cancelled", "{ended}");
+    assert_eq!(ended["state"], "partly_failed", "{ended}");
     let held = world.must_agree(&token).await.len();
     assert!((10..100).contains(&held), "{held}");
     assert_eq!(ended["progress"]["settled"], held, "{ended}");

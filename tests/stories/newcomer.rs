@@ -70,7 +70,7 @@ async fn exit_codes_say_how_it_went() {
     assert_eq!(code(world.russet(&some)), 1, "two of five licenses are not there");
     assert_eq!(world.must_agree(&token).await.len(), 3);
     assert_eq!(code(world.russet(&["assign", "--token"])), 2, "wrong usage");
-    assert_eq!(code(world.russet(&["sync", "nobody's"])), 4, "the server knows no such token");
+    assert_eq!(code(world.russet(&["sync", "nobody's"])), 2, "there is no such token");
     let refused = world.russet(&["assign", "--token", "north", "--app", "999", "--serial", "C0STORY00001"]);
     assert!(refused.stderr.contains("unknown_asset"), "{refused:?}");
     assert_eq!(code(refused), 4);

@@ -57,7 +57,10 @@ async fn without_an_address_for_notifications_apple_is_asked(profile: Profile) {
 }
 
 async fn with_notifications_apple_need_not_be_asked(profile: Profile) {
-    let world = World::start(Setup::of(profile).setting("APPLE__POLL_AFTER_S", "60")).await;
+    let world = World::start(
+        Setup::of(profile).setting("APPLE__POLL_AFTER_S", "60").setting("APPLE__READ_BACK_AFTER_S", "60"),
+    )
+    .await;
     let location = world.apple.location("North", 2, 100, 10).await;
     let token = world.token(&location, "north").await;
     let seen = world.api.get(&format!("/tokens/{}", token.id)).await;
