@@ -60,7 +60,7 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let ranges = [
         ("concurrency", settings.concurrency as u64, 1, 1_024),
-        ("grace_ms", settings.grace_ms, 0, 600_000),
+        ("grace_ms", settings.grace_ms, 1, 600_000),
         ("slice_ms", settings.slice_ms, 100, 600_000),
         ("plan_max", settings.plan_max as u64, 1, 1_000_000),
         ("notifications_max", settings.notifications_max as u64, 1, 10_000),

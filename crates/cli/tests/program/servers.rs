@@ -1,6 +1,8 @@
 //! How servers start and stop, and what the doctor says.
 
-use crate::setup::{Machine, mode};
+use std::time::{Duration, Instant};
+
+use crate::setup::{Machine, PATIENCE, mode};
 
 #[tokio::test]
 async fn a_first_start_makes_what_it_needs_for_its_owner_alone() {
@@ -15,7 +17,22 @@ async fn a_first_start_makes_what_it_needs_for_its_owner_alone() {
 
     let key = std::fs::read_to_string(data.join("admin.key")).unwrap();
     assert!(!machine.log().contains(key.trim()));
-    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.stop().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_work_under_way() {
+    let machine = Machine::new().await;
+    machine.slow_apple(60_000).await;
+    let mut server = machine.serve().await;
+    // Apple is asked for its limits at once, and is in no hurry.
+    server.terminate();
+    let start = Instant::now();
+    while !machine.log().contains("a second signal stops at once") {
+        assert!(start.elapsed() < PATIENCE, "{}", machine.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(server.stop().await, Some(130));
 }
 
 #[tokio::test]
@@ -25,7 +42,7 @@ async fn a_second_start_finds_what_the_first_one_made() {
     let mut server = machine.serve().await;
     machine.run(&["token", "add", &file, "--consent"]).await.with(0);
     let admin = std::fs::read(machine.data_dir().join("admin.key")).unwrap();
-    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.stop().await, Some(0));
 
     let _server = machine.serve().await;
     assert_eq!(std::fs::read(machine.data_dir().join("admin.key")).unwrap(), admin);
@@ -40,7 +57,7 @@ async fn a_lost_key_file_is_not_replaced_while_tokens_are_stored() {
     let file = machine.token_file("my.vpptoken").await;
     let mut server = machine.serve().await;
     machine.run(&["token", "add", &file, "--consent", "--no-sync"]).await.with(0);
-    assert_eq!(server.stop(), Some(0));
+    assert_eq!(server.stop().await, Some(0));
     let key = machine.data_dir().join("secret.key");
     std::fs::remove_file(&key).unwrap();
 

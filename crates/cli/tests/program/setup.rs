@@ -85,6 +85,14 @@ impl Machine {
         self.file(name, location["token"]["content"].as_str().expect("a token"))
     }
 
+    /// Lets Apple take so long for every answer.
+    pub(crate) async fn slow_apple(&self, latency_ms: u64) {
+        let url = format!("{}/_sim/settings", self.apple.url());
+        let patched =
+            reqwest::Client::new().patch(url).json(&json!({ "latency_ms": latency_ms })).send().await;
+        assert!(patched.is_ok_and(|answer| answer.status().is_success()));
+    }
+
     async fn simulate(&self, path: &str, body: Value) -> Value {
         let url = format!("{}/_sim/{path}", self.apple.url());
         let response =
@@ -148,18 +156,25 @@ impl Machine {
 }
 
 impl Server {
-    /// Asks the server to stop, and gives its exit code.
-    pub(crate) fn stop(&mut self) -> Option<i32> {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success()));
+    /// Asks the server to stop, and gives its exit code. Apple runs in this process and answers meanwhile.
+    pub(crate) async fn stop(&mut self) -> Option<i32> {
+        self.terminate();
         let until = Instant::now() + PATIENCE;
         while Instant::now() < until {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return status.code();
             }
-            std::thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the server does not stop");
+    }
+}
+
+impl Server {
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().is_ok_and(|status| status.success()));
     }
 }
 

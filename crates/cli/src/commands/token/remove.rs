@@ -14,7 +14,7 @@ pub(crate) struct RemoveArgs {
     /// The token's id or name.
     token: String,
     /// What happens to the licenses that its devices and users hold.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, value_name = "keep|revoke_first")]
     licenses: Licenses,
     #[command(flatten)]
     wait: WaitArgs,
