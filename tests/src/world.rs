@@ -200,6 +200,19 @@ impl World {
         self.workers.remove(0).kill();
     }
 
+    /// Kills the process that serves the API with SIGKILL and starts it again; on the single profile, the one there is.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start again.
+    pub async fn kill_and_restart_api(&mut self) {
+        match self.profile {
+            Profile::Single => self.kill_oldest_worker(),
+            Profile::Cluster => self.server.take().expect("an API runs").kill(),
+        }
+        self.start_server().await.unwrap_or_else(|log| panic!("it does not start again:\n{log}"));
+    }
+
     /// Asks all workers to end and waits until they have.
     pub async fn stop_workers(&mut self) {
         for mut worker in std::mem::take(&mut self.workers) {

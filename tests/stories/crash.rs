@@ -11,12 +11,14 @@ on_both_profiles!(
     an_answer_that_is_lost_is_read_back_and_nothing_is_sent_twice,
     workers_killed_at_any_moment_lose_nothing,
     a_worker_that_is_asked_to_end_hands_its_work_back,
+    an_api_killed_in_mid_submission_has_made_a_job_or_not_and_never_two,
 );
 
 async fn a_worker_killed_between_apples_yes_and_our_writing_it_down_leaves_no_license_lost_doubled_or_stuck(
     profile: Profile,
 ) {
-    let setup = Setup::of(profile).workers(1).setting("APPLE__TIMEOUT_MS", "25000");
+    // Without notifications nobody but the next worker can find out what Apple did.
+    let setup = Setup::of(profile).workers(1).without_notifications().setting("APPLE__TIMEOUT_MS", "25000");
     let mut world = World::start(setup).await;
     let location = world.apple.location("North", 2, 50, 0).await;
     let token = world.token(&location, "north").await;
@@ -49,7 +51,7 @@ async fn a_worker_killed_between_apples_yes_and_our_writing_it_down_leaves_no_li
 
 async fn an_answer_that_is_lost_is_read_back_and_nothing_is_sent_twice(profile: Profile) {
     for what in [json!({ "kind": "reset_after" }), json!({ "kind": "truncate" })] {
-        let world = World::of(profile).await;
+        let world = World::start(Setup::of(profile).without_notifications()).await;
         let location = world.apple.location("North", 2, 50, 0).await;
         let token = world.token(&location, "north").await;
         let fault =
@@ -117,5 +119,44 @@ async fn a_worker_that_is_asked_to_end_hands_its_work_back(profile: Profile) {
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.must_agree(&token).await.len(), 120);
     assert_eq!(world.apple.requests(&token.uid, "associate").await, 12, "nothing is sent twice");
+    world.must_be_clean().await;
+}
+
+async fn an_api_killed_in_mid_submission_has_made_a_job_or_not_and_never_two(profile: Profile) {
+    let mut world = World::of(profile).await;
+    let location = world.apple.location("North", 5, 2_000, 0).await;
+    let token = world.token(&location, "north").await;
+    let apps: Vec<String> = (1..6).map(app).collect();
+
+    let mut jobs = BTreeSet::new();
+    for round in 0..4_u64 {
+        let first = usize::try_from(round).expect("a small number") * 300;
+        let (api, body) = (world.api.clone(), token.assign(&apps, &serials(first..first + 300), &[]));
+        let key = format!("round-{round}");
+        let send = async move |api: &russet_tests::Api| {
+            let request =
+                api.request(reqwest::Method::POST, "/jobs").header("Idempotency-Key", &key).json(&body);
+            request.send().await?.error_for_status()?.text().await
+        };
+        let (sender, at_first) = tokio::sync::oneshot::channel();
+        tokio::spawn({
+            let send = send.clone();
+            async move { sender.send(send(&api).await.is_ok()) }
+        });
+        // Not a wait for anything: the moment of the blow is what differs from round to round.
+        tokio::time::sleep(Duration::from_millis(15 + 25 * round)).await;
+        world.kill_and_restart_api().await;
+        let _ = at_first.await;
+        let answer = send(&world.api).await.expect("the same request again is answered");
+        let job: serde_json::Value = serde_json::from_str(&answer).expect("a job");
+        jobs.insert(job["id"].as_i64().expect("a number"));
+    }
+    for job in &jobs {
+        world.must_have_succeeded(&world.end_of(*job).await);
+    }
+    assert_eq!(jobs.len(), 4);
+    assert_eq!(world.api.list("/jobs?kind=assign_license").await.len(), 4);
+    assert_eq!(world.must_agree(&token).await.len(), 6_000);
+    assert_eq!(world.apple.ledger().await["licenses_moved"]["associated"], 6_000);
     world.must_be_clean().await;
 }

@@ -18,4 +18,5 @@ mod secrets;
 mod storms;
 mod tokens;
 mod two_workers;
+mod watching;
 mod withdrawn_token;

@@ -68,6 +68,42 @@ async fn ticks_missed_while_all_was_down_are_caught_up_once(profile: Profile) {
     assert_eq!(caught_up.len(), 1, "stopped {stopped}, back {until}, next tick {next_tick}: {ticks:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_schedule_whose_leaders_die_misses_no_tick_and_fires_none_twice() {
+    const TICK_MS: i64 = 2_000;
+    let mut world = World::start(
+        Setup::of(Profile::Cluster)
+            .setting("SCHEDULE__SYNC_TOKEN", "*/2 * * * * *")
+            .setting("SCHEDULE__SPREAD", "false"),
+    )
+    .await;
+    let location = world.apple.location("North", 1, 10, 0).await;
+    let token = world.token_in_state(&location, "north", "valid").await;
+    let start = eventually("a first tick", async || {
+        ticks(&world, token.id).await.first().copied().ok_or_else(|| "none".to_owned())
+    })
+    .await;
+
+    for _ in 0..3 {
+        let seen = ticks(&world, token.id).await.len();
+        // The oldest worker is, or was, the one that leads.
+        world.kill_oldest_worker();
+        world.start_worker().await;
+        eventually("a tick after the blow", async || {
+            let ticks = ticks(&world, token.id).await;
+            if ticks.len() > seen { Ok(()) } else { Err(format!("{ticks:?}")) }
+        })
+        .await;
+    }
+    let ticks = ticks(&world, token.id).await;
+    let last = *ticks.last().expect("a tick");
+    // A tick that nobody led in is caught up within the leader's lease, before the next one.
+    let passed = last / TICK_MS - start / TICK_MS + 1;
+    assert_eq!(i64::try_from(ticks.len()).expect("a small number"), passed, "{ticks:?}");
+    let of_tick: std::collections::BTreeSet<i64> = ticks.iter().map(|at| at / TICK_MS).collect();
+    assert_eq!(of_tick.len(), ticks.len(), "a tick was fired twice: {ticks:?}");
+}
+
 /// The scheduled syncs of a token, the oldest first.
 async fn scheduled(world: &World, token: i64) -> Vec<Value> {
     let mut jobs = world.api.list(&format!("/jobs?kind=sync_token&token={token}")).await;

@@ -1,6 +1,6 @@
 //! Apple asks for fewer requests, breaks down, and recovers.
 
-use russet_tests::{Profile, Setup, World, app, on_both_profiles, serials};
+use russet_tests::{Profile, Setup, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
 
 on_both_profiles!(
@@ -8,6 +8,7 @@ on_both_profiles!(
     a_storm_of_429_that_says_nothing_is_waited_out,
     an_apple_that_breaks_down_in_every_way_costs_no_license,
     the_rate_is_never_exceeded,
+    one_tokens_storm_does_not_delay_another_token,
 );
 
 async fn a_storm_of_429_that_says_how_long_to_wait_is_waited_out(profile: Profile) {
@@ -22,7 +23,7 @@ async fn a_storm_of_429_that_says_how_long_to_wait_is_waited_out(profile: Profil
 async fn a_storm_of_429_that_says_nothing_is_waited_out(profile: Profile) {
     let bare = json!({ "kind": "status", "status": 429 });
     let numbered = json!({ "kind": "status", "status": 429, "error_number": 9646 });
-    weather(profile, &[(bare, 4), (numbered, 4)]).await;
+    weather(profile, &[(bare, 2), (numbered, 1)]).await;
 }
 
 async fn an_apple_that_breaks_down_in_every_way_costs_no_license(profile: Profile) {
@@ -97,5 +98,33 @@ async fn the_rate_is_never_exceeded(profile: Profile) {
     let most = ledger["max_in_any_second"][&token.uid].as_u64().expect("a count");
     assert!(most <= 15, "{most} requests in one second");
     assert!(most >= 8, "{most} requests in one second is less than the pace that Apple allows");
+    world.must_be_clean().await;
+}
+
+async fn one_tokens_storm_does_not_delay_another_token(profile: Profile) {
+    let world = World::of(profile).await;
+    let north = world.apple.location("North", 2, 100, 0).await;
+    let south = world.apple.location("South", 2, 100, 0).await;
+    let (north, south) = (world.token(&north, "north").await, world.token(&south, "south").await);
+    let wait = json!({ "kind": "status", "status": 429, "error_number": 9646, "retry_after": 600 });
+    world
+        .apple
+        .fault(&json!({ "on": { "endpoint": "associate", "uid": north.uid }, "what": wait, "times": 1 }))
+        .await;
+
+    let stuck = world.submit(&north.assign(&[app(1), app(2)], &serials(0..10), &[])).await;
+    eventually("the first token to have been told to wait", async || {
+        match world.apple.requests(&north.uid, "associate").await {
+            0 => Err("it has not asked yet".to_owned()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    world.succeed(&south.assign(&[app(1), app(2)], &serials(0..10), &[])).await;
+    world.succeed(&south.full_sync()).await;
+    assert_eq!(world.must_agree(&south).await.len(), 20);
+    let waiting = world.job(stuck).await;
+    assert!(matches!(waiting["state"].as_str(), Some("queued" | "running")), "{waiting}");
+    assert_eq!(waiting["progress"]["refused"], 0, "{waiting}");
     world.must_be_clean().await;
 }
