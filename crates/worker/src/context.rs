@@ -102,7 +102,9 @@ impl Context {
         }
         let mut db = self.store.read().await?;
         let text = meta::get(&mut db, crate::limits::META_KEY).await?;
-        let limits = text.as_deref().map_or_else(Limits::default, crate::limits::read);
+        // Before the first reading the samples have to do, and only until a worker, maybe another one, has read them.
+        let Some(text) = text else { return Ok(Limits::default()) };
+        let limits = crate::limits::read(&text);
         self.remember_limits(limits);
         Ok(limits)
     }
