@@ -372,7 +372,7 @@ impl World {
         here
     }
 
-    /// Finds that no rule of Apple's was broken.
+    /// Finds that no rule of Apple's was broken, nothing panicked, and no message was set aside as dead.
     ///
     /// # Panics
     ///
@@ -380,6 +380,15 @@ impl World {
     pub async fn must_be_clean(&self) {
         let ledger = self.apple.ledger().await;
         assert_eq!(ledger["violations"]["total"], 0, "{ledger:#}");
+        for (name, log) in self.logs() {
+            assert!(!log.contains("panicked at"), "{name} panicked");
+        }
+        let metrics = self.api.send(Method::GET, "//metrics", None).await;
+        assert_eq!(metrics.status, 200, "{metrics}");
+        let dead =
+            metrics.text.lines().filter(|line| line.contains("place=\"dead\"") && !line.ends_with(" 0"));
+        let dead: Vec<&str> = dead.collect();
+        assert!(dead.is_empty(), "messages were set aside: {dead:?}");
     }
 }
 

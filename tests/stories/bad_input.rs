@@ -39,6 +39,7 @@ async fn bad_input_gets_its_code_and_changes_nothing(profile: Profile) {
     keys(&world.api).await;
     assert_eq!(everything(&world.api).await, before);
     assert_eq!(world.apple.requests(&token.uid, "total").await, 0, "Apple was bothered with bad input");
+    world.must_be_clean().await;
 }
 
 impl Case {

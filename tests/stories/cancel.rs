@@ -30,6 +30,7 @@ async fn a_job_cancelled_before_it_was_sent_moves_nothing(profile: Profile) {
     }
     let (code, _) = world.api.post(&format!("/jobs/{job}/retry"), &json!({})).await.problem();
     assert_eq!(code, "nothing_to_retry");
+    world.must_be_clean().await;
 }
 
 async fn of_a_job_cancelled_on_the_way_what_was_sent_is_done_and_the_rest_is_not(profile: Profile) {

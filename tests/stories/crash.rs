@@ -94,6 +94,7 @@ async fn workers_killed_at_any_moment_lose_nothing(profile: Profile) {
         .collect();
     assert_eq!(held, wanted);
     assert_eq!(world.apple.ledger().await["licenses_moved"]["associated"], wanted.len());
+    world.must_be_clean().await;
 }
 
 async fn a_worker_that_is_asked_to_end_hands_its_work_back(profile: Profile) {

@@ -50,6 +50,7 @@ async fn the_same_post_twice_makes_one_job(profile: Profile) {
     assert_eq!(wrong.status, 422, "{wrong}");
     let corrected = post(&world.api, "/jobs", "story-2", &token.revoke(&[app(1)], &serials(0..2), &[])).await;
     assert_eq!(corrected.status, 202, "{corrected}");
+    world.must_be_clean().await;
 }
 
 async fn the_same_post_many_times_at_once_makes_one_job(profile: Profile) {
@@ -66,4 +67,5 @@ async fn the_same_post_many_times_at_once_makes_one_job(profile: Profile) {
     assert_eq!(ids.len(), 1, "{ids:?}");
     world.must_have_succeeded(&world.end_of(ids[0].as_i64().expect("a number")).await);
     assert_eq!(world.api.list("/jobs?kind=assign_license").await.len(), 1);
+    world.must_be_clean().await;
 }

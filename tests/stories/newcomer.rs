@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use russet_tests::{Output, Profile, World, app, serials};
+use russet_services::{Services, Wanted};
+use russet_tests::{Output, Profile, World, app, russet, serials};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn serve_in_one_terminal_and_commands_in_another_need_no_setting() {
@@ -101,4 +102,37 @@ async fn a_second_start_finds_everything_where_it_was() {
     assert_eq!(world.must_agree(&token).await.len(), 5);
     world.succeed(&token.assign(&[app(1)], &serials(5..10), &[])).await;
     assert_eq!(world.must_agree(&token).await.len(), 10);
+    world.must_be_clean().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_finds_on_one_machine_that_everything_holds() {
+    the_demo_finds_that_everything_holds("single", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_demo_finds_on_a_cluster_that_everything_holds() {
+    let services = Services::find(&Wanted { postgres: true, redis: true }).expect("servers");
+    let given = [("DATABASE_URL", services.postgres_url()), ("REDIS_URL", services.redis_url())];
+    let given = given.map(|(name, url)| (name.to_owned(), url.expect("a server was wanted").to_owned()));
+    the_demo_finds_that_everything_holds("cluster", &given);
+}
+
+fn the_demo_finds_that_everything_holds(profile: &str, environment: &[(String, String)]) {
+    let home = tempfile::tempdir().expect("a directory");
+    let mut environment = environment.to_vec();
+    environment.push(("HOME".to_owned(), home.path().display().to_string()));
+    let output = russet(&["demo", "--exit", "--json", "--profile", profile], &environment);
+    let last = output.good().lines().last().unwrap_or_default();
+    let result: serde_json::Value = serde_json::from_str(last).expect("the last line is JSON");
+    let requests = |kind: &str| result["apple_requests"][kind].as_u64().expect("a count");
+    let bound = |kind: &str| result["lower_bound"][kind].as_u64().expect("a count");
+    assert_eq!(result["ok"], true, "{result}");
+    assert_eq!(result["profile"], profile, "{result}");
+    assert_eq!(result["rate_violations"], 0, "{result}");
+    assert_eq!(result["mismatches"], 0, "{result}");
+    for kind in ["associate", "disassociate"] {
+        assert!(bound(kind) >= 1 && requests(kind) >= bound(kind), "{result}");
+        assert!(requests(kind) <= 4 * bound(kind), "{result}");
+    }
 }

@@ -99,4 +99,5 @@ async fn an_event_that_stays_pending_is_waited_for(profile: Profile) {
 
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.must_agree(&token).await.len(), 40);
+    world.must_be_clean().await;
 }

@@ -44,6 +44,7 @@ async fn a_redis_that_forgets_everything_in_mid_job_costs_no_license() {
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.must_agree(&token).await.len(), 40);
     assert_eq!(world.apple.requests(&token.uid, "associate").await, 1);
+    world.must_be_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,4 +63,5 @@ async fn a_redis_that_stalls_is_waited_for() {
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.must_agree(&token).await.len(), 20);
     assert_eq!(world.apple.ledger().await["licenses_moved"], json!({ "associated": 20, "disassociated": 0 }));
+    world.must_be_clean().await;
 }

@@ -123,4 +123,5 @@ async fn a_wish_that_is_already_fulfilled_needs_no_request(profile: Profile) {
     assert_eq!(ledger["requests"]["disassociate"], 0, "{ledger:#}");
     let codes: Vec<Value> = world.changes(again["id"].as_i64().expect("a job")).await;
     assert!(codes.iter().all(|change| change["error"]["code"] == "already_held"), "{codes:?}");
+    world.must_be_clean().await;
 }

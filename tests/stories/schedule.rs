@@ -66,6 +66,7 @@ async fn ticks_missed_while_all_was_down_are_caught_up_once(profile: Profile) {
     let caught_up: Vec<&i64> =
         ticks.iter().skip(seen).filter(|at| (until..next_tick).contains(*at)).collect();
     assert_eq!(caught_up.len(), 1, "stopped {stopped}, back {until}, next tick {next_tick}: {ticks:?}");
+    world.must_be_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -102,6 +103,7 @@ async fn a_schedule_whose_leaders_die_misses_no_tick_and_fires_none_twice() {
     assert_eq!(i64::try_from(ticks.len()).expect("a small number"), passed, "{ticks:?}");
     let of_tick: std::collections::BTreeSet<i64> = ticks.iter().map(|at| at / TICK_MS).collect();
     assert_eq!(of_tick.len(), ticks.len(), "a tick was fired twice: {ticks:?}");
+    world.must_be_clean().await;
 }
 
 /// The scheduled syncs of a token, the oldest first.

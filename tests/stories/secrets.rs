@@ -67,6 +67,7 @@ async fn secrets_are_in_no_log_no_database_and_no_answer(profile: Profile) {
             must_not_have("the database", &dump.stdout, &secrets);
         }
     }
+    world.must_be_clean().await;
 }
 
 async fn secrets(world: &World, content: &str) -> Vec<Secret> {

@@ -36,6 +36,7 @@ async fn a_renewal_for_another_location_is_refused_naming_both_and_changes_nothi
     world.succeed(&token.revoke(&[app(1)], &serials(0..2), &[])).await;
     assert_eq!(world.must_agree(&token).await.len(), 3);
     assert_eq!(world.apple.mdm_of(&south.uid).await, Value::Null, "the other location was not touched");
+    world.must_be_clean().await;
 }
 
 async fn a_second_token_of_the_same_location_is_a_duplicate(profile: Profile) {
@@ -53,6 +54,7 @@ async fn a_second_token_of_the_same_location_is_a_duplicate(profile: Profile) {
     let detail = seen["state_detail"].as_str().unwrap_or_default();
     assert!(detail.contains("the first"), "{seen}");
     assert_eq!(world.api.get(&format!("/tokens/{}", token.id)).await["state"], "valid");
+    world.must_be_clean().await;
 }
 
 async fn a_renewed_token_keeps_its_licenses_and_jobs(profile: Profile) {

@@ -32,6 +32,7 @@ async fn a_job_can_be_watched_until_its_end(profile: Profile) {
     assert!(settled.is_sorted(), "progress goes forward: {settled:?}");
     assert!(events.iter().all(|(_, job)| job["progress"]["total"] == 50), "{stream}");
     assert_eq!(world.must_agree(&token).await.len(), 50);
+    world.must_be_clean().await;
 }
 
 /// The events of a stream: name and data.
