@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_domain::TokenId;
 use russet_queue::jobs::{ApplyChanges, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken};
-use russet_queue::{Due, Job, Priority, Push, Queue, When};
+use russet_queue::{Job, Priority, Push, Queue, When};
 
 use crate::metrics::{Metrics, more};
 
@@ -17,22 +17,16 @@ const PATIENCE: Duration = Duration::from_millis(250);
 pub(crate) struct Pusher {
     queue: Queue,
     metrics: Arc<Metrics>,
-    linger: Duration,
 }
 
 impl Pusher {
-    pub(crate) fn new(queue: Queue, metrics: Arc<Metrics>, linger: Duration) -> Self {
-        Self { queue, metrics, linger }
+    pub(crate) fn new(queue: Queue, metrics: Arc<Metrics>) -> Self {
+        Self { queue, metrics }
     }
 
-    /// Asks for a token's planned changes to be taken to Apple: at once when they are urgent, otherwise after a moment
-    /// in which others may join them.
+    /// Asks for a token's planned changes to be taken to Apple. The worker decides how long they wait for company.
     pub(crate) async fn apply_changes(&self, token: TokenId, priority: Priority) {
-        let due = match priority {
-            Priority::High => Due::Now,
-            Priority::Normal | Priority::Low => Due::In(self.linger),
-        };
-        self.push(&[ApplyChanges { token }], When { priority, due }).await;
+        self.push(&[ApplyChanges { token }], When::priority(priority)).await;
     }
 
     /// Asks for a new token to be checked and claimed.

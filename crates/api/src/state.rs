@@ -48,8 +48,7 @@ pub(crate) struct Shared {
 impl App {
     pub(crate) fn new(store: Store, queue: Queue, settings: Settings, stop: CancellationToken) -> Self {
         let metrics = Arc::new(Metrics::default());
-        let linger = Duration::from_millis(settings.linger_ms);
-        let push = Pusher::new(queue.clone(), Arc::clone(&metrics), linger);
+        let push = Pusher::new(queue.clone(), Arc::clone(&metrics));
         let inbox = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
         let streams = Arc::new(Semaphore::new(settings.sse_streams_max));
         Self(Arc::new(Shared {

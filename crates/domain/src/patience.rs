@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::time::Timestamp;
+
 /// Exponential backoff with full jitter: anything from zero up to a ceiling that doubles with each attempt.
 ///
 /// Full jitter spreads a crowd that failed together over the whole interval, where a fixed delay would send it
@@ -37,6 +39,26 @@ impl Backoff {
     pub fn delay(&self, attempt: u32, unit: f64) -> Duration {
         self.ceiling(attempt).mul_f64(unit.clamp(0.0, 1.0))
     }
+}
+
+/// Until when to wait for company before planned changes are sent: jobs that come together share requests to Apple.
+///
+/// As long as something newer keeps coming within `linger` it is waited for, but never longer than five times that for
+/// the oldest. `None` means: go now.
+///
+/// ```
+/// use russet_domain::patience::company;
+/// use russet_domain::Timestamp;
+/// use std::time::Duration;
+///
+/// let linger = Duration::from_millis(200);
+/// assert_eq!(company(Timestamp(0), Timestamp(100), Timestamp(150), linger), Some(Timestamp(300)));
+/// assert_eq!(company(Timestamp(0), Timestamp(100), Timestamp(300), linger), None);
+/// ```
+#[must_use]
+pub fn company(oldest: Timestamp, newest: Timestamp, now: Timestamp, linger: Duration) -> Option<Timestamp> {
+    let until = newest.plus(linger).min(oldest.plus(linger * 5));
+    (now < until).then_some(until)
 }
 
 /// How Apple's own answers are retried.

@@ -12,6 +12,9 @@ pub struct Settings {
     pub grace_ms: u64,
     /// After how many milliseconds one piece of work goes to the end of the line, so that others get their turn.
     pub slice_ms: u64,
+    /// How long planned changes wait for company, in milliseconds, so that jobs submitted together share requests to Apple.
+    /// Changes of high priority do not wait.
+    pub linger_ms: u64,
     /// How many planned changes of one token are looked at together. More share requests better and take more memory.
     pub plan_max: usize,
     /// How many notifications of one token are read together.
@@ -32,6 +35,7 @@ impl Default for Settings {
             concurrency: 16,
             grace_ms: 20_000,
             slice_ms: 10_000,
+            linger_ms: 200,
             plan_max: 100_000,
             notifications_max: 100,
             pages_at_once: 5,

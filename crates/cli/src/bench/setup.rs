@@ -31,14 +31,14 @@ impl Setup {
     pub(super) async fn start(profile: Profile, workers: usize) -> Result<Self, CliError> {
         let (process, simulator) = start_simulator().await?;
         let http = plain(&simulator, Duration::from_secs(300)).map_err(failed)?;
+        // Before Russet starts, which reads the limits once and then not again for minutes.
+        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
+        let patch = http.patch(format!("{simulator}/_sim/settings")).json(&rules);
+        crate::demo::apple::answer("setting up the simulator", patch).await?;
         let apple = format!("{simulator}/mdm/v2");
         let stack = Stack::start(profile, &apple, workers, &[("RUSSET_LOG", "warn")]).await?;
         let client = Client::new(&stack.url, &stack.key)?;
-        let setup = Self { stack, client, http, simulator, _process: process };
-        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
-        let patch = setup.http.patch(format!("{}/_sim/settings", setup.simulator)).json(&rules);
-        crate::demo::apple::answer("setting up the simulator", patch).await?;
-        Ok(setup)
+        Ok(Self { stack, client, http, simulator, _process: process })
     }
 
     /// Asks something of the simulator.

@@ -19,6 +19,42 @@ pub struct InFlight {
     pub revokes: i64,
 }
 
+/// How long a token's planned changes have been there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// When the first of them was wished for.
+    pub oldest: Timestamp,
+    /// When the last of them was.
+    pub newest: Timestamp,
+    /// The highest priority among them, as [`russet_domain::job::Priority::rank`] counts.
+    pub priority: i64,
+}
+
+/// How long the changes that could be sent now have been there; `None` when there are none.
+///
+/// # Errors
+/// As any statement.
+pub async fn waiting(db: &mut Db, token: TokenId, now: Timestamp) -> Result<Option<Waiting>, StoreError> {
+    sql(
+        "looking how long changes have waited",
+        "SELECT min(created_at) AS oldest, max(created_at) AS newest, max(priority) AS priority
+         FROM changes
+         WHERE token_id = $1 AND state = 'planned' AND slot = 0 AND not_before <= $2",
+    )
+    .bind(token.0)
+    .bind(now.0)
+    .one(db, |row| {
+        let (oldest, newest) = (row.get::<Option<i64>>("oldest")?, row.get::<Option<i64>>("newest")?);
+        let priority = row.get::<Option<i64>>("priority")?.unwrap_or(0);
+        Ok(oldest.zip(newest).map(|(oldest, newest)| Waiting {
+            oldest: Timestamp(oldest),
+            newest: Timestamp(newest),
+            priority,
+        }))
+    })
+    .await
+}
+
 /// What is on its way, by asset; assets without anything are left out.
 ///
 /// # Errors

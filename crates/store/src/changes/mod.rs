@@ -6,7 +6,7 @@ mod open;
 mod refuse;
 
 pub use finish::{Finished, finish};
-pub use flight::{InFlight, give_back, in_flight};
+pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
 
@@ -61,24 +61,26 @@ pub async fn list_of_job(
 ) -> Result<Vec<Change>, StoreError> {
     sql(
         "listing a job's changes",
-        "SELECT id, adam_id, pricing_param, holder_kind, holder_id, action, shown, code, error_number, attempts,
-                not_before, created_at, ended_at
-         FROM (
-             SELECT c.id, a.adam_id, a.pricing_param, c.holder_kind, c.holder_id, c.action,
-                    CASE
-                        WHEN l.withdrawn THEN 'cancelled'
-                        WHEN c.state = 'sent' THEN r.state
-                        ELSE c.state
-                    END AS shown,
-                    CASE WHEN l.withdrawn THEN 'withdrawn' ELSE c.error_code END AS code,
-                    c.error_number, c.attempts, c.not_before, c.created_at, c.ended_at
-             FROM job_changes l
-             JOIN changes c ON c.id = l.change_id
-             JOIN assets a ON a.id = c.asset_id
-             LEFT JOIN requests r ON r.id = c.request_id
-             WHERE l.job_id = $1 AND l.change_id > $2) AS listed
-         WHERE $3 IS NULL OR shown = $3
-         ORDER BY id
+        "SELECT l.change_id, a.adam_id, a.pricing_param, c.holder_kind, c.holder_id, c.action,
+                CASE
+                    WHEN l.withdrawn THEN 'cancelled'
+                    WHEN c.state = 'sent' THEN r.state
+                    ELSE c.state
+                END,
+                CASE WHEN l.withdrawn THEN 'withdrawn' ELSE c.error_code END,
+                c.error_number, c.attempts, c.not_before, c.created_at, c.ended_at
+         FROM job_changes l
+         JOIN changes c ON c.id = l.change_id
+         JOIN assets a ON a.id = c.asset_id
+         LEFT JOIN requests r ON r.id = c.request_id
+         WHERE l.job_id = $1
+           AND l.change_id > $2
+           AND ($3 IS NULL OR $3 = CASE
+                    WHEN l.withdrawn THEN 'cancelled'
+                    WHEN c.state = 'sent' THEN r.state
+                    ELSE c.state
+                END)
+         ORDER BY l.change_id
          LIMIT $4",
     )
     .bind(job.0)

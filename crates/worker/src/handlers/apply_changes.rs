@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use russet_domain::Timestamp;
+use russet_domain::job::Priority;
+use russet_domain::{Timestamp, patience};
 use russet_queue::Ending;
 use russet_queue::jobs::ApplyChanges;
 use russet_store::changes;
@@ -31,6 +32,9 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
             tx.commit().await?;
             return Ok(Ending::Done);
         }
+        if let Some(until) = company(ctx, &token).await? {
+            return Ok(Ending::Snooze { until });
+        }
         let round = plan::round(ctx, &token).await?;
         let waiting = round.waiting;
         if round.requests.is_empty() {
@@ -40,6 +44,17 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
             return Ok(ending);
         }
     }
+}
+
+/// Until when to wait for more changes to come; urgent ones do not wait.
+async fn company(ctx: &Context, token: &Token) -> Result<Option<Timestamp>, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let waiting = changes::waiting(&mut db, token.id, now).await?;
+    let linger = Duration::from_millis(ctx.settings.linger_ms);
+    Ok(waiting
+        .filter(|waiting| waiting.priority < Priority::High.rank())
+        .and_then(|waiting| patience::company(waiting.oldest, waiting.newest, now, linger)))
 }
 
 /// Sends a round's requests one after the other: Apple documents no order between events, and no number of writes that a
