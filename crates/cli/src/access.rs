@@ -2,17 +2,31 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
 use russet_config::Settings;
 use russet_domain::Secret;
 
-use crate::args::AccessArgs;
 use crate::client::Client;
 use crate::error::CliError;
 
 /// The longest key file that is read.
 const KEY_MAX_BYTES: u64 = 4 * 1024;
+
+/// How to reach the server, and how to print its answers.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// Where the server is; without it, where `api.listen` says.
+    #[arg(long, env = "RUSSET_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A file with the API key. Without it, RUSSET_KEY; without that, `admin.key` in the data directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Print JSON for programs.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// A client for the server that is meant. Settings are read only when something is not given: a person who names a
 /// server and a key needs none.

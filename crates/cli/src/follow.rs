@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use serde_json::Value;
 
+use crate::access::AccessArgs;
 use crate::answers::Job;
-use crate::args::{AccessArgs, WaitArgs};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::progress::Progress;
@@ -16,6 +17,17 @@ const LOOK_FIRST: Duration = Duration::from_millis(100);
 const LOOK_LAST: Duration = Duration::from_secs(2);
 /// How long the server may be away, as during its restart, before waiting is given up.
 const AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// Whether to wait for a job's end.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct WaitArgs {
+    /// Submit and return; `russet job watch` follows it later.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Stop waiting after so many seconds; the job goes on.
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    pub(crate) timeout_s: u64,
+}
 
 /// Reads a job from an answer.
 pub(crate) fn job_of(client: &Client, value: &Value) -> Result<Job, CliError> {

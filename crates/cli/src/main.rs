@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     // One provider for every TLS connection of the process; a second call finds it there, and that is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Ok(runtime) => runtime.block_on(commands::run(cli.command, cli.config.as_deref())),
         Err(error) => Err(error::CliError::Failed(format!("the program cannot start its threads: {error}"))),
     };
     match outcome {

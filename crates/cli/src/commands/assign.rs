@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::args::{AccessArgs, WaitArgs};
+use crate::access::AccessArgs;
 use crate::commands::token;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{access, follow, pairs};
 
 #[derive(Debug, Args)]

@@ -5,11 +5,12 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::access::AccessArgs;
 use crate::answers::Job;
-use crate::args::{AccessArgs, WaitArgs};
 use crate::client::Client;
 use crate::commands::token;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{access, follow, print, report};
 
 #[derive(Debug, Subcommand)]

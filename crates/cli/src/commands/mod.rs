@@ -1,4 +1,4 @@
-//! The commands, one a file.
+//! The commands, one a file, and the list of them.
 
 pub(crate) mod api;
 pub(crate) mod assign;
@@ -14,13 +14,78 @@ pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod worker;
 
-use crate::args::{Cli, Command};
+use std::path::Path;
+
+use clap::Subcommand;
+
 use crate::error::CliError;
 
+/// What can be asked of the program.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run everything in one process: API, worker and schedule.
+    Serve(serve::ServeArgs),
+    /// Run the HTTP API alone, beside workers that share its database and queue.
+    Api(api::ApiArgs),
+    /// Run a worker alone; one of all workers also keeps the schedule.
+    Worker(worker::WorkerArgs),
+    /// Bring the database's tables up to date.
+    Migrate(migrate::MigrateArgs),
+    /// Say whether settings, database, queue, clock, Apple and key are in order, and what to do if not.
+    Doctor(doctor::DoctorArgs),
+    /// See the main job at work against a simulated Apple, with nothing installed.
+    Demo(crate::demo::DemoArgs),
+    /// Measure; see `cargo xtask bench`.
+    #[command(subcommand, hide = true)]
+    Bench(crate::bench::BenchCommand),
+    /// Run a simulator of Apple's API, for trying things out.
+    Simulator(simulator::SimulatorArgs),
+    /// Tell by the exit code whether an address answers with success.
+    #[command(hide = true)]
+    Probe(probe::ProbeArgs),
+    /// API keys; speaks to the database itself, also beside a running server.
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Content tokens.
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Read a token's assets and licenses from Apple.
+    Sync(sync::SyncArgs),
+    /// Give licenses to devices and users.
+    Assign(assign::AssignArgs),
+    /// Take licenses back.
+    Revoke(revoke::RevokeArgs),
+    /// What was submitted, and how far it has got.
+    #[command(subcommand)]
+    Job(job::JobCommand),
+}
+
+impl Command {
+    /// Whether a program reads what is printed, errors included.
+    pub(crate) fn wants_json(&self) -> bool {
+        match self {
+            Self::Serve(_)
+            | Self::Api(_)
+            | Self::Worker(_)
+            | Self::Migrate(_)
+            | Self::Simulator(_)
+            | Self::Probe(_)
+            | Self::Bench(_) => false,
+            Self::Demo(args) => args.wants_json(),
+            Self::Doctor(args) => args.json,
+            Self::Key(command) => command.wants_json(),
+            Self::Token(command) => command.access().json,
+            Self::Sync(args) => args.access.json,
+            Self::Assign(args) => args.access.json,
+            Self::Revoke(args) => args.access.json,
+            Self::Job(command) => command.access().json,
+        }
+    }
+}
+
 /// Does what the command line says.
-pub(crate) async fn run(cli: Cli) -> Result<(), CliError> {
-    let config = cli.config.as_deref();
-    match cli.command {
+pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), CliError> {
+    match command {
         Command::Serve(args) => serve::run(args, config).await,
         Command::Api(args) => api::run(args, config).await,
         Command::Worker(args) => worker::run(args, config).await,

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 
-use crate::args::{AccessArgs, WaitArgs};
+use crate::access::AccessArgs;
 use crate::commands::assign::Which;
 use crate::commands::token;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{access, follow};
 
 /// Without --app, all that the holders hold; without --serial and --user, from all holders of the apps.

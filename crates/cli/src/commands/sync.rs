@@ -5,9 +5,10 @@ use std::path::Path;
 use clap::Args;
 use serde_json::json;
 
-use crate::args::{AccessArgs, WaitArgs};
+use crate::access::AccessArgs;
 use crate::commands::token;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{access, follow};
 
 #[derive(Debug, Args)]

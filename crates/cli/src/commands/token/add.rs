@@ -8,10 +8,11 @@ use clap::{Args, ValueEnum};
 use russet_domain::token::TokenState;
 use serde_json::{Value, json};
 
+use crate::access::AccessArgs;
 use crate::answers::Token;
-use crate::args::{AccessArgs, WaitArgs};
 use crate::client::Client;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{follow, print, report};
 
 /// How long Apple's verdict is waited for, and how often it is looked for.

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
+use crate::access::AccessArgs;
 use crate::answers::Token;
-use crate::args::AccessArgs;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::print;

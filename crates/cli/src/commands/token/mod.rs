@@ -13,8 +13,8 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use crate::access;
+use crate::access::AccessArgs;
 use crate::answers::Token;
-use crate::args::AccessArgs;
 use crate::client::Client;
 use crate::error::CliError;
 

@@ -6,9 +6,10 @@ use clap::Args;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::args::{AccessArgs, WaitArgs};
+use crate::access::AccessArgs;
 use crate::client::Client;
 use crate::error::CliError;
+use crate::follow::WaitArgs;
 use crate::{follow, print, report};
 
 #[derive(Debug, Args)]
