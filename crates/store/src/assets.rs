@@ -1,6 +1,6 @@
 //! What a location owns: one row an asset, with Apple's counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use russet_domain::asset::{Supply, UNLIMITED_TOTAL};
 use russet_domain::{Asset, AssetId, AssetKey, ProductType, TokenId};
@@ -132,11 +132,13 @@ pub async fn upsert_all(
              walk = excluded.walk,
              gone = false"
     );
-    // By name, so that one that a moving list shows twice is written once: with the later counts.
-    let mut named = HashMap::with_capacity(assets.len());
-    for asset in assets {
+    // One that a moving list shows twice is written once, with the later counts: one statement cannot write a row
+    // twice.
+    let mut rows = Vec::with_capacity(assets.len());
+    let mut seen = HashSet::with_capacity(assets.len());
+    for asset in assets.iter().rev().filter(|asset| seen.insert(&asset.key)) {
         let (total, available) = counts(asset.supply);
-        let row = (
+        rows.push((
             &asset.key.adam_id,
             asset.key.pricing.as_str(),
             asset.product_type.as_str(),
@@ -147,10 +149,9 @@ pub async fn upsert_all(
             asset.assigned,
             asset.retired,
             json(&asset.platforms)?,
-        );
-        named.insert(&asset.key, row);
+        ));
     }
-    let rows: Vec<_> = named.into_values().collect();
+    rows.reverse();
     sql("writing assets", UPSERT).bind(json(&rows)?).bind(token.0).bind(walk.0).run(tx).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, PgPool, SqlitePool};
+use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::db::{Db, Link, Reader, Tx};
 use super::failure::failure;
@@ -173,11 +173,14 @@ async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
         // row of a list, because the server still thinks it small.
         .options([("jit", "off"), ("enable_seqscan", "off")])
         .disable_statement_logging();
+    // One connection outside the pool, which would try again and again before it told why.
+    let first = options.connect().await;
+    let first = first.map_err(failure("connecting to the PostgreSQL server that store.url names"))?;
+    // Whether it is told goodbye is the server's affair.
+    let _ = first.close().await;
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(PATIENCE)
-        .connect_with(options)
-        .await
-        .map_err(failure("connecting to the PostgreSQL server that store.url names"))?;
+        .connect_lazy_with(options);
     Ok(Pools::Postgres(pool))
 }

@@ -188,19 +188,17 @@ pub async fn held_outside_job(
 ) -> Result<Vec<(AssetId, Holder)>, StoreError> {
     sql(
         "looking up licenses that a job does not move",
-        "SELECT l.asset_id, l.holder_kind, l.holder_id
-         FROM assets a
-         JOIN licenses l ON l.asset_id = a.id
-         WHERE l.held
-           AND a.token_id = $1
-           AND NOT EXISTS (
-             SELECT 1
+        "SELECT asset_id, holder_kind, holder_id
+         FROM (
+             SELECT l.asset_id, l.holder_kind, l.holder_id
+             FROM assets a
+             JOIN licenses l ON l.asset_id = a.id
+             WHERE l.held AND a.token_id = $1
+             EXCEPT
+             SELECT c.asset_id, c.holder_kind, c.holder_id
              FROM job_changes j
              JOIN changes c ON c.id = j.change_id
-             WHERE j.job_id = $2
-               AND c.asset_id = l.asset_id
-               AND c.holder_kind = l.holder_kind
-               AND c.holder_id = l.holder_id)
+             WHERE j.job_id = $2) AS rest
          LIMIT $3",
     )
     .bind(token.0)

@@ -20,48 +20,53 @@ use russet_store::tokens::NewToken;
 use russet_store::walks::WalkId;
 use russet_store::{KeyRing, Settings, Store, assets, changes, requests, tokens};
 use sqlx::{Connection, Row};
+use tokio::sync::Mutex;
 
 /// One of the two databases, for one test.
 pub(crate) struct Side {
     pub(crate) store: Store,
     pub(crate) url: String,
     pub(crate) postgres: bool,
+    /// The test's own connection, past the store.
+    own: Mutex<Own>,
+}
+
+enum Own {
+    Sqlite(sqlx::SqliteConnection),
+    Postgres(sqlx::PgConnection),
 }
 
 impl Side {
     /// A number that a statement of the test's own finds, past the store.
     pub(crate) async fn number(&self, text: &str) -> i64 {
         let text = sqlx::AssertSqlSafe(text.to_owned());
-        if self.postgres {
-            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-            sqlx::query(text).fetch_one(&mut connection).await.unwrap().get(0)
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::query(text).fetch_one(&mut connection).await.unwrap().get(0)
+        match &mut *self.own.lock().await {
+            Own::Sqlite(own) => sqlx::query(text).fetch_one(own).await.unwrap().get(0),
+            Own::Postgres(own) => sqlx::query(text).fetch_one(own).await.unwrap().get(0),
         }
     }
 
     /// Runs a statement of the test's own, past the store.
     pub(crate) async fn run(&self, text: &str) {
         let text = sqlx::AssertSqlSafe(text.to_owned());
-        if self.postgres {
-            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::raw_sql(text).execute(&mut connection).await.unwrap();
+        match &mut *self.own.lock().await {
+            Own::Sqlite(own) => drop(sqlx::raw_sql(text).execute(own).await.unwrap()),
+            Own::Postgres(own) => drop(sqlx::raw_sql(text).execute(own).await.unwrap()),
         }
     }
 
     /// Texts that a statement of the test's own finds, past the store.
     pub(crate) async fn texts(&self, text: &str) -> Vec<String> {
         let text = sqlx::AssertSqlSafe(text.to_owned());
-        if self.postgres {
-            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-            sqlx::query(text).fetch_all(&mut connection).await.unwrap().iter().map(|row| row.get(0)).collect()
-        } else {
-            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::query(text).fetch_all(&mut connection).await.unwrap().iter().map(|row| row.get(0)).collect()
+        match &mut *self.own.lock().await {
+            Own::Sqlite(own) => {
+                let rows = sqlx::query(text).fetch_all(own).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Own::Postgres(own) => {
+                let rows = sqlx::query(text).fetch_all(own).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
         }
     }
 }
@@ -122,7 +127,12 @@ async fn open(url: String, keys: KeyRing, migrate: bool, postgres: bool) -> Side
     if migrate {
         store.migrate().await.unwrap();
     }
-    Side { store, url, postgres }
+    let own = if postgres {
+        Own::Postgres(sqlx::PgConnection::connect(&url).await.unwrap())
+    } else {
+        Own::Sqlite(sqlx::SqliteConnection::connect(&url).await.unwrap())
+    };
+    Side { store, url, postgres, own: Mutex::new(own) }
 }
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
