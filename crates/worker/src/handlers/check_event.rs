@@ -7,7 +7,7 @@ use russet_domain::change::{Word, after};
 use russet_domain::event::{Next, Verdict, judge, next};
 use russet_domain::read_back::{self, Failure, Walks};
 use russet_domain::{AssetKey, Holder, Timestamp};
-use russet_queue::jobs::{ApplyChanges, CheckEvent};
+use russet_queue::jobs::{ApplyChanges, CheckEvent, RemoveToken};
 use russet_queue::{Class, Ending, When};
 use russet_store::assets;
 use russet_store::changes::{self, Open};
@@ -148,9 +148,12 @@ async fn write_down(
     Ok(())
 }
 
-/// Changes that go again, or that waited behind these, are sent.
+/// Changes that go again, or that waited behind these, are sent; and whoever waits for the last one hears of it.
 async fn wake(ctx: &Context, token: &Token) -> Result<Ending, JobError> {
     ctx.push(&ApplyChanges { token: token.id }, When::default()).await?;
+    if token.removing {
+        ctx.push(&RemoveToken { token: token.id }, When::default()).await?;
+    }
     Ok(Ending::Done)
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use russet_apple::notification::{self, Movement, What};
 use russet_domain::change::{Action, Outcome, Word, after};
 use russet_domain::{AssetKey, ChangeId, Holder, TokenId};
-use russet_queue::jobs::{ApplyChanges, ReadNotifications};
+use russet_queue::jobs::{ApplyChanges, ReadNotifications, RemoveToken};
 use russet_queue::{Ending, When};
 use russet_store::notifications::{self, NotificationId, Unread};
 use russet_store::tokens::{self, Token};
@@ -23,6 +23,10 @@ pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) ->
         let unread = notifications::unread(&mut db, token.id, ctx.settings.notifications_max).await?;
         drop(db);
         if unread.is_empty() {
+            if token.removing {
+                // The last of them may have been what the removal waited for.
+                ctx.push(&RemoveToken { token: token.id }, When::default()).await?;
+            }
             return Ok(Ending::Done);
         }
         let batch = Batch::sort(&token, &unread);
