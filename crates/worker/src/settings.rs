@@ -35,7 +35,7 @@ impl Default for Settings {
             concurrency: 16,
             grace_ms: 20_000,
             slice_ms: 10_000,
-            linger_ms: 200,
+            linger_ms: 500,
             plan_max: 100_000,
             notifications_max: 100,
             pages_at_once: 5,

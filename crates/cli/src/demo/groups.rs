@@ -92,6 +92,15 @@ mod tests {
     }
 
     #[test]
+    fn planned_together_the_groups_reach_the_bound() {
+        for location in 0..APPS.len() {
+            let pairs: Vec<Pair> = wanted(location).into_iter().collect();
+            let plan = russet_domain::coalesce::plan(&pairs, |holder| holder < DEVICES, &Limits::default());
+            assert_eq!(plan.rectangles.len(), plan.lower_bound, "location {location}");
+        }
+    }
+
+    #[test]
     fn about_a_fifth_of_the_licenses_is_given_back() {
         let wanted = wanted(0);
         let back = wanted.iter().filter(|pair| gives_back(pair.holder)).count();

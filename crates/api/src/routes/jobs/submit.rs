@@ -99,8 +99,9 @@ fn read(body: &Body) -> Result<Asked, ApiError> {
 }
 
 async fn write(app: &App, actor: &Actor, once: &Once, asked: &Asked) -> Result<(Answer, Wake), ApiError> {
-    let now = time::now();
     let mut tx = app.store.begin().await?;
+    // After waiting for the database: how old a change is decides how long it waits for company.
+    let now = time::now();
     if let Some(answer) = once.replay(&mut tx, actor, now).await? {
         return Ok((answer, Wake::Nobody));
     }
