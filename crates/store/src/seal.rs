@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use rand::RngCore;
+use rand::Rng as _;
 use russet_domain::Secret;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -159,7 +159,7 @@ impl KeyRing {
         rand::rng().fill_bytes(&mut nonce);
         let sealed = cipher(key)
             .encrypt(
-                XNonce::from_slice(&nonce),
+                &XNonce::from(nonce),
                 Payload { msg: secret.reveal().as_bytes(), aad: place.bound().as_bytes() },
             )
             .map_err(|_| StoreError::Keys(format!("{} cannot be sealed", place.shown())))?;
@@ -180,9 +180,9 @@ impl KeyRing {
             broken(&format!("was sealed with the key {id}, which is not among the keys given; add it"))
         })?;
         let (nonce, sealed) =
-            rest.split_at_checked(NONCE_LENGTH).ok_or_else(|| broken("is not sealed text"))?;
+            rest.split_first_chunk::<NONCE_LENGTH>().ok_or_else(|| broken("is not sealed text"))?;
         let opened = cipher(key)
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: place.bound().as_bytes() })
+            .decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: place.bound().as_bytes() })
             .map_err(|_| broken("was changed after it was sealed, or the key of that id is another one"))?;
         String::from_utf8(opened).map(Secret::new).map_err(|_| broken("is not text"))
     }
@@ -211,7 +211,7 @@ impl Place<'_> {
 }
 
 fn cipher(key: &Key) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(key.secret.as_ref().into())
+    XChaCha20Poly1305::new(&(*key.secret).into())
 }
 
 fn key_id(whole: &[u8]) -> Option<(&[u8], &[u8])> {

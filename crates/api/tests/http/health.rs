@@ -59,7 +59,7 @@ async fn metrics_count_requests_jobs_changes_and_messages() {
     for line in [
         "russet_http_requests_total{method=\"POST\",route=\"/api/v1/jobs\",status=\"202\"} 1",
         "russet_http_requests_total{method=\"GET\",route=\"/api/v1/jobs/{job}\",status=\"200\"} 1",
-        "russet_queue_messages{kind=\"apply_changes\",place=\"delayed\"} 1",
+        "russet_queue_messages{kind=\"apply_changes\",place=\"due\"} 1",
         "russet_jobs_open{state=\"queued\"} 1",
         "russet_open_job_changes{state=\"planned\"} 2",
         "russet_queue_up 1",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
-use rand::Rng as _;
+use rand::RngExt as _;
 
 use super::scripts::Script;
 use crate::{QueueError, Settings};
