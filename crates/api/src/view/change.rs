@@ -32,6 +32,8 @@ pub(crate) struct ChangeView {
     state: &'static str,
     /// Why it was not done, or why it ended without a request to Apple.
     error: Option<ChangeErrorView>,
+    /// The number of the request to Apple that it went out with last.
+    request: Option<i64>,
     /// How often it was sent to Apple.
     attempts: u32,
     /// Apple asked to try later: the earliest moment it is sent again.
@@ -94,6 +96,7 @@ impl From<Change> for ChangeView {
                 number: change.error_number,
                 code,
             }),
+            request: change.request.map(|request| request.0),
             attempts: change.attempts,
             next_attempt_at: waits.then(|| time::text(change.not_before)),
             created_at: time::text(change.created_at),

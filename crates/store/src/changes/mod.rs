@@ -1,10 +1,12 @@
 //! Changes: one wanted movement of one license each, from the wish to its end.
 
+mod coming;
 mod finish;
 mod flight;
 mod open;
 mod refuse;
 
+pub use coming::{coming_of, coming_to};
 pub use finish::{Finished, finish};
 pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
@@ -13,7 +15,7 @@ pub use refuse::{refuse, refuse_all_planned};
 use std::collections::HashMap;
 
 use russet_domain::change::{Action, State};
-use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, Timestamp, TokenId};
+use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
 
 use crate::codec::{action, asset_key, holder, int, json, word};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
@@ -38,6 +40,8 @@ pub struct Change {
     pub error_code: Option<String>,
     /// Apple's number, where it gave one.
     pub error_number: Option<i32>,
+    /// The request it went out with last, while Apple works on it and after.
+    pub request: Option<RequestId>,
     /// How often it was sent.
     pub attempts: u32,
     /// The earliest moment it is sent, while it is planned.
@@ -68,7 +72,7 @@ pub async fn list_of_job(
                     ELSE c.state
                 END,
                 CASE WHEN l.withdrawn THEN 'withdrawn' ELSE c.error_code END,
-                c.error_number, c.attempts, c.not_before, c.created_at, c.ended_at
+                c.error_number, c.attempts, c.not_before, c.created_at, c.ended_at, c.request_id
          FROM job_changes l
          JOIN changes c ON c.id = l.change_id
          JOIN assets a ON a.id = c.asset_id
@@ -100,6 +104,7 @@ pub async fn list_of_job(
             not_before: Timestamp(row.at(10)?),
             created_at: Timestamp(row.at(11)?),
             ended_at: row.at::<Option<i64>>(12)?.map(Timestamp),
+            request: row.at::<Option<i64>>(13)?.map(RequestId),
         })
     })
     .await

@@ -29,8 +29,10 @@ pub struct License {
 pub struct Filter {
     /// Only those of this token.
     pub token: Option<TokenId>,
-    /// Only those of this product, in whichever quality.
+    /// Only those of this product.
     pub adam_id: Option<String>,
+    /// Only those of this quality, in Apple's spelling.
+    pub pricing_param: Option<String>,
     /// Only those of this holder.
     pub holder: Option<Holder>,
 }
@@ -61,11 +63,12 @@ pub async fn list(
         Some(_) => select!(
             "FROM licenses l
              JOIN assets a ON a.id = l.asset_id
-             WHERE l.holder_kind = $7
-               AND l.holder_id = $8
+             WHERE l.holder_kind = $8
+               AND l.holder_id = $9
                AND l.held
                AND ($5 IS NULL OR a.token_id = $5)
                AND ($6 IS NULL OR a.adam_id = $6)
+               AND ($7 IS NULL OR a.pricing_param = $7)
                AND (l.asset_id, l.holder_kind, l.holder_id) > ($1, $2, $3)
              ORDER BY l.asset_id, l.holder_kind, l.holder_id
              LIMIT $4"
@@ -78,7 +81,9 @@ pub async fn list(
                AND l.asset_id IN (
                    SELECT id
                    FROM assets
-                   WHERE ($5 IS NULL OR token_id = $5) AND ($6 IS NULL OR adam_id = $6))
+                   WHERE ($5 IS NULL OR token_id = $5)
+                     AND ($6 IS NULL OR adam_id = $6)
+                     AND ($7 IS NULL OR pricing_param = $7))
              ORDER BY l.asset_id, l.holder_kind, l.holder_id
              LIMIT $4"
         ),
@@ -89,7 +94,8 @@ pub async fn list(
         .bind(id)
         .bind(int(limit))
         .bind(filter.token.map(|token| token.0))
-        .bind(filter.adam_id.as_deref());
+        .bind(filter.adam_id.as_deref())
+        .bind(filter.pricing_param.as_deref());
     let statement = match &filter.holder {
         Some(holder) => statement.bind(kind_of(holder)).bind(holder.id()),
         None => statement,

@@ -1,25 +1,19 @@
 //! Turns what is wished for into licenses: looks the assets up, and who holds what when that was left open.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use russet_domain::change::Action;
 use russet_domain::job::JobKind;
 use russet_domain::token::TokenState;
-use russet_domain::{AssetId, AssetKey, Holder, Timestamp};
+use russet_domain::{AssetId, AssetKey, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::submit::Wish;
 use russet_store::tokens::Token;
-use russet_store::{Tx, changes, licenses, requests};
+use russet_store::{Tx, changes, licenses};
 
 use super::wanted::{PAIRS_MAX, Wanted, Which};
 use crate::error::ApiError;
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::state::wide;
-
-/// The most planned changes of a token looked through for licenses that are on their way.
-const COMING_MAX: usize = 100_000;
-/// The most open requests of a token looked through for the same.
-const REQUESTS_MAX: usize = 1_000;
 
 /// The licenses that a job is to move.
 ///
@@ -47,14 +41,12 @@ pub(super) async fn expand(tx: &mut Tx, token: &Token, wanted: &Wanted) -> Resul
             read_whole(token)?;
             let ids: Vec<AssetId> = ids.into_values().collect();
             let held = licenses::held_of(tx, token.id, &ids, PAIRS_MAX + 1).await?;
-            let ids: HashSet<AssetId> = ids.into_iter().collect();
-            with_coming(tx, token, held, |asset, _| ids.contains(&asset)).await
+            together(held, changes::coming_of(tx, token.id, &ids, PAIRS_MAX + 1).await?)
         }
         Which::HeldBy(holders) => {
             read_whole(token)?;
             let held = licenses::held_by(tx, token.id, holders, PAIRS_MAX + 1).await?;
-            let holders: HashSet<&Holder> = holders.iter().collect();
-            with_coming(tx, token, held, |_, holder| holders.contains(holder)).await
+            together(held, changes::coming_to(tx, token.id, holders, PAIRS_MAX + 1).await?)
         }
     }
 }
@@ -98,27 +90,8 @@ fn read_whole(token: &Token) -> Result<(), ApiError> {
 }
 
 /// What is held, with what is on its way to being held: a license that is being assigned is to be taken back as well.
-async fn with_coming(
-    tx: &mut Tx,
-    token: &Token,
-    held: Vec<(AssetId, Holder)>,
-    is_meant: impl Fn(AssetId, &Holder) -> bool,
-) -> Result<Vec<Wish>, ApiError> {
-    let mut pairs: HashSet<(AssetId, Holder)> = held.into_iter().collect();
-    let end_of_time = Timestamp(i64::MAX);
-    for change in changes::sendable(tx, token.id, end_of_time, COMING_MAX).await? {
-        if change.action == Action::Assign && is_meant(change.asset, &change.holder) {
-            pairs.insert((change.asset, change.holder));
-        }
-    }
-    for request in requests::open(tx, token.id, REQUESTS_MAX).await? {
-        if request.action == Action::Revoke {
-            continue;
-        }
-        let coming = changes::open_of_request(tx, request.id).await?;
-        let meant = coming.into_iter().filter(|change| is_meant(change.asset, &change.holder));
-        pairs.extend(meant.map(|change| (change.asset, change.holder)));
-    }
+fn together(held: Vec<(AssetId, Holder)>, coming: Vec<(AssetId, Holder)>) -> Result<Vec<Wish>, ApiError> {
+    let pairs: BTreeSet<(AssetId, Holder)> = held.into_iter().chain(coming).collect();
     if pairs.len() > PAIRS_MAX {
         return Err(ApiError::TooManyPairs { count: wide(pairs.len()), max: PAIRS_MAX });
     }
