@@ -46,7 +46,7 @@ impl Setup {
             ("WORKER__SWEEP_EVERY_MS", "500"),
             ("WORKER__LEADER_LEASE_MS", "1000"),
             ("WORKER__GRACE_MS", "3000"),
-            ("API__LINGER_MS", "50"),
+            ("WORKER__LINGER_MS", "50"),
             ("SCHEDULE__SYNC_TOKEN", ""),
             ("LOG__LEVEL", "info,russet=debug,russet_worker=debug,russet_queue=debug"),
         ];

@@ -397,6 +397,8 @@ impl Drop for World {
         if !std::thread::panicking() {
             return;
         }
+        // `STORY_KEEP` leaves the whole logs, and the single profile's database, for who has to find out more.
+        self.directory.disable_cleanup(std::env::var_os("STORY_KEEP").is_some());
         for (name, text) in self.logs() {
             let lines: Vec<&str> = text.lines().collect();
             let start = lines.len().saturating_sub(LOG_LINES);

@@ -10,7 +10,7 @@ on_both_profiles!(
 
 async fn a_job_cancelled_before_it_was_sent_moves_nothing(profile: Profile) {
     // Submitted changes wait for company longer than this story takes to cancel them.
-    let world = World::start(Setup::of(profile).setting("API__LINGER_MS", "2000")).await;
+    let world = World::start(Setup::of(profile).setting("WORKER__LINGER_MS", "2000")).await;
     let location = world.apple.location("North", 2, 50, 0).await;
     let token = world.token(&location, "north").await;
 

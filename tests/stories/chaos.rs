@@ -95,15 +95,18 @@ async fn order_faults(world: &World) {
         ("any_write", json!({ "kind": "truncate" }), 0.04),
         ("any_write", json!({ "kind": "timeout", "ms": 2_000, "processed": true }), 0.04),
         ("any_write", json!({ "kind": "timeout", "ms": 2_000, "processed": false }), 0.03),
-        ("any", json!({ "kind": "status", "status": 429, "error_number": 9646, "retry_after": 1 }), 0.02),
+        ("any", json!({ "kind": "status", "status": 429, "error_number": 9646 }), 0.02),
         ("any", json!({ "kind": "status", "status": 500, "error_number": 9603 }), 0.04),
         ("any", json!({ "kind": "not_json", "status": 502 }), 0.03),
         ("any_write", json!({ "kind": "event_fails_in_part", "fraction": 0.3, "error_number": 9603 }), 0.1),
         ("notifications", json!({ "kind": "lost" }), 0.2),
         ("notifications", json!({ "kind": "doubled" }), 0.2),
-        ("notifications", json!({ "kind": "late", "ms": 1_500 }), 0.3),
+        ("notifications", json!({ "kind": "late", "ms": 300 }), 0.3),
     ];
-    for (endpoint, what, probability) in faults {
+    let wait = json!({ "kind": "status", "status": 429, "error_number": 9646, "retry_after": 1 });
+    // A single process that is killed forgets for how long Apple has asked it to wait.
+    let wait = (world.profile == Profile::Cluster).then_some(("any", wait, 0.02));
+    for (endpoint, what, probability) in faults.into_iter().chain(wait) {
         let order = json!({ "on": { "endpoint": endpoint }, "what": what, "probability": probability });
         world.apple.fault(&order).await;
     }
