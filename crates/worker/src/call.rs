@@ -9,7 +9,7 @@ use russet_queue::{Class, Turn};
 use russet_store::tokens::{self, Token};
 
 use crate::context::Context;
-use crate::error::JobError;
+use crate::error::{JobError, chain};
 
 /// A wait up to this long is waited in place; a longer one sends the message to sleep.
 const IN_PLACE: Duration = Duration::from_secs(2);
@@ -59,12 +59,12 @@ impl Context {
         let answer = ask(self.apple.clone(), secret).await;
         match answer {
             Ok(answer) => {
-                self.mind_success(token.id, answer.retry_after).await?;
+                unless_told(token.id, self.mind_success(token.id, answer.retry_after).await);
                 self.look_at(token, judge, &answer.seen).await?;
                 Ok(answer)
             }
             Err(error) => {
-                self.mind_error(token.id, &error).await?;
+                unless_told(token.id, self.mind_error(token.id, &error).await);
                 self.blame_token(token, &error).await?;
                 Err(error.into())
             }
@@ -157,5 +157,16 @@ impl Context {
         let mut tx = self.begin().await?;
         tokens::set_state(&mut tx, token.id, state, Some(reason), other, self.now()).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+/// A limiter that cannot be told how a call went must not cost the caller Apple's answer.
+fn unless_told(token: TokenId, told: Result<(), JobError>) {
+    if let Err(error) = told {
+        tracing::warn!(
+            token.id = token.0,
+            error = chain(&error),
+            "the limiter was not told how a call to Apple went"
+        );
     }
 }

@@ -18,6 +18,9 @@ use crate::context::Context;
 use crate::error::JobError;
 use crate::plan::Request;
 
+/// How often Apple's event is tried to be written down, over some three seconds.
+const REMEMBER_TRIES: u32 = 6;
+
 /// How a request went.
 pub(crate) enum Sent {
     /// Apple took it, or its reply was lost and will be read back.
@@ -48,9 +51,7 @@ pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Resu
         .await;
     match asked {
         Ok(Answer { value: EventId(event), .. }) => {
-            let mut tx = ctx.begin().await?;
-            requests::accepted(&mut tx, id, &event, ctx.now()).await?;
-            tx.commit().await?;
+            remember(ctx, id, &event).await?;
             tracing::info!(
                 request.id = id.0,
                 token.id = token.id.0,
@@ -64,6 +65,29 @@ pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Resu
         Err(JobError::Apple(error)) => refused(ctx, token, request, id, error).await,
         Err(error) => Err(error),
     }
+}
+
+/// Writes Apple's event down. Without it the licenses would have to be read back minutes later, so that a database which
+/// is busy or away for a moment is tried a few times.
+async fn remember(ctx: &Context, id: RequestId, event: &str) -> Result<(), JobError> {
+    let mut pause = Duration::from_millis(100);
+    for _ in 1..REMEMBER_TRIES {
+        match accepted(ctx, id, event).await {
+            Err(error) if error.passes() => {
+                tracing::warn!(request.id = id.0, error = %error, "Apple's event could not be written down yet");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return Ok(other?),
+        }
+    }
+    Ok(accepted(ctx, id, event).await?)
+}
+
+async fn accepted(ctx: &Context, id: RequestId, event: &str) -> Result<(), StoreError> {
+    let mut tx = ctx.begin().await?;
+    requests::accepted(&mut tx, id, event, ctx.now()).await?;
+    tx.commit().await
 }
 
 /// Writes the request down, and the message that asks after it, before any byte leaves. `None` when one of its changes
