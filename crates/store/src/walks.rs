@@ -122,7 +122,7 @@ pub struct Advance {
     pub version_id: Option<String>,
     /// Whether the version was another one than on the first page.
     pub moved: bool,
-    /// Rows read since the last time.
+    /// How many rows were read so far, the walk's earlier pages included: so that noting it twice counts once.
     pub rows: u64,
 }
 
@@ -138,7 +138,7 @@ pub async fn advance(tx: &mut Tx, id: WalkId, by: &Advance) -> Result<(), StoreE
              total_pages = coalesce($3, total_pages),
              version_id = coalesce(version_id, $4),
              moved = CASE WHEN $5 THEN true ELSE moved END,
-             rows = rows + $6
+             rows = $6
          WHERE id = $1",
     )
     .bind(id.0)

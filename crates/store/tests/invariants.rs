@@ -12,10 +12,10 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use russet_domain::change::{Action, Outcome};
 use russet_domain::job::JobKind;
-use russet_domain::{AssetId, AssetKey, ChangeId, JobId, Pricing, RequestId, TokenId};
+use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, Pricing, RequestId, Timestamp, TokenId};
 use russet_store::requests::NewRequest;
 use russet_store::submit::Wish;
-use russet_store::{changes, jobs, licenses, requests};
+use russet_store::{Tx, changes, jobs, licenses, requests};
 
 const ASSETS: usize = 2;
 const HOLDERS: usize = 3;
@@ -77,6 +77,27 @@ impl World<'_> {
             .collect()
     }
 
+    /// The same, as Apple names them.
+    fn named_pairs(&self, bits: u8) -> Vec<(AssetKey, Holder)> {
+        let name = |wish: Wish| {
+            let place = self.assets.iter().position(|id| *id == wish.asset).unwrap();
+            (AssetKey::new(format!("{}", 500_000_000 + place), Pricing::Standard), wish.holder)
+        };
+        self.pairs(bits).into_iter().map(name).collect()
+    }
+
+    async fn write(&mut self, tx: &mut Tx, at_most: usize, now: Timestamp) {
+        let ready = changes::sendable(tx, self.token, now, at_most).await.unwrap();
+        for action in [Action::Assign, Action::Revoke] {
+            let ids: Vec<ChangeId> =
+                ready.iter().filter(|one| one.action == action).map(|one| one.id).collect();
+            if !ids.is_empty() {
+                let new = NewRequest { action, assets: vec![], devices: vec![], users: vec![], changes: ids };
+                self.requests.extend(requests::write(tx, self.token, &[new], now).await.unwrap());
+            }
+        }
+    }
+
     async fn take(&mut self, step: &Step) {
         self.clock += 10;
         let now = later(self.clock);
@@ -91,23 +112,7 @@ impl World<'_> {
                 let done = russet_store::submit::submit(&mut tx, &new, wishes, now).await.unwrap();
                 self.jobs.push((done.job, total));
             }
-            Step::Write { at_most } => {
-                let ready = changes::sendable(&mut tx, token, now, *at_most).await.unwrap();
-                for action in [Action::Assign, Action::Revoke] {
-                    let ids: Vec<ChangeId> =
-                        ready.iter().filter(|one| one.action == action).map(|one| one.id).collect();
-                    if !ids.is_empty() {
-                        let new = NewRequest {
-                            action,
-                            assets: vec![],
-                            devices: vec![],
-                            users: vec![],
-                            changes: ids,
-                        };
-                        self.requests.extend(requests::write(&mut tx, token, &[new], now).await.unwrap());
-                    }
-                }
-            }
+            Step::Write { at_most } => self.write(&mut tx, *at_most, now).await,
             Step::Accept { which } => {
                 if let Some(id) = pick(&self.requests, *which) {
                     requests::accepted(&mut tx, id, &format!("event-{id}"), now).await.unwrap();
@@ -144,15 +149,7 @@ impl World<'_> {
             }
             Step::Portal { revoke, pairs } => {
                 let action = if *revoke { Action::Revoke } else { Action::Assign };
-                let first = 500_000_000;
-                let moved: Vec<_> = self
-                    .pairs(*pairs)
-                    .into_iter()
-                    .map(|wish| {
-                        let place = self.assets.iter().position(|id| *id == wish.asset).unwrap();
-                        (AssetKey::new(format!("{}", first + place), Pricing::Standard), wish.holder)
-                    })
-                    .collect();
+                let moved = self.named_pairs(*pairs);
                 licenses::observe_moved(&mut tx, token, action, &moved, now).await.unwrap();
             }
         }

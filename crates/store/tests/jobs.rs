@@ -121,6 +121,29 @@ async fn a_cancelled_job_withdraws_what_is_not_sent_and_ends_with_what_is() {
 }
 
 #[tokio::test]
+async fn what_a_cancelled_job_has_in_flight_is_not_sent_again() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, apps) = location(store, "north", 1).await;
+        let first = submitted(store, ASSIGN, token, wishes(&apps, &[device(1), device(2)])).await.job;
+        let sent = send_all(store, token, NOW).await;
+        let second = submitted(store, ASSIGN, token, wishes(&apps, &[device(2)])).await.job;
+        assert_eq!(cancel(store, first).await, 0);
+        let again = |id| (id, Outcome::Again { not_before: NOW, number: None });
+        let outcomes: Vec<_> = sent[0].1.iter().copied().map(again).collect();
+        finished(store, token, &outcomes, NOW).await;
+        let progress = found(store, first).await.progress;
+        assert_eq!((progress.cancelled, progress.planned), (1, 1));
+        assert_eq!(found(store, second).await.progress.planned, 1);
+        // Cancelled once more, it lets go of what the other job still wants.
+        assert_eq!(cancel(store, first).await, 1);
+        assert_eq!(found(store, first).await.state, JobState::Cancelled);
+        assert_eq!(send_all(store, token, NOW).await[0].1.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_cancelled_job_leaves_to_others_what_they_want_too() {
     on_both(|side| async move {
         let store = &side.store;

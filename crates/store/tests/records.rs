@@ -121,13 +121,13 @@ async fn a_walk_goes_on_where_it_was() {
             total_pages: None,
             version_id: Some("v2".to_owned()),
             moved: true,
-            rows: 10,
+            rows: 3010,
         };
         walks::advance(&mut tx, walk.id, &second).await.unwrap();
         let third = Advance { moved: false, ..second };
         walks::advance(&mut tx, walk.id, &third).await.unwrap();
         let walk = walks::open(&mut tx, token, kind).await.unwrap().unwrap();
-        assert_eq!((walk.next_page, walk.total_pages, walk.rows, walk.moved), (4, Some(9), 3020, true));
+        assert_eq!((walk.next_page, walk.total_pages, walk.rows, walk.moved), (4, Some(9), 3010, true));
         assert_eq!(walk.version_id.as_deref(), Some("v1"));
         assert_eq!(walks::open(&mut tx, token, WalkKind::Changes).await.unwrap(), None);
         walks::end(&mut tx, walk.id, later(1)).await.unwrap();

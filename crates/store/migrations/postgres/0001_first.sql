@@ -107,6 +107,7 @@ CREATE TABLE jobs (
     cancelled BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
+    cancel_asked_at BIGINT,
     ended_at BIGINT,
     updated_at BIGINT NOT NULL
 );

@@ -107,6 +107,7 @@ CREATE TABLE jobs (
     cancelled INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     started_at INTEGER,
+    cancel_asked_at INTEGER,
     ended_at INTEGER,
     updated_at INTEGER NOT NULL
 );

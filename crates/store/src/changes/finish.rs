@@ -43,8 +43,9 @@ pub async fn finish(
     tokens::lock(tx, token).await?;
     let by_id: HashMap<ChangeId, &Outcome> = outcomes.iter().map(|(id, outcome)| (*id, outcome)).collect();
     let open = open_of(tx, token, by_id.keys()).await?;
-    let ends: Vec<End<'_>> =
+    let mut ends: Vec<End<'_>> =
         open.iter().filter_map(|change| Some(End::of(change, by_id.get(&change.id)?))).collect();
+    withdraw_unwanted(tx, &mut ends).await?;
     write_ends(tx, &ends, now).await?;
     move_up(tx, &ends).await?;
     let moved: Vec<Moved> = ends.iter().filter_map(End::moved).collect();
@@ -139,6 +140,35 @@ impl<'a> End<'a> {
             was_held: self.change.held,
         })
     }
+}
+
+/// What would be sent again is not, when every job that follows it was cancelled meanwhile.
+async fn withdraw_unwanted(tx: &mut Tx, ends: &mut [End<'_>]) -> Result<(), StoreError> {
+    const UNWANTED: Sql = bulk!(
+        "SELECT x.id
+         FROM ",
+        (0 id BIGINT),
+        " WHERE NOT EXISTS (
+             SELECT 1
+             FROM job_changes l
+             JOIN jobs j ON j.id = l.job_id
+             WHERE l.change_id = x.id AND NOT l.withdrawn AND j.cancel_asked_at IS NULL)"
+    );
+    let again: Vec<_> =
+        ends.iter().filter(|end| end.state == State::Planned).map(|end| (end.change.id.0,)).collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    let unwanted: HashSet<ChangeId> = sql("looking for changes that nobody wants any more", UNWANTED)
+        .bind(json(&again)?)
+        .all(tx, |row| row.at(0).map(ChangeId))
+        .await?
+        .into_iter()
+        .collect();
+    for end in ends.iter_mut().filter(|end| unwanted.contains(&end.change.id)) {
+        (end.state, end.code) = (State::Cancelled, Some("withdrawn"));
+    }
+    Ok(())
 }
 
 async fn write_ends(tx: &mut Tx, ends: &[End<'_>], now: Timestamp) -> Result<(), StoreError> {

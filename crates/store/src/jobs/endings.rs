@@ -7,8 +7,8 @@ use russet_domain::job::{JobKind, JobState};
 use russet_domain::{ChangeId, JobId, Timestamp, TokenId};
 
 use super::{Counts, Shift, add, shift};
-use crate::codec::{int, json, word};
-use crate::engine::{Sql, Tx, bulk, sql};
+use crate::codec::{int, word};
+use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::{changes, tokens};
 
@@ -62,7 +62,8 @@ pub async fn ended(
 }
 
 /// Withdraws a job: what was not sent yet will not be, unless another job wants it too; what was sent ends as it
-/// ends, and the job with it. Tells how many changes were withdrawn. Of a job that has ended nothing is withdrawn.
+/// ends, and the job with it, but is not sent again should Apple say later. Tells how many changes were withdrawn. Of a
+/// job that has ended nothing is withdrawn.
 ///
 /// # Errors
 /// [`StoreError::Missing`] without such a job.
@@ -82,7 +83,19 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
             ended(tx, id, JobState::Cancelled, None, None, now).await?;
             Ok(0)
         }
-        JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RemoveToken => withdraw(tx, id, now).await,
+        JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RemoveToken => {
+            sql(
+                "noting that a job was cancelled",
+                "UPDATE jobs
+                 SET cancel_asked_at = coalesce(cancel_asked_at, $2)
+                 WHERE id = $1 AND state IN ('queued', 'running')",
+            )
+            .bind(id.0)
+            .bind(now.0)
+            .run(tx)
+            .await?;
+            withdraw(tx, id, now).await
+        }
     }
 }
 
@@ -143,67 +156,57 @@ async fn withdraw(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreEr
 /// # Errors
 /// As any statement.
 pub async fn close_ended(tx: &mut Tx, jobs: &[JobId], now: Timestamp) -> Result<Vec<JobId>, StoreError> {
-    const RECOUNT: Sql = bulk!(
-        "SELECT j.id, j.token_id, j.planned, j.sent, j.settled, j.refused, j.waitlisted, j.cancelled
-         FROM ",
-        (0 id BIGINT),
-        " CROSS JOIN jobs j
-          WHERE j.id = x.id
-          ORDER BY j.token_id, j.id"
-    );
-    const BY_STATE: &str = "
-        SELECT CASE WHEN l.withdrawn THEN 'cancelled' WHEN c.state = 'sent' THEN 'sending' ELSE c.state END,
-               count(*)
-        FROM job_changes l
-        JOIN changes c ON c.id = l.change_id
-        WHERE l.job_id = $1
-        GROUP BY 1";
-    let ids: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
-    let known = sql("reading jobs' counts", RECOUNT)
-        .bind(json(&ids)?)
-        .all(tx, |row| {
-            let counts = [row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?, row.at(6)?, row.at::<i64>(7)?];
-            Ok((JobId(row.at(0)?), row.at::<Option<i64>>(1)?.map(TokenId), counts))
-        })
-        .await?;
     let mut by_job = HashMap::new();
-    for (id, token, _) in &known {
-        let Some(token) = token else { continue };
-        match tokens::lock(tx, *token).await {
+    let mut jobs = jobs.to_vec();
+    jobs.sort();
+    for id in jobs {
+        let (Some(token), _) = token_and_kind(tx, id).await? else { continue };
+        match tokens::lock(tx, token).await {
             Ok(()) => {}
             // Its changes went with the token, and its counts are all that is left of them.
             Err(StoreError::Missing(_)) => continue,
             Err(error) => return Err(error),
         }
-        let mut counts = Counts::default();
-        let by_state = sql("counting a job's changes", BY_STATE)
-            .bind(id.0)
-            .all(tx, |row| {
-                let state = word("a change's state", &row.at::<String>(0)?, State::from_text)?;
-                Ok((state, row.at::<i64>(1)?))
-            })
-            .await?;
-        for (state, number) in by_state {
-            counts.add(state, number);
-        }
-        by_job.insert(*id, counts);
-    }
-    // Read again now that the locks are held.
-    let known = sql("reading jobs' counts", RECOUNT)
-        .bind(json(&ids)?)
-        .all(tx, |row| {
-            let counts = [row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?, row.at(6)?, row.at::<i64>(7)?];
-            Ok((JobId(row.at(0)?), counts))
-        })
-        .await?;
-    for (id, old) in known {
-        if let Some(Counts(new)) = by_job.get_mut(&id) {
-            for (new, old) in new.iter_mut().zip(old) {
-                *new -= old;
-            }
-        }
+        let mut missing = counted(tx, id).await?;
+        missing.subtract(noted(tx, id).await?);
+        by_job.insert(id, missing);
     }
     add(tx, &by_job, now).await
+}
+
+/// A job's counts, counted from its changes.
+async fn counted(tx: &mut Tx, id: JobId) -> Result<Counts, StoreError> {
+    let by_state = sql(
+        "counting a job's changes",
+        "SELECT CASE WHEN l.withdrawn THEN 'cancelled' WHEN c.state = 'sent' THEN 'sending' ELSE c.state END,
+                count(*)
+         FROM job_changes l
+         JOIN changes c ON c.id = l.change_id
+         WHERE l.job_id = $1
+         GROUP BY 1",
+    )
+    .bind(id.0)
+    .all(tx, |row| {
+        let state = word("a change's state", &row.at::<String>(0)?, State::from_text)?;
+        Ok((state, row.at::<i64>(1)?))
+    })
+    .await?;
+    let mut counts = Counts::default();
+    for (state, number) in by_state {
+        counts.add(state, number);
+    }
+    Ok(counts)
+}
+
+/// A job's counts as its row has them.
+async fn noted(tx: &mut Tx, id: JobId) -> Result<Counts, StoreError> {
+    sql(
+        "reading a job's counts",
+        "SELECT planned, sent, settled, refused, waitlisted, cancelled FROM jobs WHERE id = $1",
+    )
+    .bind(id.0)
+    .one(tx, |row| Ok(Counts([row.at(0)?, row.at(1)?, row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?])))
+    .await
 }
 
 /// Ends everything that is open for a token: its changes in `state` with `code`, its jobs as their changes say, and

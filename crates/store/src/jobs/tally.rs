@@ -34,6 +34,12 @@ impl Counts {
         sent == 0 && settled == 0 && refused == 0 && cancelled == 0
     }
 
+    pub(crate) fn subtract(&mut self, other: Self) {
+        for (number, other) in self.0.iter_mut().zip(other.0) {
+            *number -= other;
+        }
+    }
+
     fn progress(self) -> Progress {
         let [planned, sent, settled, refused, waitlisted, cancelled] = self.0.map(count);
         Progress { planned, sending: 0, accepted: sent, settled, refused, waitlisted, cancelled }

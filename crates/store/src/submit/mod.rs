@@ -141,6 +141,13 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     .bind(id.0)
     .run(tx)
     .await?;
+    sql(
+        "noting that a cancelled job is wanted again",
+        "UPDATE jobs SET cancel_asked_at = NULL WHERE id = $1",
+    )
+    .bind(id.0)
+    .run(tx)
+    .await?;
     let before = newest_change(tx).await?;
     let order = Order { token, action, priority: job.priority };
     let mut taken = take_in(tx, order, &wishes, now).await?;

@@ -10,7 +10,8 @@ pub use secrets::{
     set_content, set_notification, set_pending,
 };
 pub use states::{
-    Location, SyncEnd, lock, set_checked, set_location, set_removing, set_state, sync_ended, sync_started,
+    Location, SyncEnd, SyncState, lock, set_checked, set_location, set_removing, set_state, sync_ended,
+    sync_started,
 };
 
 use russet_domain::token::{MdmInfo, TokenState};
@@ -22,40 +23,6 @@ use crate::codec::{int, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Tx, sql};
 use crate::error::StoreError;
 use crate::seal::Place;
-
-/// How the last reading of a location's assets and licenses went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncState {
-    /// There was none yet.
-    None,
-    /// It is under way.
-    InProgress,
-    /// It came to its end.
-    Completed,
-    /// It did not; the token's `last_sync_error` says why.
-    Failed,
-}
-
-impl SyncState {
-    /// The word stored and shown. Rows and clients hold it; it never changes.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::InProgress => "in_progress",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads the stored word.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        [Self::None, Self::InProgress, Self::Completed, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-    }
-}
 
 /// A token as it stands, without its secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]

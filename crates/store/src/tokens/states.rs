@@ -3,7 +3,6 @@
 use russet_domain::token::{MdmInfo, TokenState};
 use russet_domain::{Timestamp, TokenId};
 
-use super::SyncState;
 use crate::engine::{Sql, Tx, sql};
 use crate::error::StoreError;
 
@@ -138,6 +137,40 @@ pub async fn set_removing(
         .run(tx)
         .await?;
     Ok(())
+}
+
+/// How the last reading of a location's assets and licenses went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncState {
+    /// There was none yet.
+    None,
+    /// It is under way.
+    InProgress,
+    /// It came to its end.
+    Completed,
+    /// It did not; the token's `last_sync_error` says why.
+    Failed,
+}
+
+impl SyncState {
+    /// The word stored and shown. Rows and clients hold it; it never changes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        [Self::None, Self::InProgress, Self::Completed, Self::Failed]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
 }
 
 /// Notes that a sync has begun. May be repeated.
