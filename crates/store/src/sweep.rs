@@ -37,6 +37,29 @@ pub async fn tokens_with_sendable(
     .await
 }
 
+/// Tokens that count as duplicates of one that is no longer there: they may take its place.
+///
+/// # Errors
+/// As any statement.
+pub async fn duplicates_of_none(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for duplicates that are none any more",
+        "SELECT id
+         FROM tokens
+         WHERE state = $1
+           AND NOT EXISTS (
+             SELECT 1
+             FROM tokens older
+             WHERE older.uid = tokens.uid AND older.id < tokens.id)
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(TokenState::Duplicate.as_str())
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
 /// Tokens that have a new content waiting to be tried.
 ///
 /// # Errors

@@ -142,6 +142,7 @@ async fn what_apple_says_of_a_location_is_kept_and_decides_who_syncs() {
         assert_eq!(token.state_reason.as_deref(), Some("taken"));
         tokens::set_state(&mut tx, copy, TokenState::Duplicate, None, None, NOW).await.unwrap();
         assert_eq!(tokens::ids_that_may_sync(&mut tx).await.unwrap(), [north]);
+        assert_eq!(sweep::duplicates_of_none(&mut tx, 10).await.unwrap(), []);
         tokens::set_state(&mut tx, north, TokenState::Valid, None, None, NOW).await.unwrap();
         assert_eq!(tokens::find(&mut tx, north).await.unwrap().unwrap().other_mdm, None);
         tokens::set_removing(&mut tx, north, true, NOW).await.unwrap();
