@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 on_both_profiles!(
     a_renewal_for_another_location_is_refused_naming_both_and_changes_nothing,
-    a_second_token_of_the_same_location_is_a_duplicate,
+    a_second_token_of_the_same_location_is_a_duplicate_until_the_first_is_removed,
     a_renewed_token_keeps_its_licenses_and_jobs,
     a_removed_token_takes_back_its_licenses_first_when_told_so,
 );
@@ -39,7 +39,7 @@ async fn a_renewal_for_another_location_is_refused_naming_both_and_changes_nothi
     world.must_be_clean().await;
 }
 
-async fn a_second_token_of_the_same_location_is_a_duplicate(profile: Profile) {
+async fn a_second_token_of_the_same_location_is_a_duplicate_until_the_first_is_removed(profile: Profile) {
     let world = World::of(profile).await;
     let mut location = world.apple.location("North Campus", 1, 10, 0).await;
     let token = world.token(&location, "the first").await;
@@ -54,6 +54,16 @@ async fn a_second_token_of_the_same_location_is_a_duplicate(profile: Profile) {
     let detail = seen["state_detail"].as_str().unwrap_or_default();
     assert!(detail.contains("the first"), "{seen}");
     assert_eq!(world.api.get(&format!("/tokens/{}", token.id)).await["state"], "valid");
+
+    world.api.send(Method::DELETE, &format!("/tokens/{}?licenses=keep", token.id), None).await.with(204);
+    eventually("the second to work by itself", async || {
+        let seen = world.api.get(&format!("/tokens/{}", second.id)).await;
+        if seen["state"] == "valid" { Ok(()) } else { Err(seen.to_string()) }
+    })
+    .await;
+    world.succeed(&json!({"kind": "sync_token", "token": second.id, "mode": "full"})).await;
+    world.succeed(&second.assign(&[app(1)], &serials(0..3), &[])).await;
+    assert_eq!(world.must_agree(&second).await.len(), 3);
     world.must_be_clean().await;
 }
 

@@ -57,7 +57,8 @@ pub(crate) async fn claim(ctx: &Context, token: &Token) -> Result<(), JobError> 
     }
 }
 
-/// Writes down what the token opens; tells the older token of the same location, if there is one (rule S-11).
+/// Writes down what the token opens; tells the older token of the same location, if there is one (rule S-11), and has a
+/// younger one that took itself for the only one look again.
 async fn write_location(
     ctx: &Context,
     token: &Token,
@@ -73,8 +74,14 @@ async fn write_location(
     };
     let mut tx = ctx.begin().await?;
     tokens::set_location(&mut tx, token.id, &location, ctx.now()).await?;
-    let all = tokens::by_uid(&mut tx, uid).await?;
     tx.commit().await?;
+    // Only now: two tokens that are claimed at the same time see each other at the latest when the second is written.
+    let mut db = ctx.store.read().await?;
+    let all = tokens::by_uid(&mut db, uid).await?;
+    drop(db);
+    for younger in all.iter().filter(|other| other.id > token.id && other.state == TokenState::Valid) {
+        ctx.push(&ClaimToken { token: younger.id }, When::default()).await?;
+    }
     Ok(all.into_iter().find(|other| other.id < token.id))
 }
 

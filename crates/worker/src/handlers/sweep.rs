@@ -30,6 +30,9 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     for token in sweep::tokens_with_open_syncs(&mut db, AT_MOST).await? {
         messages.push(Push::of(&SyncToken { token }, When::default()));
     }
+    for token in sweep::duplicates_of_none(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&ClaimToken { token }, When::default()));
+    }
     for token in sweep::new_tokens(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ClaimToken { token }, When::default()));
     }
