@@ -111,8 +111,9 @@ async fn stay_up(
     ]);
     print::line("\nTry:");
     print::line(format!("  export RUSSET_URL={} RUSSET_KEY={}", stack.url, stack.key.reveal()));
-    print::line("  russet token list");
-    print::line("  russet job list");
+    let program = std::env::current_exe().map_err(failed)?;
+    print::line(format!("  {} token list", program.display()));
+    print::line(format!("  {} job list", program.display()));
     if args.json {
         print::json(&result.json());
     }

@@ -46,7 +46,7 @@ impl Show {
     /// How far the step's licenses have got.
     pub(crate) fn licenses(&self, what: &str, done: u64, total: u64, under_way: u64) {
         let Some(bar) = &self.bar else { return };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:34} [{bar:36}] {pos}/{len} {per_sec}")
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:34} [{bar:36}] {pos}/{len} {elapsed}")
         {
             bar.set_style(style.progress_chars("=> "));
         }
