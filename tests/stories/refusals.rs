@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 on_both_profiles!(
     exactly_as_many_as_are_free_are_held_and_the_rest_is_refused,
+    jobs_that_compete_for_the_last_licenses_get_as_many_as_there_are,
     a_book_for_a_device_is_refused_and_the_rest_goes_on,
     a_license_that_cannot_be_taken_back_stays_and_the_rest_goes_on,
     users_that_apple_does_not_know_are_refused_and_the_rest_goes_on,
@@ -35,6 +36,34 @@ async fn exactly_as_many_as_are_free_are_held_and_the_rest_is_refused(profile: P
     let ended = world.end_of(again["id"].as_i64().expect("a job")).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(world.must_agree(&token).await.len(), 42);
+    world.must_be_clean().await;
+}
+
+async fn jobs_that_compete_for_the_last_licenses_get_as_many_as_there_are(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 2, 25, 0).await;
+    let token = world.token(&location, "north").await;
+    let apps = [app(1), app(2)];
+
+    let mut jobs = Vec::new();
+    for number in 0..4 {
+        jobs.push(world.submit(&token.assign(&apps, &serials(number * 10..number * 10 + 10), &[])).await);
+    }
+    let (mut settled, mut refused) = (0, 0);
+    for job in jobs {
+        let ended = world.end_of(job).await;
+        settled += ended["progress"]["settled"].as_u64().expect("a count");
+        refused += ended["progress"]["refused"].as_u64().expect("a count");
+    }
+    assert_eq!((settled, refused), (50, 30));
+    assert_eq!(world.must_agree(&token).await.len(), 50);
+
+    // What one job takes back another one gets, although they are submitted together.
+    let back = world.submit(&token.revoke(&apps, &serials(0..40), &[])).await;
+    let given = world.submit(&token.assign(&apps, &serials(50..75), &[])).await;
+    world.must_have_succeeded(&world.end_of(back).await);
+    world.must_have_succeeded(&world.end_of(given).await);
+    assert_eq!(world.must_agree(&token).await.len(), 50);
     world.must_be_clean().await;
 }
 

@@ -9,6 +9,8 @@ on_both_profiles!(
     a_second_token_of_the_same_location_is_a_duplicate_until_the_first_is_removed,
     a_renewed_token_keeps_its_licenses_and_jobs,
     a_removed_token_takes_back_its_licenses_first_when_told_so,
+    a_token_uploaded_while_apple_is_down_is_confirmed_once_it_is_up_and_its_jobs_wait,
+    a_sync_with_a_token_that_expired_fails_and_says_so,
 );
 
 async fn a_renewal_for_another_location_is_refused_naming_both_and_changes_nothing(profile: Profile) {
@@ -55,7 +57,8 @@ async fn a_second_token_of_the_same_location_is_a_duplicate_until_the_first_is_r
     assert!(detail.contains("the first"), "{seen}");
     assert_eq!(world.api.get(&format!("/tokens/{}", token.id)).await["state"], "valid");
 
-    world.api.send(Method::DELETE, &format!("/tokens/{}?licenses=keep", token.id), None).await.with(204);
+    let _ =
+        world.api.send(Method::DELETE, &format!("/tokens/{}?licenses=keep", token.id), None).await.with(204);
     eventually("the second to work by itself", async || {
         let seen = world.api.get(&format!("/tokens/{}", second.id)).await;
         if seen["state"] == "valid" { Ok(()) } else { Err(seen.to_string()) }
@@ -106,5 +109,49 @@ async fn a_removed_token_takes_back_its_licenses_first_when_told_so(profile: Pro
         if answer.status == 404 { Ok(()) } else { Err(answer.to_string()) }
     })
     .await;
+    world.must_be_clean().await;
+}
+
+async fn a_token_uploaded_while_apple_is_down_is_confirmed_once_it_is_up_and_its_jobs_wait(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North Campus", 2, 50, 0).await;
+    world.apple.assign(&location.uid, &app(1), &serials(0..7)).await;
+    let down = json!({ "on": { "endpoint": "any" }, "what": { "kind": "status", "status": 503 } });
+    let fault = world.apple.fault(&down).await;
+
+    let token = world.token_in_state(&location, "north", "new").await;
+    let job = world.submit(&token.full_sync()).await;
+    let early = world.api.post("/jobs", &token.assign(&[app(1)], &serials(0..1), &[])).await;
+    assert_eq!((early.status, &*early.problem().0), (409, "token_not_synced"));
+    eventually("Apple to have been asked in vain", async || match world.apple.struck(fault).await {
+        0 => Err("nobody has asked".to_owned()),
+        _ => Ok(()),
+    })
+    .await;
+    let waiting = world.job(job).await;
+    assert!(matches!(waiting["state"].as_str(), Some("queued" | "running")), "{waiting}");
+    world.apple.heal().await;
+
+    world.must_have_succeeded(&world.end_of(job).await);
+    world.state_of(token.id, "valid").await;
+    assert_eq!(world.must_agree(&token).await.len(), 7);
+    world.must_be_clean().await;
+}
+
+async fn a_sync_with_a_token_that_expired_fails_and_says_so(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North Campus", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..5), &[])).await;
+    world.apple.set_token_state(&token.content, "expired").await;
+
+    let ended = world.end_of(world.submit(&token.full_sync()).await).await;
+    assert_eq!(ended["state"], "failed", "{ended}");
+    assert!(ended["error"]["detail"].as_str().is_some_and(|text| text.contains("expired")), "{ended}");
+    let seen = world.state_of(token.id, "expired").await;
+    assert!(seen["state_detail"].as_str().is_some_and(|text| text.contains("renew it here")), "{seen}");
+    let refused = world.api.post("/jobs", &token.full_sync()).await;
+    assert_eq!(refused.problem().0, "token_not_usable");
+    assert_eq!(world.must_agree(&token).await.len(), 5, "what was known stays known");
     world.must_be_clean().await;
 }
