@@ -30,10 +30,10 @@ async fn every_tick_syncs_once_over_all_workers(profile: Profile) {
 }
 
 async fn ticks_missed_while_all_was_down_are_caught_up_once(profile: Profile) {
-    const TICK_MS: i64 = 4_000;
+    const TICK_MS: i64 = 3_000;
     let mut world = World::start(
         Setup::of(profile)
-            .setting("SCHEDULE__SYNC_TOKEN", "*/4 * * * * *")
+            .setting("SCHEDULE__SYNC_TOKEN", "*/3 * * * * *")
             .setting("SCHEDULE__SPREAD", "false")
             .workers(2),
     )
@@ -52,7 +52,7 @@ async fn ticks_missed_while_all_was_down_are_caught_up_once(profile: Profile) {
     world.stop_workers().await;
     let stopped = now_ms();
     // Two ticks pass while nobody is there; then some time is left before the third.
-    let until = (stopped / TICK_MS + 2) * TICK_MS + 300;
+    let until = (stopped / TICK_MS + 2) * TICK_MS + 200;
     tokio::time::sleep(Duration::from_millis(u64::try_from(until - stopped).expect("a time to come"))).await;
     world.start_worker().await;
     let next_tick = (until / TICK_MS + 1) * TICK_MS;

@@ -45,7 +45,7 @@ async fn an_apple_that_breaks_down_in_every_way_costs_no_license(profile: Profil
 /// Submits jobs into a storm: each fault strikes so often, at whatever request comes.
 async fn weather(profile: Profile, faults: &[(Value, u32)]) {
     // Few devices fit one request, so that there are many of them to go wrong.
-    let world = World::start(Setup::of(profile).apple(|rules| rules.limits.max_serial_numbers = 10)).await;
+    let world = World::start(Setup::of(profile).apple(|rules| rules.limits.max_serial_numbers = 20)).await;
     let location = world.apple.location("North", 3, 100, 0).await;
     let token = world.token(&location, "north").await;
     let mut ordered = Vec::new();
@@ -88,12 +88,12 @@ async fn the_rate_is_never_exceeded(profile: Profile) {
     let location = world.apple.location("North", 3, 200, 0).await;
     let token = world.token(&location, "north").await;
 
-    let job = world.submit(&token.assign(&[app(1), app(2), app(3)], &serials(0..90), &[])).await;
+    let job = world.submit(&token.assign(&[app(1), app(2), app(3)], &serials(0..60), &[])).await;
     let sync = world.submit(&token.full_sync()).await;
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.end_of(sync).await["state"], "succeeded");
     world.succeed(&token.full_sync()).await;
-    assert_eq!(world.must_agree(&token).await.len(), 270);
+    assert_eq!(world.must_agree(&token).await.len(), 180);
     let ledger = world.apple.ledger().await;
     let most = ledger["max_in_any_second"][&token.uid].as_u64().expect("a count");
     assert!(most <= 15, "{most} requests in one second");
