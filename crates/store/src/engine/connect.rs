@@ -9,7 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
 use super::db::{Db, Link, Reader, Tx};
-use super::failure::failure;
+use super::failure::{failure, no_connection};
 use super::{Engine, sql};
 use crate::error::StoreError;
 use crate::seal::KeyRing;
@@ -71,7 +71,7 @@ impl Store {
             Pools::Sqlite { write, .. } => {
                 Link::SqliteTx(write.begin_with("BEGIN IMMEDIATE").await.map_err(failure(DOING))?)
             }
-            Pools::Postgres(pool) => Link::PostgresTx(pool.begin().await.map_err(failure(DOING))?),
+            Pools::Postgres(pool) => Link::PostgresTx(pool.begin().await.map_err(no_connection(DOING))?),
         };
         Ok(Tx { db: Db { link, keys: Arc::clone(&self.keys) } })
     }
@@ -84,7 +84,7 @@ impl Store {
         const DOING: &str = "taking a connection";
         let link = match &self.pools {
             Pools::Sqlite { read, .. } => Link::SqliteRead(read.acquire().await.map_err(failure(DOING))?),
-            Pools::Postgres(pool) => Link::PostgresRead(pool.acquire().await.map_err(failure(DOING))?),
+            Pools::Postgres(pool) => Link::PostgresRead(pool.acquire().await.map_err(no_connection(DOING))?),
         };
         Ok(Reader { db: Db { link, keys: Arc::clone(&self.keys) } })
     }

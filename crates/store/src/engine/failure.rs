@@ -16,6 +16,15 @@ pub(super) fn failure(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError
     }
 }
 
+/// As [`failure`], for what a server says instead of letting us in, such as during maintenance or while passwords change.
+/// Nothing was attempted yet, and a moment later it may let us in.
+pub(super) fn no_connection(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError {
+    move |error| match failure(doing)(error) {
+        StoreError::Refused { doing, source } => StoreError::Unreachable { doing, source },
+        other => other,
+    }
+}
+
 enum Kind {
     Unreachable,
     Busy,
