@@ -1,30 +1,23 @@
 //! Who is asking: reads the API key of a request and says what it may do.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use russet_domain::{KeyId, Secret, Timestamp, TokenId};
+use russet_domain::{KeyId, Secret, TokenId};
 use russet_store::keys::{self, Role};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::body::hex;
 use crate::error::ApiError;
-use crate::state::{App, retrying};
+use crate::retrying::retrying;
+use crate::state::App;
 use crate::time;
 
 /// What every key starts with, so that a leaked one is recognized by scanners.
 const KEY_PREFIX: &str = "rsk_";
 /// The longest bearer looked at.
 const BEARER_MAX: usize = 512;
-/// A key's last use is written down this often, not at every request.
-const TOUCH_EVERY: Duration = Duration::from_secs(60);
-/// The most keys whose last use is remembered.
-const TOUCHES_MAX: usize = 10_000;
 
 /// A new API key: the text for its owner, and the hash that is stored.
 pub struct NewKey {
@@ -152,24 +145,6 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
     left.as_bytes().ct_eq(right.as_bytes()).into()
 }
 
-/// When each key was last written down as used, in this process.
-#[derive(Default)]
-pub(crate) struct Touches(Mutex<HashMap<KeyId, Timestamp>>);
-
-impl Touches {
-    fn is_due(&self, key: KeyId, now: Timestamp) -> bool {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.get(&key).is_some_and(|last| now.since(*last) < TOUCH_EVERY) {
-            return false;
-        }
-        if seen.len() >= TOUCHES_MAX {
-            seen.clear();
-        }
-        seen.insert(key, now);
-        true
-    }
-}
-
 /// Writes down that a key was used. That is a convenience: a failure is not the request's.
 async fn touch(app: &App, key: KeyId) {
     let now = time::now();
@@ -209,13 +184,5 @@ mod tests {
         assert_eq!(bearer(&headers), Some("rsk_1"));
         headers.insert(header::AUTHORIZATION, "Basic rsk_1".parse().unwrap());
         assert_eq!(bearer(&headers), None);
-    }
-
-    #[test]
-    fn a_key_used_often_is_written_down_now_and_then() {
-        let touches = Touches::default();
-        assert!(touches.is_due(KeyId(1), Timestamp(0)));
-        assert!(!touches.is_due(KeyId(1), Timestamp(59_000)));
-        assert!(touches.is_due(KeyId(1), Timestamp(60_000)));
     }
 }

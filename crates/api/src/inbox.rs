@@ -17,7 +17,7 @@ use crate::error::ApiError;
 use crate::metrics::{Metrics, more};
 use crate::problem::chain;
 use crate::push::Pusher;
-use crate::state::retrying;
+use crate::retrying::retrying;
 use crate::time;
 
 /// The most notifications that share a transaction, and that wait for one.

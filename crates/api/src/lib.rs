@@ -30,12 +30,14 @@ mod problem;
 mod push;
 mod query;
 mod request_id;
+mod retrying;
 mod routes;
 mod server;
 mod settings;
 mod state;
 mod time;
 mod token_file;
+mod touches;
 mod view;
 
 pub use auth::{NewKey, hash as hash_key};

@@ -1,8 +1,7 @@
-//! What every endpoint has at hand, and how it writes.
+//! What every endpoint has at hand.
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
 use russet_queue::Queue;
 use russet_store::Store;
@@ -10,14 +9,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
-use crate::auth::Touches;
-use crate::error::ApiError;
 use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::push::Pusher;
-
-/// How often a transaction that others were in the way of is done again.
-const TRIES_MAX: u32 = 6;
+use crate::touches::Touches;
 
 /// A handle on what every endpoint has at hand; cloning it is cheap.
 #[derive(Clone)]
@@ -76,22 +71,4 @@ impl Deref for App {
 /// A number of things, wide enough for any.
 pub(crate) fn wide(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Does a whole transaction, and does it again a few times, within about a second, while others are in its way.
-pub(crate) async fn retrying<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ApiError>
-where
-    F: Future<Output = Result<T, ApiError>>,
-{
-    let mut tries = 1;
-    loop {
-        match attempt().await {
-            Err(error) if error.passes() && tries < TRIES_MAX => {
-                let most = 20_u64 << tries;
-                tokio::time::sleep(Duration::from_millis(rand::random_range(0..most))).await;
-                tries += 1;
-            }
-            other => return other,
-        }
-    }
 }

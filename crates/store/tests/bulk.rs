@@ -116,8 +116,8 @@ async fn a_hundred_thousand_changes_move_in_seconds() {
         clock.lap("accept 4 requests");
         jobs::progress(&mut db, given.job).await.unwrap();
         clock.lap("progress, 100k accepted");
-        changes::in_flight_assigns(&mut db, token).await.unwrap();
-        clock.lap("in_flight_assigns, 100k");
+        changes::in_flight(&mut db, token).await.unwrap();
+        clock.lap("in_flight, 100k");
         changes::list_of_job(&mut db, given.job, None, 1000, None).await.unwrap();
         clock.lap("list_of_job 1000");
         assert_eq!(changes::open_of_request(&mut db, written[0]).await.unwrap().len(), 25_000);

@@ -12,7 +12,8 @@ use crate::body;
 use crate::error::ApiError;
 use crate::metrics::more;
 use crate::query::TokenInPath;
-use crate::state::{App, retrying};
+use crate::retrying::retrying;
+use crate::state::App;
 
 /// The largest notification taken. Apple puts at most a hundred licenses into one.
 const BODY_MAX: usize = 1024 * 1024;

@@ -12,8 +12,6 @@ pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
 
-use std::collections::HashMap;
-
 use russet_domain::change::{Action, State};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
 
@@ -183,28 +181,6 @@ pub async fn next_due(db: &mut Db, token: TokenId) -> Result<Option<Timestamp>, 
     .bind(token.0)
     .one(db, |row| Ok(row.get::<Option<i64>>("due")?.map(Timestamp)))
     .await
-}
-
-/// How many licenses of each asset are on their way to holders: Apple's count of free ones does not know of them yet.
-///
-/// # Errors
-/// As any statement.
-pub async fn in_flight_assigns(db: &mut Db, token: TokenId) -> Result<HashMap<AssetId, i64>, StoreError> {
-    let counts = sql(
-        "counting licenses on their way",
-        "SELECT c.asset_id, count(*)
-         FROM requests r
-         JOIN changes c ON c.request_id = r.id
-         WHERE r.token_id = $1
-           AND r.state IN ('sending', 'accepted')
-           AND c.state = 'sent'
-           AND c.action = 'assign'
-         GROUP BY c.asset_id",
-    )
-    .bind(token.0)
-    .all(db, |row| Ok((AssetId(row.at(0)?), row.at(1)?)))
-    .await?;
-    Ok(counts.into_iter().collect())
 }
 
 /// Ends live changes with the state each shift names and one code, and frees their slots. The caller holds the token's

@@ -15,7 +15,8 @@ use crate::body::Body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::query::JobInPath;
-use crate::state::{App, retrying};
+use crate::retrying::retrying;
+use crate::state::App;
 use crate::time;
 use crate::view::JobView;
 

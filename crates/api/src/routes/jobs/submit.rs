@@ -21,7 +21,8 @@ use crate::auth::{Actor, Operator};
 use crate::body::{Body, from_json};
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
-use crate::state::{App, retrying};
+use crate::retrying::retrying;
+use crate::state::App;
 use crate::time;
 use crate::view::JobView;
 

@@ -13,7 +13,8 @@ use crate::auth::{Actor, Admin};
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::query::TokenInPath;
-use crate::state::{App, retrying};
+use crate::retrying::retrying;
+use crate::state::App;
 use crate::time;
 use crate::view::TokenView;
 

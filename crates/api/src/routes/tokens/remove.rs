@@ -17,8 +17,9 @@ use crate::auth::{Actor, Admin};
 use crate::error::ApiError;
 use crate::once::Answer;
 use crate::query::{Asked, TokenInPath};
+use crate::retrying::retrying;
 use crate::routes::jobs::address;
-use crate::state::{App, retrying};
+use crate::state::App;
 use crate::time;
 use crate::view::JobView;
 
