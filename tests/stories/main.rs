@@ -4,6 +4,7 @@ mod bad_input;
 mod cancel;
 mod chaos;
 mod crash;
+mod database_down;
 mod demo;
 mod garbage;
 mod idempotency;
