@@ -12,6 +12,7 @@ mod russet;
 mod setup;
 mod token;
 mod wait;
+mod work;
 mod world;
 
 pub use answer::Answer;

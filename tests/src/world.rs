@@ -1,22 +1,18 @@
 //! A whole Russet beside a simulated Apple, for one story alone.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
 use reqwest::Method;
 use russet_services::{Database, PrivateRedis, RedisOptions, Services, Wanted};
-use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::answer::Answer;
 use crate::api::Api;
-use crate::apple::{Apple, License, Location, license};
+use crate::apple::Apple;
 use crate::port;
 use crate::program::Program;
 use crate::russet::{command, russet};
 use crate::setup::{Profile, Setup};
-use crate::token::Token;
 use crate::wait::eventually;
 
 /// How often a server is tried on another port when somebody else was quicker.
@@ -289,150 +285,6 @@ impl World {
         let name =
             |file: &std::path::Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         files.iter().map(|file| (name(file), text(file))).collect()
-    }
-}
-
-/// What a story does with tokens and jobs.
-impl World {
-    /// Uploads a token file.
-    pub async fn upload(&self, name: &str, content: &str) -> Answer {
-        let token = json!({ "name": name, "content": content, "consent": true, "account_type": "business" });
-        self.api.post("/tokens", &token).await
-    }
-
-    /// Uploads the token of a location and waits until its state is this one.
-    pub async fn token_in_state(&self, location: &Location, name: &str, state: &str) -> Token {
-        let made = self.upload(name, &location.content).await.with(201);
-        let id = made["id"].as_i64().expect("a token's number");
-        self.state_of(id, state).await;
-        Token { id, uid: location.uid.clone(), content: location.content.clone() }
-    }
-
-    /// Uploads the token of a location, waits until Apple has confirmed it, and reads everything from Apple.
-    pub async fn token(&self, location: &Location, name: &str) -> Token {
-        let token = self.token_in_state(location, name, "valid").await;
-        self.succeed(&token.full_sync()).await;
-        token
-    }
-
-    /// Waits until a token has this state, and returns the token.
-    pub async fn state_of(&self, token: i64, state: &str) -> Value {
-        eventually(&format!("token {token} to be {state}"), async || {
-            let seen = self.api.get(&format!("/tokens/{token}")).await;
-            if seen["state"] == state { Ok(seen) } else { Err(seen.to_string()) }
-        })
-        .await
-    }
-
-    /// Submits a job and returns its number.
-    pub async fn submit(&self, job: &Value) -> i64 {
-        self.api.post("/jobs", job).await.with(202)["id"].as_i64().expect("a job's number")
-    }
-
-    /// A job as it is now.
-    pub async fn job(&self, id: i64) -> Value {
-        self.api.get(&format!("/jobs/{id}")).await
-    }
-
-    /// Waits until a job has ended.
-    pub async fn end_of(&self, id: i64) -> Value {
-        eventually(&format!("job {id} to end"), async || {
-            // While processes are killed or restarted, no answer is no surprise.
-            let answer = self.api.try_to(Method::GET, &format!("/jobs/{id}"), None).await?;
-            let job = answer.with(200);
-            match job["state"].as_str() {
-                Some("queued" | "running") => Err(job.to_string()),
-                Some(_) => Ok(job),
-                None => panic!("a job without a state: {job}"),
-            }
-        })
-        .await
-    }
-
-    /// Submits a job, waits for its end, and finds that all of it was done.
-    pub async fn succeed(&self, job: &Value) -> Value {
-        let id = self.submit(job).await;
-        let ended = self.end_of(id).await;
-        self.must_have_succeeded(&ended);
-        ended
-    }
-
-    /// Finds that all of a job was done.
-    ///
-    /// # Panics
-    ///
-    /// When it was not.
-    #[track_caller]
-    pub fn must_have_succeeded(&self, job: &Value) {
-        assert_eq!(job["state"], "succeeded", "{job}");
-        assert_eq!(job["progress"]["settled"], job["progress"]["total"], "{job}");
-    }
-
-    /// The changes of a job.
-    pub async fn changes(&self, job: i64) -> Vec<Value> {
-        self.api.list(&format!("/jobs/{job}/changes")).await
-    }
-
-    /// Who holds what, as Russet knows it.
-    ///
-    /// # Panics
-    ///
-    /// When a license is listed twice.
-    pub async fn held(&self, token: &Token) -> BTreeSet<License> {
-        let items = self.api.list(&format!("/licenses?token={}", token.id)).await;
-        let held: BTreeSet<License> = items.iter().map(license).collect();
-        assert_eq!(held.len(), items.len(), "a license is listed twice");
-        held
-    }
-
-    /// Finds that Russet's licenses of a token are exactly those at Apple, and returns them.
-    ///
-    /// # Panics
-    ///
-    /// When they differ, with the licenses in which they do.
-    pub async fn must_agree(&self, token: &Token) -> BTreeSet<License> {
-        let (here, there) = (self.held(token).await, self.apple.held(&token.uid).await);
-        let only_here: Vec<_> = here.difference(&there).take(10).collect();
-        let only_there: Vec<_> = there.difference(&here).take(10).collect();
-        assert!(
-            here == there,
-            "{} licenses here and {} at Apple; only here: {only_here:?}; only at Apple: {only_there:?}",
-            here.len(),
-            there.len()
-        );
-        here
-    }
-
-    /// Finds that no rule of Apple's was broken, nothing panicked, and no message was set aside as dead.
-    ///
-    /// # Panics
-    ///
-    /// When one was.
-    pub async fn must_be_clean(&self) {
-        self.must_be_clean_but_for(&[]).await;
-    }
-
-    /// As [`must_be_clean`](Self::must_be_clean), but for violations with these names in the simulator's ledger.
-    ///
-    /// # Panics
-    ///
-    /// When another rule was broken, something panicked or a message is dead.
-    pub async fn must_be_clean_but_for(&self, forgiven: &[&str]) {
-        let ledger = self.apple.ledger().await;
-        let violations = ledger["violations"].as_object().expect("violations");
-        let broken = violations.iter().filter(|(name, count)| {
-            *name != "total" && !forgiven.contains(&name.as_str()) && count.as_u64() != Some(0)
-        });
-        assert_eq!(broken.count(), 0, "{ledger:#}");
-        for (name, log) in self.logs() {
-            assert!(!log.contains("panicked at"), "{name} panicked");
-        }
-        let metrics = self.api.send(Method::GET, "//metrics", None).await;
-        assert_eq!(metrics.status, 200, "{metrics}");
-        let dead =
-            metrics.text.lines().filter(|line| line.contains("place=\"dead\"") && !line.ends_with(" 0"));
-        let dead: Vec<&str> = dead.collect();
-        assert!(dead.is_empty(), "messages were set aside: {dead:?}");
     }
 }
 
