@@ -9,6 +9,7 @@ use serde_json::json;
 on_both_profiles!(
     a_worker_killed_between_apples_yes_and_our_writing_it_down_leaves_no_license_lost_doubled_or_stuck,
     an_answer_that_is_lost_is_read_back_and_nothing_is_sent_twice,
+    a_late_notification_of_a_lost_answer_does_not_bring_a_license_back,
     workers_killed_at_any_moment_lose_nothing,
     a_worker_that_is_asked_to_end_hands_its_work_back,
     an_api_killed_in_mid_submission_has_made_a_job_or_not_and_never_two,
@@ -64,6 +65,32 @@ async fn an_answer_that_is_lost_is_read_back_and_nothing_is_sent_twice(profile: 
         assert_eq!(world.apple.requests(&token.uid, "associate").await, 1, "after {what}");
         world.must_be_clean().await;
     }
+}
+
+async fn a_late_notification_of_a_lost_answer_does_not_bring_a_license_back(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+    world
+        .apple
+        .fault(&json!({ "on": { "endpoint": "associate" }, "what": { "kind": "reset_after" }, "times": 1 }))
+        .await;
+    let late = json!({ "on": { "endpoint": "notifications" }, "what": { "kind": "late", "ms": 6_000 } });
+    world.apple.fault(&late).await;
+
+    // Read back, taken back, and all of that before Apple's word of the first comes.
+    world.succeed(&token.assign(&[app(1), app(2)], &serials(0..20), &[])).await;
+    world.succeed(&token.revoke(&[app(1), app(2)], &serials(0..20), &[])).await;
+    eventually("the late notifications to have come", async || {
+        let ledger = world.apple.ledger().await;
+        let delivered = ledger["notifications"]["delivered"].as_u64().unwrap_or(0);
+        // The test of the address, and one of each half.
+        if delivered >= 3 { Ok(()) } else { Err(ledger["notifications"].to_string()) }
+    })
+    .await;
+    world.succeed(&token.assign(&[app(1)], &serials(20..21), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 1);
+    world.must_be_clean().await;
 }
 
 async fn workers_killed_at_any_moment_lose_nothing(profile: Profile) {

@@ -292,6 +292,43 @@ pub async fn checked(tx: &mut Tx, id: RequestId, now: Timestamp) -> Result<(), S
     Ok(())
 }
 
+/// What stands in a request's error code when Apple's reply was lost. Written and read by every version.
+const REPLY_LOST: &str = "reply_lost";
+
+/// Notes that Apple's reply to a request was lost, so that its event will never be known here.
+///
+/// # Errors
+/// As any statement.
+pub async fn reply_lost(tx: &mut Tx, id: RequestId) -> Result<(), StoreError> {
+    sql(
+        "noting that a reply was lost",
+        "UPDATE requests SET error_code = $2 WHERE id = $1 AND event_id IS NULL",
+    )
+    .bind(id.0)
+    .bind(REPLY_LOST)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether a reply of Apple's to a request made since a moment was lost: then an event that is not known may be our own.
+///
+/// # Errors
+/// As any statement.
+pub async fn any_reply_lost(db: &mut Db, token: TokenId, since: Timestamp) -> Result<bool, StoreError> {
+    sql(
+        "looking for lost replies",
+        "SELECT count(*) AS found
+         FROM requests
+         WHERE token_id = $1 AND event_id IS NULL AND error_code = $2 AND created_at >= $3",
+    )
+    .bind(token.0)
+    .bind(REPLY_LOST)
+    .bind(since.0)
+    .one(db, |row| Ok(row.get::<i64>("found")? > 0))
+    .await
+}
+
 /// Why Apple refused a request as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusal {

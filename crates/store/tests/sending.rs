@@ -130,6 +130,15 @@ async fn open_changes_are_found_by_request_by_event_and_before_their_event_is_kn
         let flying = changes::in_flight(&mut db, token).await.unwrap();
         assert_eq!((flying[&apps[0]].assigns, flying[&apps[0]].revokes), (2, 0));
         assert_eq!((flying[&apps[1]].assigns, flying[&apps[1]].revokes), (2, 0));
+        drop(db);
+
+        // The reply to the first was lost; that to the second was not, whatever is said of it.
+        let mut tx = store.begin().await.unwrap();
+        requests::reply_lost(&mut tx, written[1]).await.unwrap();
+        assert!(!requests::any_reply_lost(&mut tx, token, NOW).await.unwrap());
+        requests::reply_lost(&mut tx, written[0]).await.unwrap();
+        assert!(requests::any_reply_lost(&mut tx, token, NOW).await.unwrap());
+        assert!(!requests::any_reply_lost(&mut tx, token, later(1)).await.unwrap());
     })
     .await;
 }

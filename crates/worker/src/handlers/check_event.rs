@@ -128,6 +128,9 @@ async fn read_all_back(
         "read a request back"
     );
     let mut tx = ctx.begin().await?;
+    if request.event_id.is_none() {
+        requests::reply_lost(&mut tx, request.id).await?;
+    }
     write_down(ctx, &mut tx, token, &words).await?;
     tx.commit().await?;
     wake(ctx, token).await

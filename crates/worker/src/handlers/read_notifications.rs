@@ -1,6 +1,7 @@
 //! Reads the notifications that Apple has sent for a token, and ends the changes they are about.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use russet_apple::notification::{self, Movement, What};
 use russet_domain::change::{Action, Outcome, Word, after};
@@ -14,6 +15,10 @@ use russet_store::{Tx, changes, licenses, requests};
 use crate::assets::refresh;
 use crate::context::Context;
 use crate::error::JobError;
+
+/// How late Apple's notifications come at the most, with room to spare: three attempts take it five minutes, after
+/// however long the event takes.
+const LATEST: Duration = Duration::from_secs(3600);
 
 pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) -> Result<Ending, JobError> {
     let slice = ctx.slice();
@@ -159,7 +164,9 @@ async fn ends_of(
         changes::open_of_event(tx, token.id, &said.event, said.action, pairs).await?
     } else {
         let open = changes::open_without_event(tx, token.id, said.action, pairs).await?;
-        if said.moved {
+        // After a lost reply the event may be our own, of a request that was read back and is over: what it says is old by
+        // now. The next full sync tells what somebody else did meanwhile.
+        if said.moved && !requests::any_reply_lost(tx, token.id, now.minus(LATEST)).await? {
             let others = without(pairs, &open);
             licenses::observe_moved(tx, token.id, said.action, &others, now).await?;
         }
