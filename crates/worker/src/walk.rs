@@ -28,6 +28,9 @@ const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
 const SUSPECTS_MAX: usize = 20_000;
 const SUSPECT_ASSETS_MAX: usize = 50;
 
+/// How many notes of licenses that were taken back are forgotten after one walk; the next ones forget the rest.
+const TOMBSTONES_MAX: usize = 100_000;
+
 /// How far a walk has got.
 pub(crate) enum Walked {
     ToTheEnd(Read),
@@ -227,6 +230,8 @@ async fn end(
     let assets_version = refresh(ctx, token).await?;
     let mut tx = ctx.begin().await?;
     walks::end(&mut tx, walk.id, ctx.now()).await?;
+    // A walk that began so long ago is stale and starts again, so nothing needs these notes any more.
+    licenses::sweep_tombstones(&mut tx, token.id, walk.started_at.minus(STALE), TOMBSTONES_MAX).await?;
     tx.commit().await?;
     let end = SyncEnd::Completed {
         whole: mode == Mode::Full,
