@@ -3,6 +3,8 @@
 use russet_domain::Timestamp;
 use russet_domain::job::Priority;
 
+use crate::Settings;
+
 /// The most messages that one script pushes, ends or renews.
 pub(crate) const BATCH_MAX: usize = 500;
 /// The most messages that one script claims.
@@ -56,6 +58,11 @@ impl Record {
             payload: payload.to_owned(),
         })
     }
+}
+
+/// After how many milliseconds of silence a worker counts as gone: twice it should have been heard of.
+pub(crate) fn forgotten_ms(settings: &Settings) -> u64 {
+    settings.renew_ms.saturating_mul(6).max(2_000)
 }
 
 /// Text fit to be a reason: one line of bounded length.

@@ -9,6 +9,10 @@ pub trait Job: Sized {
     /// The kind's name in Redis. Renaming it strands the messages that wait under the old name.
     const KIND: &'static str;
 
+    /// Whether the work calls Apple as a token. The key then begins with the token's number, and a message whose token
+    /// may not call yet waits in the queue rather than in a worker's hands.
+    const PACED: bool = false;
+
     /// What the message is about. While one waits, another of the same kind and key is the same message.
     fn key(&self) -> String;
 

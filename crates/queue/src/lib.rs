@@ -24,6 +24,7 @@ mod error;
 mod job;
 pub mod jobs;
 mod lead;
+mod look;
 mod memory;
 mod message;
 mod pace;
@@ -33,6 +34,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod view;
+mod why;
+mod work;
 mod worker;
 
 pub use error::QueueError;
@@ -44,5 +47,6 @@ pub use pace::{Class, Pace, Turn, Wait};
 pub use queue::Queue;
 pub use russet_domain::job::Priority;
 pub use settings::Settings;
-pub use view::{DeadMessage, DeadPage, Depth, RunningMessage};
+pub use view::{DeadMessage, DeadPage, Depth, RunningMessage, SeenWorker};
+pub use why::{Standing, Why};
 pub use worker::{Claim, Ending, Handler, WorkerName, WorkerSettings, run};

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use russet_domain::Timestamp;
 use russet_domain::job::Priority;
+use russet_domain::{Timestamp, TokenId};
 
-use crate::{Job, QueueError};
+use crate::{AnyJob, Job, QueueError};
 
 /// The longest kind and key together; a key is an id, and ids are short.
 const ID_MAX: usize = 200;
@@ -97,4 +97,14 @@ impl Push {
 /// Splits what names a message into kind and key.
 pub(crate) fn split(id: &str) -> (&str, &str) {
     id.split_once(':').unwrap_or((id, ""))
+}
+
+/// The token that a message calls Apple as, which its key begins with; nothing when it does not call.
+pub(crate) fn token_of(id: &str) -> Option<TokenId> {
+    let (kind, key) = split(id);
+    if !AnyJob::is_paced(kind) {
+        return None;
+    }
+    let digits = key.find(|c: char| !c.is_ascii_digit()).map_or(key, |end| &key[..end]);
+    digits.parse().ok().map(TokenId)
 }

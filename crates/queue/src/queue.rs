@@ -4,18 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russet_domain::Timestamp;
-use uuid::Uuid;
 
 use crate::clock::Clock;
-use crate::contract::{Ask, BATCH_MAX, Claimant, Claimed, End, Rescued};
+use crate::contract::BATCH_MAX;
 use crate::memory::Memory;
-use crate::redis::{Listener, Redis};
-use crate::{
-    AnyJob, DeadPage, Depth, Due, Job, Pace, Push, QueueError, RunningMessage, Settings, Term, When,
-};
-
-/// The most messages that are listed, retried or discarded in one call.
-const PAGE_MAX: usize = 1_000;
+use crate::redis::Redis;
+use crate::{Job, Pace, Push, QueueError, Settings, Term, When};
 
 /// A handle on the queue; cloning it is cheap and shares the connection.
 #[derive(Clone)]
@@ -75,7 +69,8 @@ impl Queue {
         self.push_checked(&messages).await
     }
 
-    async fn push_checked(&self, messages: &[Push]) -> Result<(), QueueError> {
+    /// Pushes messages that were found fit before.
+    pub(crate) async fn push_checked(&self, messages: &[Push]) -> Result<(), QueueError> {
         match &*self.backing {
             Backing::Memory(memory) => {
                 // In batches, so that claims get their turn in between.
@@ -107,118 +102,6 @@ impl Queue {
         match &*self.backing {
             Backing::Memory(memory) => Ok(Timestamp(memory.now_ms())),
             Backing::Redis(redis) => redis.now_ms().await.map(Timestamp),
-        }
-    }
-
-    /// How many messages of each kind there are: of those this program knows, and of those others have pushed.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::Unavailable`] when Redis does not answer.
-    pub async fn depths(&self) -> Result<Vec<Depth>, QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.depths(&self.kinds().await?)),
-            Backing::Redis(redis) => redis.depths(self.kinds().await?).await,
-        }
-    }
-
-    /// Makes workers leave a kind alone until [`Self::resume`]; what is running goes on. May be repeated.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::UnknownKind`] for a kind that neither this program nor the queue knows.
-    pub async fn pause(&self, kind: &str) -> Result<(), QueueError> {
-        self.set_paused(kind, true).await
-    }
-
-    /// Lets workers take a kind again. May be repeated.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::pause`].
-    pub async fn resume(&self, kind: &str) -> Result<(), QueueError> {
-        self.set_paused(kind, false).await
-    }
-
-    async fn set_paused(&self, kind: &str, paused: bool) -> Result<(), QueueError> {
-        if !self.kinds().await?.iter().any(|known| known == kind) {
-            return Err(QueueError::UnknownKind { kind: kind.to_owned(), known: AnyJob::KINDS.join(", ") });
-        }
-        match &*self.backing {
-            Backing::Memory(memory) => {
-                memory.pause(kind, paused);
-                Ok(())
-            }
-            Backing::Redis(redis) => redis.pause(kind, paused).await,
-        }
-    }
-
-    /// Dead messages of all kinds, the latest first, `limit` of them (at most a thousand) from `cursor` on.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::Unavailable`] when Redis does not answer. A cursor that was not given out starts at the top.
-    pub async fn dead(&self, limit: usize, cursor: Option<&str>) -> Result<DeadPage, QueueError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        let before = cursor.and_then(|cursor| {
-            let (moment, id) = cursor.split_once(':')?;
-            Some((moment.parse::<i64>().ok()?, id.to_owned()))
-        });
-        let items = match &*self.backing {
-            Backing::Memory(memory) => memory.dead(limit, before.as_ref()),
-            Backing::Redis(redis) => redis.dead(limit, before).await?,
-        };
-        let full = items.len() == limit;
-        let next_cursor = items.last().filter(|_| full).map(|last| format!("{}:{}", last.died_at.0, last.id));
-        Ok(DeadPage { items, next_cursor })
-    }
-
-    /// Pushes dead messages again, at once and as if nothing had happened; returns how many there were. At most a
-    /// thousand ids; the rest are left. May be repeated.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::push`].
-    pub async fn retry_dead(&self, ids: &[String]) -> Result<u64, QueueError> {
-        let ids = &ids[..ids.len().min(PAGE_MAX)];
-        let found = match &*self.backing {
-            Backing::Memory(memory) => memory.dead_named(ids),
-            Backing::Redis(redis) => redis.dead_named(ids).await?,
-        };
-        let again = found.into_iter().map(|dead| Push {
-            kind: dead.kind.into(),
-            key: dead.key,
-            payload: dead.payload,
-            when: When { priority: dead.priority, due: Due::Now },
-        });
-        // First pushed, then forgotten: whatever happens in between, no message is lost.
-        self.push_checked(&again.collect::<Vec<_>>()).await?;
-        self.discard_dead(ids).await
-    }
-
-    /// Forgets dead messages; returns how many there were. At most a thousand ids; the rest are left.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::Unavailable`] when Redis does not answer.
-    pub async fn discard_dead(&self, ids: &[String]) -> Result<u64, QueueError> {
-        let ids = &ids[..ids.len().min(PAGE_MAX)];
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.discard_dead(ids)),
-            Backing::Redis(redis) => redis.discard_dead(ids).await,
-        }
-    }
-
-    /// Messages in workers' hands, those whose lease ends first at the top; at most a thousand.
-    ///
-    /// # Errors
-    ///
-    /// [`QueueError::Unavailable`] when Redis does not answer.
-    pub async fn running(&self, limit: usize) -> Result<Vec<RunningMessage>, QueueError> {
-        let limit = limit.clamp(1, PAGE_MAX);
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.running(limit)),
-            Backing::Redis(redis) => redis.running(limit).await,
         }
     }
 
@@ -258,87 +141,10 @@ impl Queue {
     }
 }
 
-/// What workers need, and nobody else.
 impl Queue {
+    /// Where the queue is.
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
-    }
-
-    pub(crate) fn settings(&self) -> &Settings {
-        match &*self.backing {
-            Backing::Memory(memory) => memory.settings(),
-            Backing::Redis(redis) => redis.settings(),
-        }
-    }
-
-    /// One run of a worker, told apart from all others by a random suffix.
-    pub(crate) fn claimant(&self, worker: &str, kinds: &[&str]) -> Claimant {
-        let worker = format!("{worker}#{}", Uuid::new_v4().simple());
-        let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
-        let keys = match &*self.backing {
-            Backing::Memory(_) => Vec::new(),
-            Backing::Redis(redis) => redis.claim_keys(&worker, &kinds),
-        };
-        Claimant { worker, kinds, keys }
-    }
-
-    /// Every kind that this program or the queue knows.
-    pub(crate) async fn kinds(&self) -> Result<Vec<String>, QueueError> {
-        let mut kinds: Vec<String> = AnyJob::KINDS.iter().map(|kind| (*kind).to_owned()).collect();
-        match &*self.backing {
-            Backing::Memory(memory) => kinds.extend(memory.kinds()),
-            Backing::Redis(redis) => kinds.extend(redis.kinds().await?),
-        }
-        kinds.sort();
-        kinds.dedup();
-        Ok(kinds)
-    }
-
-    pub(crate) async fn claim(&self, claimant: &Claimant, ask: Ask) -> Result<Claimed, QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.claim(claimant, ask)),
-            Backing::Redis(redis) => redis.claim(claimant, ask).await,
-        }
-    }
-
-    pub(crate) async fn end(&self, ends: &[End]) -> Result<Vec<usize>, QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.end(ends)),
-            Backing::Redis(redis) => redis.end(ends).await,
-        }
-    }
-
-    pub(crate) async fn renew(&self, leases: &[(String, String)]) -> Result<Vec<usize>, QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.renew(leases)),
-            Backing::Redis(redis) => redis.renew(leases).await,
-        }
-    }
-
-    pub(crate) async fn rescue(&self) -> Result<Rescued, QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => Ok(memory.rescue()),
-            Backing::Redis(redis) => redis.rescue(&self.kinds().await?).await,
-        }
-    }
-
-    /// Passes the signal that there is something to claim on to another worker.
-    pub(crate) async fn signal(&self) -> Result<(), QueueError> {
-        match &*self.backing {
-            Backing::Memory(memory) => {
-                memory.signal();
-                Ok(())
-            }
-            Backing::Redis(redis) => redis.signal().await,
-        }
-    }
-
-    /// What hears that signal over Redis; nothing when the queue is in this process.
-    pub(crate) fn listener(&self) -> Result<Option<Listener>, QueueError> {
-        match &*self.backing {
-            Backing::Memory(_) => Ok(None),
-            Backing::Redis(redis) => redis.listener().map(Some),
-        }
     }
 }
 

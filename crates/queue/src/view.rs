@@ -74,3 +74,14 @@ pub struct DeadPage {
     /// Where to go on; nothing when that was all.
     pub next_cursor: Option<String>,
 }
+
+/// A worker that was heard of lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenWorker {
+    /// Its name, with a suffix that tells this run of it apart.
+    pub name: String,
+    /// The kinds it takes.
+    pub kinds: Vec<String>,
+    /// When it was last heard of.
+    pub seen_at: Timestamp,
+}

@@ -111,7 +111,7 @@ async fn write_down(ctx: &Context, token: &Token, request: &Request) -> Result<O
     tx.commit().await?;
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
     let when = When { priority: Priority::Normal, due: Due::In(first_look) };
-    if let Err(error) = ctx.push(&CheckEvent { request: id }, when).await {
+    if let Err(error) = ctx.push(&CheckEvent { token: token.id, request: id }, when).await {
         // The sweep finds the open request.
         tracing::warn!(request.id = id.0, error = %error, "the reminder of a request was not queued");
     }

@@ -14,6 +14,7 @@ pub struct ApplyChanges {
 
 impl Job for ApplyChanges {
     const KIND: &'static str = "apply_changes";
+    const PACED: bool = true;
 
     fn key(&self) -> String {
         self.token.to_string()

@@ -14,6 +14,7 @@ pub struct ClaimToken {
 
 impl Job for ClaimToken {
     const KIND: &'static str = "claim_token";
+    const PACED: bool = true;
 
     fn key(&self) -> String {
         self.token.to_string()

@@ -1,4 +1,4 @@
-//! The JSON of a payload: a version, and at most one id under its own name.
+//! The JSON of a payload: a version, and ids under their own names.
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +17,12 @@ pub(super) fn write_id(field: &str, id: i64) -> String {
     json!({ "v": VERSION, field: id }).to_string()
 }
 
+/// A payload that names several ids.
+pub(super) fn write_ids(ids: &[(&str, i64)]) -> String {
+    let fields = ids.iter().map(|(field, id)| ((*field).to_owned(), json!(id)));
+    Value::Object([("v".to_owned(), json!(VERSION))].into_iter().chain(fields).collect()).to_string()
+}
+
 /// Reads a payload without an id.
 pub(super) fn read(payload: &str) -> Result<(), Unreadable> {
     object(payload).map(drop)
@@ -24,11 +30,12 @@ pub(super) fn read(payload: &str) -> Result<(), Unreadable> {
 
 /// Reads the id that a payload names as `field`.
 pub(super) fn read_id(payload: &str, field: &str) -> Result<i64, Unreadable> {
-    let object = object(payload)?;
-    object
-        .get(field)
-        .and_then(Value::as_i64)
-        .ok_or_else(|| unreadable(format!("it has no number called {field:?}")))
+    maybe_id(payload, field)?.ok_or_else(|| unreadable(format!("it has no number called {field:?}")))
+}
+
+/// Reads the id that a payload may name as `field`: one that was added later is missing in older messages.
+pub(super) fn maybe_id(payload: &str, field: &str) -> Result<Option<i64>, Unreadable> {
+    Ok(object(payload)?.get(field).and_then(Value::as_i64))
 }
 
 fn object(payload: &str) -> Result<Map<String, Value>, Unreadable> {

@@ -14,6 +14,7 @@ pub struct RenewToken {
 
 impl Job for RenewToken {
     const KIND: &'static str = "renew_token";
+    const PACED: bool = true;
 
     fn key(&self) -> String {
         self.token.to_string()

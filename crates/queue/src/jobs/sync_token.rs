@@ -14,6 +14,7 @@ pub struct SyncToken {
 
 impl Job for SyncToken {
     const KIND: &'static str = "sync_token";
+    const PACED: bool = true;
 
     fn key(&self) -> String {
         self.token.to_string()

@@ -3,10 +3,12 @@
 use russet_domain::Timestamp;
 
 use super::Memory;
+use super::lock;
 use super::state::{Dead, Place};
-use crate::contract::lane_of;
-use crate::message::split;
-use crate::{DeadMessage, Depth, Priority, RunningMessage};
+use crate::contract::{forgotten_ms, lane_of};
+use crate::message::{split, token_of};
+use crate::why::{Facts, Waiting, rank_before};
+use crate::{DeadMessage, Depth, Priority, RunningMessage, SeenWorker};
 
 impl Memory {
     pub(crate) fn depths(&self, kinds: &[String]) -> Vec<Depth> {
@@ -84,6 +86,54 @@ impl Memory {
     pub(crate) fn dead_named(&self, ids: &[String]) -> Vec<DeadMessage> {
         let state = self.state();
         ids.iter().filter_map(|id| Some(dead_message(id, state.dead.get(id)?))).collect()
+    }
+
+    /// Workers that were heard of lately, by name.
+    pub(crate) fn workers(&self) -> Vec<SeenWorker> {
+        let oldest = self.now_ms() - i64::try_from(forgotten_ms(self.settings())).unwrap_or(i64::MAX);
+        let state = self.state();
+        let show = |(name, (seen, kinds)): (&String, &(i64, Vec<String>))| SeenWorker {
+            name: name.clone(),
+            kinds: kinds.clone(),
+            seen_at: Timestamp(*seen),
+        };
+        state.workers.iter().filter(|(_, (seen, _))| *seen > oldest).map(show).collect()
+    }
+
+    /// What decides about a message just now.
+    pub(crate) fn facts(&self, id: &str) -> Facts {
+        let (now, kind) = (self.now_ms(), split(id).0);
+        let workers = self.workers();
+        let serves = |kind: &str| workers.iter().any(|worker| worker.kinds.iter().any(|known| known == kind));
+        let gate = token_of(id).and_then(|token| lock(&self.paces).in_the_way(token, self.clock().now_us()));
+        let state = self.state();
+        let mut facts = Facts {
+            now,
+            gate,
+            is_served: serves(kind),
+            is_paused: state.paused.contains(kind),
+            ..Facts::default()
+        };
+        facts.dead = state.dead.get(id).map(|dead| (dead.reason.clone(), dead.died_at));
+        let Some(message) = state.messages.get(id) else { return facts };
+        match &message.place {
+            Place::Running { lease, until } => {
+                facts.running = Some((lease.clone(), *until));
+                facts.again = message.again.is_some();
+            }
+            Place::Waiting { due } => {
+                let waiting = Waiting { due: *due, record: message.record.clone() };
+                let open = |kind: &str| !state.paused.contains(kind) && serves(kind);
+                let ahead =
+                    state.lanes.iter().filter(|((kind, _), _)| open(kind)).map(|((_, digit), entries)| {
+                        let before = rank_before(&waiting, *digit, self.settings().head_start_ms);
+                        entries.range(..(before.min(now + 1), String::new())).count() as u64
+                    });
+                facts.ahead = ahead.sum();
+                facts.waiting = Some(waiting);
+            }
+        }
+        facts
     }
 
     /// Forgets dead messages; returns how many there were.

@@ -1,5 +1,6 @@
 //! The queue, the pace and the lead in this process: the same contract in plain Rust.
 
+mod choose;
 mod inspect;
 mod state;
 
@@ -7,12 +8,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use russet_domain::TokenId;
 use tokio::sync::Notify;
 
+use self::choose::Moment;
 use self::state::State;
 use crate::clock::Clock;
-use crate::contract::{Ask, Claimant, Claimed, End, Rescued};
-use crate::pace::Paces;
+use crate::contract::{Ask, Claimant, Claimed, End, Rescued, forgotten_ms};
+use crate::pace::{Gate, Paces};
 use crate::{Push, Settings, Term};
 
 /// A queue that lives as long as the process. It is empty at start: the database knows what is to be done.
@@ -27,12 +30,14 @@ pub(crate) struct Memory {
 
 impl Memory {
     pub(crate) fn new(settings: &Settings, clock: Clock) -> Self {
+        let mut paces = Paces::default();
+        paces.begin(clock.now_ms());
         Self {
             settings: settings.clone(),
             clock,
             state: Mutex::default(),
             leads: Mutex::default(),
-            paces: Mutex::default(),
+            paces: Mutex::new(paces),
             wake: Notify::new(),
         }
     }
@@ -61,8 +66,12 @@ impl Memory {
     }
 
     pub(crate) fn claim(&self, claimant: &Claimant, ask: Ask) -> Claimed {
-        let (now, fence) = (self.now_ms(), self.clock.now_us());
-        let claimed = self.state().claim(&self.settings, claimant, ask, now, fence);
+        let moment = Moment { settings: &self.settings, now: self.now_ms(), micros: self.clock.now_us() };
+        // Always in this order: first the messages, then the paces.
+        let mut state = self.state();
+        let mut paces = lock(&self.paces);
+        let claimed = state.claim(claimant, ask, &mut paces, &moment);
+        drop((state, paces));
         if claimed.more {
             self.wake.notify_one();
         }
@@ -81,6 +90,30 @@ impl Memory {
     pub(crate) fn renew(&self, leases: &[(String, String)]) -> Vec<usize> {
         let until = self.now_ms() + i64::try_from(self.settings.lease_ms).unwrap_or(i64::MAX);
         self.state().renew(leases, until)
+    }
+
+    pub(crate) fn attend(&self, claimant: &Claimant) {
+        let now = self.now_ms();
+        let oldest = now - i64::try_from(forgotten_ms(&self.settings)).unwrap_or(i64::MAX);
+        let mut state = self.state();
+        state.workers.insert(claimant.worker.clone(), (now, claimant.kinds.clone()));
+        state.workers.retain(|_, (seen, _)| *seen > oldest);
+    }
+
+    pub(crate) fn leave(&self, claimant: &Claimant) {
+        self.state().workers.remove(&claimant.worker);
+    }
+
+    /// Notes that a token's request failed or worked; true while Apple is closed.
+    pub(crate) fn report(&self, token: TokenId, failed: bool) -> bool {
+        let (mut paces, now) = (lock(&self.paces), self.now_ms());
+        let before = paces.gate(now);
+        let closed = paces.report(token, failed, now, &self.settings);
+        if before != Gate::Open && !closed {
+            // Claims have passed over whatever calls Apple; now they need not.
+            self.wake.notify_one();
+        }
+        closed
     }
 
     pub(crate) fn rescue(&self) -> Rescued {

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::choose::{Chosen, Moment, choose};
 use crate::contract::{
-    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, LANE_MAX, Lease, POISON, RESCUE_MAX, Record, Rescued,
-    Taken, lane_of,
+    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, POISON, RESCUE_MAX, Record, Rescued, Taken, lane_of,
 };
 use crate::message::split;
-use crate::{Due, Priority, Push, Settings};
+use crate::pace::{Gate, Paces, RESERVED_MS};
+use crate::{AnyJob, Due, Priority, Push, Settings};
 
 /// A kind and a priority's digit.
-type Lane = (String, u8);
+pub(super) type Lane = (String, u8);
 
 /// Everything the queue holds.
 #[derive(Default)]
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) dead_order: BTreeMap<String, BTreeSet<(i64, String)>>,
     pub(super) kinds: BTreeSet<String>,
     pub(super) paused: HashSet<String>,
+    /// When each worker was last heard of, and the kinds it takes.
+    pub(super) workers: BTreeMap<String, (i64, Vec<String>)>,
     /// What each run of a worker was last given, by the number of its request.
     memos: HashMap<String, (u64, Vec<String>)>,
     fence: u64,
@@ -34,7 +37,7 @@ pub(super) struct Message {
     pub(super) record: Record,
     pub(super) place: Place,
     /// What was pushed while it ran: when it is due, and its record.
-    again: Option<(i64, Record)>,
+    pub(super) again: Option<(i64, Record)>,
 }
 
 /// Where a message is.
@@ -128,11 +131,10 @@ impl State {
 
     pub(super) fn claim(
         &mut self,
-        settings: &Settings,
         claimant: &Claimant,
         ask: Ask,
-        now: i64,
-        micros: i64,
+        paces: &mut Paces,
+        moment: &Moment<'_>,
     ) -> Claimed {
         match self.memos.get(&claimant.worker) {
             Some((request, _)) if *request > ask.request => return Claimed::default(),
@@ -142,22 +144,38 @@ impl State {
             }
             Some(_) | None => {}
         }
-        let ids = self.choose(settings, claimant, ask.max.clamp(1, CLAIM_MAX), now);
-        let fence = self.next_fence(ids.len() as u64, micros);
-        let until = now + i64::try_from(settings.lease_ms).unwrap_or(i64::MAX);
-        let mut taken = Vec::with_capacity(ids.len());
-        for ((due, id), fence) in ids.into_iter().zip(fence..) {
-            let Some(mut message) = self.take_out(&id) else { continue };
-            let lease = Lease { fence, due, since: now, worker: claimant.worker.clone() };
-            message.place = Place::Running { lease: lease.clone(), until };
-            taken.push(Taken { id: id.clone(), lease, record: message.record.clone() });
-            self.running.insert((until, id.clone()));
-            self.messages.insert(id, message);
+        let gate = paces.gate(moment.now);
+        let mut chosen = choose(self, claimant, ask.max.clamp(1, CLAIM_MAX), paces, moment);
+        for (id, due) in &chosen.put_off {
+            if let Some(message) = self.take_out(id) {
+                self.put(id.clone(), *due, message.record, moment.now);
+            }
         }
+        let taken = self.hand_out(claimant, std::mem::take(&mut chosen.taken), moment);
         let memo = taken.iter().map(|taken| taken.id.clone()).collect();
         self.memos.insert(claimant.worker.clone(), (ask.request, memo));
-        let firsts: Vec<i64> =
-            self.open_lanes(claimant).filter_map(|(_, entries)| entries.first()).map(|f| f.0).collect();
+        self.outlook(claimant, taken, &chosen, gate, moment.now)
+    }
+
+    /// What the claimant is told beside its messages: whether there is more, and when.
+    fn outlook(
+        &self,
+        claimant: &Claimant,
+        taken: Vec<Taken>,
+        chosen: &Chosen,
+        gate: Gate,
+        now: i64,
+    ) -> Claimed {
+        let first = |(lane, entries): (&Lane, &BTreeSet<(i64, String)>)| {
+            let due = entries.first()?.0;
+            let shut_until = match gate {
+                Gate::Shut(reopens) if AnyJob::is_paced(&lane.0) => Some(reopens),
+                Gate::Probe if chosen.shut.contains(lane) => Some(now + RESERVED_MS),
+                Gate::Shut(_) | Gate::Probe | Gate::Open => None,
+            };
+            Some(shut_until.filter(|_| due <= now).unwrap_or(due))
+        };
+        let firsts: Vec<i64> = self.open_lanes(claimant).filter_map(first).collect();
         let next_due = firsts.iter().filter(|due| **due > now).min();
         Claimed {
             taken,
@@ -166,8 +184,29 @@ impl State {
         }
     }
 
+    /// Gives each chosen message its lease.
+    fn hand_out(
+        &mut self,
+        claimant: &Claimant,
+        chosen: Vec<(i64, String)>,
+        moment: &Moment<'_>,
+    ) -> Vec<Taken> {
+        let fence = self.next_fence(chosen.len() as u64, moment.micros);
+        let until = moment.now + i64::try_from(moment.settings.lease_ms).unwrap_or(i64::MAX);
+        let mut taken = Vec::with_capacity(chosen.len());
+        for ((due, id), fence) in chosen.into_iter().zip(fence..) {
+            let Some(mut message) = self.take_out(&id) else { continue };
+            let lease = Lease { fence, due, since: moment.now, worker: claimant.worker.clone() };
+            message.place = Place::Running { lease: lease.clone(), until };
+            taken.push(Taken { id: id.clone(), lease, record: message.record.clone() });
+            self.running.insert((until, id.clone()));
+            self.messages.insert(id, message);
+        }
+        taken
+    }
+
     /// The lanes that a worker may take from.
-    fn open_lanes<'a>(
+    pub(super) fn open_lanes<'a>(
         &'a self,
         claimant: &'a Claimant,
     ) -> impl Iterator<Item = (&'a Lane, &'a BTreeSet<(i64, String)>)> {
@@ -183,31 +222,6 @@ impl State {
             }
             Place::Running { .. } | Place::Waiting { .. } => None,
         }
-    }
-
-    /// The messages with the earliest due time less head start.
-    fn choose(&self, settings: &Settings, claimant: &Claimant, max: usize, now: i64) -> Vec<(i64, String)> {
-        let step = i64::try_from(settings.head_start_ms).unwrap_or(i64::MAX);
-        let ready: Vec<_> = self
-            .open_lanes(claimant)
-            .filter(|(_, entries)| entries.first().is_some_and(|first| first.0 <= now))
-            .collect();
-        let limit = if ready.len() > 1 { max.min(LANE_MAX) } else { max };
-        let mut heads: Vec<Head<'_>> =
-            ready.into_iter().map(|(lane, entries)| Head::new(lane, entries, step)).collect();
-        let mut ids = Vec::new();
-        while ids.len() < max {
-            // A lane of which as much was taken as may be looked at might have more that goes first.
-            let cut = heads.iter().any(|head| head.taken == limit);
-            let best = heads
-                .iter_mut()
-                .filter_map(|head| Some((head.rank(now)?, head)))
-                .min_by_key(|(rank, _)| *rank);
-            let Some((_, best)) = best.filter(|_| !cut) else { break };
-            ids.extend(best.entries.next().cloned());
-            best.taken += 1;
-        }
-        ids
     }
 
     /// Ends runs; returns the positions of the refused, and whether a worker should hear of it.
@@ -311,25 +325,6 @@ impl State {
             }
         }
         (rescued, tell)
-    }
-}
-
-/// How far a claim has got in one lane.
-struct Head<'a> {
-    start: i64,
-    entries: std::iter::Peekable<std::collections::btree_set::Iter<'a, (i64, String)>>,
-    taken: usize,
-}
-
-impl<'a> Head<'a> {
-    fn new(lane: &Lane, entries: &'a BTreeSet<(i64, String)>, step: i64) -> Self {
-        Self { start: i64::from(lane.1) * step, entries: entries.iter().peekable(), taken: 0 }
-    }
-
-    /// The due time less head start of the lane's next message, if that is due.
-    fn rank(&mut self, now: i64) -> Option<i64> {
-        let due = self.entries.peek()?.0;
-        (due <= now).then_some(due - self.start)
     }
 }
 

@@ -10,7 +10,8 @@ use rand::RngExt as _;
 use russet_domain::{Timestamp, TokenId};
 
 pub(crate) use self::rule::{
-    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, KEEP_MS, PROBE_MS, Paces, REFUSED_PAUSE_MS, Verdict,
+    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, Gate, KEEP_MS, PROBE_MS, Paces, REFUSED_PAUSE_MS, RESERVED_MS,
+    SETTLE_MS, Verdict, interval_us,
 };
 use crate::memory::lock;
 use crate::queue::Backing;
@@ -62,8 +63,9 @@ pub enum Wait {
 
 /// The limiter. Cloning it is cheap.
 ///
-/// A token's turns are at least so far apart that no sliding second holds more than the whole part of its rate. The
-/// rate is 90 % of what Apple allows, and the tenth that is left absorbs requests overtaking each other on the way.
+/// A token's turns are at least so far apart that no sliding second holds more than its rate, rounded up. The rate is
+/// 90 % of what Apple allows: at 15 a second the tenth that is left absorbs requests that overtake each other by up to
+/// 100 ms on the way.
 #[derive(Clone)]
 pub struct Pace {
     queue: Queue,
@@ -150,6 +152,11 @@ impl Pace {
     /// [`QueueError::Unavailable`] when Redis does not answer.
     pub async fn slow_down(&self, token: TokenId) -> Result<Timestamp, QueueError> {
         let unit = rand::rng().random_range(0.0..1.0);
+        self.slow_down_by(token, unit).await
+    }
+
+    /// As [`Self::slow_down`], with the random part of the moment, below 1.
+    pub(crate) async fn slow_down_by(&self, token: TokenId, unit: f64) -> Result<Timestamp, QueueError> {
         match self.queue.backing() {
             Backing::Memory(memory) => {
                 let rate = memory.settings().default_rate;
@@ -203,11 +210,9 @@ impl Pace {
         Ok(())
     }
 
-    async fn report(&self, token: TokenId, failed: bool) -> Result<(), QueueError> {
+    pub(crate) async fn report(&self, token: TokenId, failed: bool) -> Result<(), QueueError> {
         let closed = match self.queue.backing() {
-            Backing::Memory(memory) => {
-                lock(&memory.paces).report(token, failed, memory.now_ms(), memory.settings())
-            }
+            Backing::Memory(memory) => memory.report(token, failed),
             Backing::Redis(redis) => redis.pace_report(token, failed).await?,
         };
         if closed && failed {
@@ -219,7 +224,12 @@ impl Pace {
         Ok(())
     }
 
-    async fn ask(&self, token: TokenId, class: Class, ahead: Duration) -> Result<Answer, QueueError> {
+    pub(crate) async fn ask(
+        &self,
+        token: TokenId,
+        class: Class,
+        ahead: Duration,
+    ) -> Result<Answer, QueueError> {
         let ahead_us = i64::try_from(ahead.as_micros()).unwrap_or(i64::MAX / 4);
         let answer = match self.queue.backing() {
             Backing::Memory(memory) => {

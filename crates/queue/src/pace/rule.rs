@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use russet_domain::TokenId;
+use russet_domain::{Timestamp, TokenId};
 
-use super::Class;
+use super::{Class, Wait};
 use crate::Settings;
 
-/// How late a turn may be used without pushing the next one back, in microseconds. Turns are booked that much
-/// further apart, so that no sliding second ever holds more than the rate's whole number.
+/// How late a turn may be used without pushing the next one back, in microseconds. The turns of a second are spread over
+/// that much more than a second, so that no sliding second ever holds more than the rate, rounded up.
 const TOLERANCE_US: i64 = 5_000;
 /// A class keeps to its share while another has asked within this time.
 const CONTENDED_US: i64 = 5_000_000;
@@ -28,6 +28,13 @@ pub(crate) const CLOSED_MAX_MS: i64 = 86_400_000;
 pub(crate) const APPLE_PAUSE_MAX_MS: i64 = 300_000;
 /// How long a token's pace is remembered after it was last used.
 pub(crate) const KEEP_MS: i64 = 86_400_000;
+/// For so long nobody calls after the limiter's memory has begun, as it does not know what was sent just before: the
+/// second that Apple counts, and a little for what was still on its way.
+pub(crate) const SETTLE_MS: i64 = 1_200;
+/// A claim hands out a message whose token's turn is so far off, in microseconds: a handler has reading to do first.
+const AHEAD_US: i64 = 100_000;
+/// How long the one message that may probe a closed Apple gets to take its turn.
+pub(crate) const RESERVED_MS: i64 = 5_000;
 
 /// The answer to a request for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,15 +72,11 @@ fn share(class: Class, others: usize) -> f64 {
 /// How far apart turns are at `rate` a second, in microseconds.
 #[expect(
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     reason = "rates are between 1/60 and 1000, so intervals are small"
 )]
-fn interval_us(rate: f64) -> i64 {
-    let rate = rate.max(SLOWEST);
-    if rate >= 1.0 {
-        ((1_000_000 + TOLERANCE_US) as f64 / rate.floor()).ceil() as i64
-    } else {
-        (1_000_000.0 / rate).ceil() as i64 + TOLERANCE_US
-    }
+pub(crate) fn interval_us(rate: f64) -> i64 {
+    ((1_000_000 + TOLERANCE_US) as f64 / rate.max(SLOWEST)).ceil() as i64
 }
 
 /// One token's pace.
@@ -105,6 +108,11 @@ impl TokenPace {
             seen: [0; 3],
             touched: 0,
         }
+    }
+
+    /// When the token's next turn is, in microseconds; a moment that has passed means now.
+    fn free_us(&self) -> i64 {
+        (self.tat - TOLERANCE_US).max(self.closed * 1_000)
     }
 
     /// The part of the rate that may be used: it climbs back by a tenth a minute.
@@ -173,7 +181,16 @@ struct Apple {
 struct Closed {
     until: i64,
     pause: i64,
-    probe: Option<(i64, TokenId)>,
+    probe: Option<Probe>,
+}
+
+/// The one request that finds out whether Apple is back.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    until: i64,
+    token: TokenId,
+    /// Whether it is only a message that was handed out for it, which has not taken its turn.
+    reserved: bool,
 }
 
 /// Every token's pace, and Apple's state.
@@ -182,6 +199,18 @@ pub(crate) struct Paces {
     tokens: HashMap<TokenId, TokenPace>,
     apple: Apple,
     swept: i64,
+    /// Since when this remembers.
+    since: Option<i64>,
+}
+
+/// Whether a claim may hand out messages that call Apple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    /// Not before then, in milliseconds.
+    Shut(i64),
+    /// A single one, which finds out whether Apple is back.
+    Probe,
 }
 
 impl Paces {
@@ -205,20 +234,26 @@ impl Paces {
         default_rate: f64,
     ) -> Answer {
         let now_ms = now_us / 1_000;
+        let settled = *self.since.get_or_insert(now_ms) + SETTLE_MS;
+        if now_ms < settled {
+            return Answer { verdict: Verdict::Pace, at_us: settled * 1_000, now_us, probe: false };
+        }
         let wait =
             |at_ms: i64| Answer { verdict: Verdict::AppleClosed, at_us: at_ms * 1_000, now_us, probe: false };
         if let Some(closed) = &self.apple.closed {
             if now_ms < closed.until {
                 return wait(closed.until);
             }
-            if let Some((until, _)) = closed.probe.filter(|(until, _)| now_ms < *until) {
-                return wait(until);
+            let may = |probe: &Probe| probe.reserved && probe.token == token;
+            if let Some(probe) = closed.probe.filter(|probe| now_ms < probe.until && !may(probe)) {
+                return wait(probe.until);
             }
         }
         let (verdict, at_us) = self.token(token, now_ms).take(now_us, class, ahead_us, default_rate);
         let mut probe = false;
         if let (Verdict::Go, Some(closed)) = (verdict, &mut self.apple.closed) {
-            closed.probe = Some(((at_us + 999) / 1_000 + PROBE_MS, token));
+            let until = (at_us + 999) / 1_000 + PROBE_MS;
+            closed.probe = Some(Probe { until, token, reserved: false });
             probe = true;
         }
         Answer { verdict, at_us, now_us, probe }
@@ -232,14 +267,62 @@ impl Paces {
             if now_ms < closed.until {
                 return answer(Verdict::AppleClosed, closed.until * 1_000);
             }
-            if let Some((until, _)) =
-                closed.probe.filter(|(until, holder)| now_ms < *until && *holder != token)
-            {
-                return answer(Verdict::AppleClosed, until * 1_000);
+            if let Some(probe) = closed.probe.filter(|probe| now_ms < probe.until && probe.token != token) {
+                return answer(Verdict::AppleClosed, probe.until * 1_000);
             }
         }
         let closed = self.token(token, now_ms).closed * 1_000;
         if closed > now_us { answer(Verdict::TokenClosed, closed) } else { answer(Verdict::Go, now_us) }
+    }
+
+    /// Notes that what was sent before `now_ms` is not known.
+    pub(crate) fn begin(&mut self, now_ms: i64) {
+        self.since = Some(now_ms);
+    }
+
+    /// Whether messages that call Apple may be handed out.
+    pub(crate) fn gate(&self, now_ms: i64) -> Gate {
+        let Some(closed) = &self.apple.closed else { return Gate::Open };
+        if now_ms < closed.until {
+            return Gate::Shut(closed.until);
+        }
+        match closed.probe {
+            Some(probe) if now_ms < probe.until => Gate::Shut(probe.until),
+            Some(_) | None => Gate::Probe,
+        }
+    }
+
+    /// Lets the token's message be the one that finds out whether Apple is back; returns until when it may.
+    pub(crate) fn reserve_probe(&mut self, token: TokenId, now_ms: i64) -> i64 {
+        let until = now_ms + RESERVED_MS;
+        if let Some(closed) = &mut self.apple.closed {
+            closed.probe = Some(Probe { until, token, reserved: true });
+        }
+        until
+    }
+
+    /// What keeps a token from calling Apple, and until when.
+    pub(crate) fn in_the_way(&self, token: TokenId, now_us: i64) -> Option<(Wait, Timestamp)> {
+        let now_ms = now_us / 1_000;
+        if let Gate::Shut(until) = self.gate(now_ms) {
+            return Some((Wait::AppleClosed, Timestamp(until)));
+        }
+        let pace = self.tokens.get(&token)?;
+        if pace.closed > now_ms {
+            return Some((Wait::TokenClosed, Timestamp(pace.closed)));
+        }
+        (pace.tat / 1_000 > now_ms).then_some((Wait::Pace, Timestamp(pace.tat / 1_000)))
+    }
+
+    /// When a token's `nth` message of one claim may be handed out, in milliseconds; nothing when it may now.
+    pub(crate) fn too_early(&self, token: TokenId, nth: i64, now_us: i64, rate: f64) -> Option<i64> {
+        let free =
+            self.tokens.get(&token).map_or(0, TokenPace::free_us).max(now_us) + nth * interval_us(rate);
+        let wait = free - AHEAD_US;
+        (wait > now_us).then(|| {
+            let at = wait.div_euclid(1_000) + i64::from(wait.rem_euclid(1_000) > 0);
+            at.max(now_us / 1_000 + 1)
+        })
     }
 
     pub(crate) fn set_rate(&mut self, token: TokenId, rate: f64, now_ms: i64) {
@@ -274,7 +357,7 @@ impl Paces {
         apple.failing.retain(|_, at| *at > now_ms - window);
         apple.working.retain(|_, at| *at > now_ms - window);
         let pause = match &apple.closed {
-            Some(closed) if closed.probe.is_none_or(|(_, holder)| holder != token) => return true,
+            Some(closed) if closed.probe.is_none_or(|probe| probe.token != token) => return true,
             Some(_) if !failed => {
                 apple.closed = None;
                 apple.failing.clear();

@@ -4,11 +4,13 @@ use ::redis::cmd;
 
 use super::keys::Keys;
 use super::link::Link;
-use super::reply;
+use super::{greet, reply};
 use crate::QueueError;
 
-/// How the keys are laid out. Programs that know another number must not touch them.
-const LAYOUT: &str = "1";
+/// How the keys are laid out. Programs that know another number must not touch them. It grows only when an older program
+/// would get wrong what a newer one writes; what is merely added, a key or a field, leaves it as it is, so that both may
+/// run side by side.
+pub(super) const LAYOUT: &str = "1";
 /// Redis has no `ZADD … LT` and thus cannot run our scripts before this version.
 const OLDEST: (u32, u32) = (6, 2);
 
@@ -16,11 +18,7 @@ const OLDEST: (u32, u32) = (6, 2);
 pub(super) async fn server(link: &Link) -> Result<u32, QueueError> {
     let doing = "asking for its version and settings";
     let text = reply::string(doing, link.command(doing, &cmd("INFO")).await?)?;
-    let field = |name: &str| {
-        text.lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
-            .map(|found| found.trim().to_owned())
-    };
+    let field = |name: &str| greet::field(&text, name).map(str::to_owned);
     let found = field("redis_version").ok_or_else(|| reply::surprise(doing))?;
     let mut numbers = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
@@ -49,7 +47,12 @@ pub(super) async fn layout(link: &Link, keys: &Keys) -> Result<(), QueueError> {
     get.arg(keys.one("layout"));
     let found: Option<String> = reply::read(doing, link.command(doing, &get).await?)?;
     match found {
-        Some(found) if found != LAYOUT => Err(QueueError::Layout { found, known: LAYOUT }),
-        Some(_) | None => Ok(()),
+        Some(found) => known(found),
+        None => Ok(()),
     }
+}
+
+/// Refuses a layout that this program does not know.
+pub(super) fn known(found: String) -> Result<(), QueueError> {
+    if found == LAYOUT { Ok(()) } else { Err(QueueError::Layout { found, known: LAYOUT }) }
 }

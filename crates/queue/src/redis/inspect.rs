@@ -158,7 +158,7 @@ impl Redis {
         if none { Ok(Vec::new()) } else { self.link.pipeline(doing, pipeline).await }
     }
 
-    async fn fields(
+    pub(super) async fn fields(
         &self,
         doing: &'static str,
         key: &str,

@@ -7,6 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value};
 use rand::RngExt as _;
 
+use super::greet::Greeting;
 use super::scripts::Script;
 use crate::{QueueError, Settings};
 
@@ -19,6 +20,8 @@ pub(crate) struct Link {
     config: AsyncConnectionConfig,
     current: Mutex<Current>,
     dialing: tokio::sync::Mutex<()>,
+    /// What is said first on every connection.
+    greeting: Option<Greeting>,
 }
 
 #[derive(Default)]
@@ -31,7 +34,11 @@ struct Current {
 }
 
 impl Link {
-    pub(crate) fn new(settings: &Settings, response_timeout: Duration) -> Result<Self, QueueError> {
+    pub(super) fn new(
+        settings: &Settings,
+        response_timeout: Duration,
+        greeting: Option<Greeting>,
+    ) -> Result<Self, QueueError> {
         let client = Client::open(settings.url.as_str()).map_err(|_| QueueError::Setting {
             name: "queue.url",
             expected: "`memory:` or a Redis address such as `redis://127.0.0.1:6379/0`",
@@ -39,7 +46,7 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(Duration::from_millis(settings.connect_timeout_ms)))
             .set_response_timeout(Some(response_timeout));
-        Ok(Self { client, config, current: Mutex::default(), dialing: tokio::sync::Mutex::new(()) })
+        Ok(Self { client, config, current: Mutex::default(), dialing: tokio::sync::Mutex::new(()), greeting })
     }
 
     /// Runs one command.
@@ -89,7 +96,7 @@ impl Link {
         if let Some(found) = self.current(doing)? {
             return Ok(found);
         }
-        let dialed = self.client.get_multiplexed_async_connection_with_config(&self.config).await;
+        let dialed = self.dial().await;
         let mut current = lock(&self.current);
         match dialed {
             Ok(connection) => {
@@ -106,6 +113,14 @@ impl Link {
                 Err(translate(doing, &error))
             }
         }
+    }
+
+    async fn dial(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
+        if let Some(greeting) = &self.greeting {
+            greeting.say(&mut connection).await?;
+        }
+        Ok(connection)
     }
 
     fn current(&self, doing: &'static str) -> Result<Option<(MultiplexedConnection, u64)>, QueueError> {

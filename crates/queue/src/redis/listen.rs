@@ -33,7 +33,7 @@ impl Listener {
 impl Redis {
     /// A listener, which dials when first used.
     pub(crate) fn listener(&self) -> Result<Listener, QueueError> {
-        Ok(Listener { link: Link::new(&self.settings, WAIT * 2)?, key: self.keys.one("wake") })
+        Ok(Listener { link: Link::new(&self.settings, WAIT * 2, None)?, key: self.keys.one("wake") })
     }
 
     /// Passes the signal on to another worker.

@@ -1,6 +1,7 @@
 //! The queue, the pace and the lead over Redis. Nothing outside this module knows Redis.
 
 mod check;
+mod greet;
 mod inspect;
 mod keys;
 mod lead;
@@ -10,12 +11,14 @@ mod pace;
 mod queue;
 mod reply;
 mod scripts;
+mod workers;
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 pub(crate) use listen::Listener;
 
+use self::greet::Greeting;
 use self::keys::Keys;
 use self::link::Link;
 use self::scripts::{Args, Script, Scripts};
@@ -34,8 +37,10 @@ pub(crate) struct Redis {
 impl Redis {
     /// Connects, and checks that the server is fit.
     pub(crate) async fn open(settings: &Settings, clock: Clock) -> Result<Self, QueueError> {
-        let link = Link::new(settings, Duration::from_millis(settings.response_timeout_ms))?;
         let keys = Keys::new(&settings.prefix);
+        let greeting = Greeting::new(&keys, clock.clone());
+        let patience = Duration::from_millis(settings.response_timeout_ms);
+        let link = Link::new(settings, patience, Some(greeting))?;
         let redis = Self { settings: settings.clone(), keys, link, scripts: OnceLock::new(), clock };
         let major = check::server(&redis.link).await?;
         let _ = redis.scripts.set(Scripts::for_version(major));

@@ -5,7 +5,7 @@ use russet_domain::{Timestamp, TokenId};
 use super::{Redis, reply};
 use crate::QueueError;
 use crate::pace::{
-    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, Class, KEEP_MS, PROBE_MS, REFUSED_PAUSE_MS, Verdict,
+    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, Class, KEEP_MS, PROBE_MS, REFUSED_PAUSE_MS, SETTLE_MS, Verdict,
 };
 
 impl Redis {
@@ -32,15 +32,17 @@ impl Redis {
         only_check: &str,
     ) -> Result<Answer, QueueError> {
         let doing = "asking for a turn to call Apple";
-        let mut args = self.args(7);
+        let mut args = self.args(8);
         args.number(class as u8)
             .number(ahead_us)
             .number(self.settings.default_rate)
             .number(PROBE_MS)
             .number(KEEP_MS)
             .number(token)
-            .text(only_check);
-        let keys = [self.keys.pace(token), self.keys.one("apple")];
+            .text(only_check)
+            .number(SETTLE_MS);
+        let one = |name| self.keys.one(name);
+        let keys = [self.keys.pace(token), one("apple"), one("turns"), one("limiter")];
         let answer = reply::numbers(doing, self.run(doing, &self.scripts().pace_take, &keys, &args).await?)?;
         let [verdict, at_us, now_us, probe] = answer[..] else { return Err(reply::surprise(doing)) };
         let verdict = match verdict {
@@ -80,12 +82,14 @@ impl Redis {
         what: &str,
         more: &[String],
     ) -> Result<Timestamp, QueueError> {
-        let mut args = self.args(2 + more.len());
+        let mut args = self.args(3 + more.len());
         args.number(KEEP_MS).text(what);
         for arg in more {
             args.text(arg.as_str());
         }
-        let value = self.run(doing, &self.scripts().pace_change, &[self.keys.pace(token)], &args).await?;
+        args.number(token);
+        let keys = [self.keys.pace(token), self.keys.one("turns")];
+        let value = self.run(doing, &self.scripts().pace_change, &keys, &args).await?;
         reply::read(doing, value).map(Timestamp)
     }
 
@@ -99,7 +103,7 @@ impl Redis {
             .number(self.settings.breaker_tokens)
             .number(self.settings.breaker_pause_ms)
             .number(APPLE_PAUSE_MAX_MS);
-        let keys = ["apple", "failing", "working"].map(|name| self.keys.one(name));
+        let keys = ["apple", "failing", "working", "wake"].map(|name| self.keys.one(name));
         let value = self.run(doing, &self.scripts().pace_report, &keys, &args).await?;
         reply::read::<i64>(doing, value).map(|closed| closed == 1)
     }

@@ -8,7 +8,8 @@ use crate::contract::{
     Rescued, Taken,
 };
 use crate::message::split;
-use crate::{Due, Push, QueueError};
+use crate::pace::interval_us;
+use crate::{AnyJob, Due, Push, QueueError};
 
 impl Redis {
     /// Pushes messages; those of one kind travel together.
@@ -47,6 +48,7 @@ impl Redis {
     pub(crate) fn claim_keys(&self, worker: &str, kinds: &[String]) -> Vec<String> {
         let mut keys = self.keys.common();
         keys.extend([self.keys.one("fence"), self.keys.one("paused"), self.keys.memo(worker)]);
+        keys.extend(["apple", "turns"].map(|name| self.keys.one(name)));
         keys.extend(kinds.iter().flat_map(|kind| self.keys.lanes(kind)));
         keys
     }
@@ -54,12 +56,15 @@ impl Redis {
     /// Claims messages for a worker.
     pub(crate) async fn claim(&self, claimant: &Claimant, ask: Ask) -> Result<Claimed, QueueError> {
         let doing = "claiming messages";
-        let mut args = self.args(5);
+        let calls = claimant.kinds.iter().map(|kind| if AnyJob::is_paced(kind) { '1' } else { '0' });
+        let mut args = self.args(7);
         args.number(self.settings.lease_ms)
             .text(claimant.worker.as_str())
             .number(ask.request)
             .number(ask.max.clamp(1, CLAIM_MAX))
-            .number(self.settings.head_start_ms);
+            .number(self.settings.head_start_ms)
+            .text(calls.collect::<String>())
+            .number(interval_us(self.settings.default_rate));
         let value = self.run(doing, &self.scripts().claim, &claimant.keys, &args).await?;
         let mut values = reply::list(doing, value)?.into_iter();
         let (Some(Value::Int(next)), Some(Value::Int(more))) = (values.next(), values.next()) else {

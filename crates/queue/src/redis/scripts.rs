@@ -5,6 +5,8 @@ use std::time::Duration;
 use ::redis::{Cmd, cmd};
 
 const COMMON: &str = include_str!("scripts/common.lua");
+const GATE: &str = include_str!("scripts/gate.lua");
+const PACE: &str = include_str!("scripts/pace.lua");
 
 /// One script.
 pub(crate) struct Script {
@@ -51,6 +53,12 @@ pub(crate) struct Scripts {
     pub(super) pace_take: Script,
     pub(super) pace_change: Script,
     pub(super) pace_report: Script,
+    pub(super) attend: Script,
+}
+
+/// The script that greets a server; `marks` for one of version 7 or newer.
+pub(super) fn greeting(marks: bool) -> Script {
+    Script::new(&[PACE, include_str!("scripts/greet.lua")], true, marks)
 }
 
 impl Scripts {
@@ -58,10 +66,10 @@ impl Scripts {
     pub(crate) fn for_version(major: u32) -> Self {
         let marks = major >= 7;
         let queue = |text: &str, frees| Script::new(&[COMMON, text], frees, marks);
-        let pace = |text: &str| Script::new(&[include_str!("scripts/pace.lua"), text], true, marks);
+        let pace = |text: &str| Script::new(&[PACE, text], true, marks);
         Self {
             push: queue(include_str!("scripts/push.lua"), false),
-            claim: queue(include_str!("scripts/claim.lua"), true),
+            claim: Script::new(&[COMMON, GATE, include_str!("scripts/claim.lua")], true, marks),
             end: queue(include_str!("scripts/end.lua"), true),
             renew: queue(include_str!("scripts/renew.lua"), true),
             rescue: queue(include_str!("scripts/rescue.lua"), true),
@@ -70,6 +78,7 @@ impl Scripts {
             pace_take: pace(include_str!("scripts/pace_take.lua")),
             pace_change: pace(include_str!("scripts/pace_change.lua")),
             pace_report: pace(include_str!("scripts/pace_report.lua")),
+            attend: queue(include_str!("scripts/attend.lua"), true),
         }
     }
 }

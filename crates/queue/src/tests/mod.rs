@@ -6,6 +6,7 @@ mod hand;
 mod lead;
 mod model;
 mod pace;
+mod paced;
 mod running;
 mod seen;
 mod server;

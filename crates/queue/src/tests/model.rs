@@ -3,27 +3,66 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use russet_domain::Timestamp;
 use russet_domain::job::Priority;
+use russet_domain::{Timestamp, TokenId};
 
-use super::support::{Place, end};
+use super::support::{Place, end, try_many};
 use crate::contract::{Again, Ask, Claimant, Fate, Record, Taken};
-use crate::{Due, Push, Queue, When};
+use crate::{Class, Due, Push, Queue, When};
 
 const KINDS: [&str; 3] = ["apply_changes", "sync_token", "sweep"];
 
 /// Something that happens to a queue.
 #[derive(Clone, Debug)]
 enum Step {
-    Push { kind: usize, key: u8, priority: Priority, due: Due },
-    Claim { worker: usize, max: usize },
-    ClaimAgain { worker: usize, max: usize },
-    Renew { which: usize },
-    End { which: usize, ending: Ending },
+    Push {
+        kind: usize,
+        key: u8,
+        priority: Priority,
+        due: Due,
+    },
+    Claim {
+        worker: usize,
+        max: usize,
+    },
+    ClaimAgain {
+        worker: usize,
+        max: usize,
+    },
+    Renew {
+        which: usize,
+    },
+    End {
+        which: usize,
+        ending: Ending,
+    },
     Rescue,
     Pass(i64),
-    Pause { kind: usize, pause: bool },
+    Pause {
+        kind: usize,
+        pause: bool,
+    },
     RetryDead,
+    /// A worker's process dies, and another takes its place.
+    Crash {
+        worker: usize,
+    },
+    Turn {
+        token: i64,
+        class: Class,
+        ahead_ms: i64,
+    },
+    Close {
+        token: i64,
+        off: i64,
+    },
+    Refused {
+        token: i64,
+    },
+    Report {
+        token: i64,
+        failed: bool,
+    },
 }
 
 /// How a run ends. Any lease that was ever handed out may be used, so many endings are stale.
@@ -56,6 +95,7 @@ fn ending() -> impl Strategy<Value = Ending> {
 
 fn step() -> impl Strategy<Value = Step> {
     let priority = proptest::sample::select(&Priority::ALL[..]);
+    let class = proptest::sample::select(&[Class::Interactive, Class::Status, Class::Bulk][..]);
     prop_oneof![
         8 => (0_usize..3, 0_u8..6, priority, due()).prop_map(|(kind, key, priority, due)| Step::Push { kind, key, priority, due }),
         6 => (0_usize..3, 1_usize..5).prop_map(|(worker, max)| Step::Claim { worker, max }),
@@ -66,7 +106,23 @@ fn step() -> impl Strategy<Value = Step> {
         3 => prop_oneof![0_i64..100, 0_i64..6_000, Just(61_000_i64)].prop_map(Step::Pass),
         1 => (0_usize..3, any::<bool>()).prop_map(|(kind, pause)| Step::Pause { kind, pause }),
         1 => Just(Step::RetryDead),
+        1 => (0_usize..3).prop_map(|worker| Step::Crash { worker }),
+        3 => (0_i64..6, class, 0_i64..2_000).prop_map(|(token, class, ahead_ms)| Step::Turn { token, class, ahead_ms }),
+        1 => (0_i64..6, -1_000_i64..8_000).prop_map(|(token, off)| Step::Close { token, off }),
+        1 => (0_i64..6).prop_map(|token| Step::Refused { token }),
+        2 => (0_i64..6, proptest::bool::weighted(0.7)).prop_map(|(token, failed)| Step::Report { token, failed }),
     ]
+}
+
+/// A run of a worker. The third is of an older program, which does not know one of the kinds.
+fn run_of(queue: &Queue, number: usize, run: u64) -> Claimant {
+    let kinds = if number == 2 { &KINDS[1..] } else { &KINDS[..] };
+    let mut claimant = queue.claimant("w", kinds);
+    // The suffix is random, and the two sides are to agree to the letter.
+    let suffix = format!("w#{number}.{run}");
+    claimant.keys.iter_mut().for_each(|key| *key = key.replace(&claimant.worker, &suffix));
+    claimant.worker = suffix;
+    claimant
 }
 
 /// One of the two queues, with its workers and every lease it ever handed out.
@@ -80,17 +136,7 @@ struct Side {
 impl Side {
     async fn new(place: &Place) -> Self {
         let queue = place.still_queue().await;
-        // The third worker is of an older program, which does not know one of the kinds.
-        let known = [&KINDS[..], &KINDS[..], &KINDS[1..]];
-        let workers = known.iter().map(|kinds| {
-            let mut claimant = queue.claimant("w", kinds);
-            // The suffix is random, and the two sides are to agree to the letter.
-            let suffix = format!("w#{}", kinds.len());
-            claimant.keys.iter_mut().for_each(|key| *key = key.replace(&claimant.worker, &suffix));
-            claimant.worker = suffix;
-            claimant
-        });
-        let workers = workers.collect();
+        let workers = (0..3).map(|number| run_of(&queue, number, 0)).collect();
         Self { queue, workers, handed: Vec::new(), request: 0 }
     }
 
@@ -134,6 +180,13 @@ impl Side {
             }
             Step::Rescue => (format!("{:?}", self.queue.rescue().await.unwrap()), None),
             Step::Pass(_) => (String::new(), None),
+            Step::Crash { worker } => {
+                self.workers[*worker] = run_of(&self.queue, *worker, self.request);
+                (String::new(), None)
+            }
+            Step::Turn { .. } | Step::Close { .. } | Step::Refused { .. } | Step::Report { .. } => {
+                (self.pace(step, now).await, None)
+            }
             Step::Pause { kind, pause: true } => {
                 (format!("{:?}", self.queue.pause(KINDS[*kind]).await), None)
             }
@@ -145,6 +198,24 @@ impl Side {
                 let ids: Vec<String> = dead.iter().map(|dead| dead.id.clone()).collect();
                 (format!("{dead:?} {}", self.queue.retry_dead(&ids).await.unwrap()), None)
             }
+        }
+    }
+
+    /// What happens between the token and Apple, as claims go by it.
+    async fn pace(&self, step: &Step, now: i64) -> String {
+        let pace = self.queue.pace();
+        match *step {
+            Step::Turn { token, class, ahead_ms } => {
+                format!("{:?}", pace.ask(TokenId(token), class, Duration::from_millis(ahead_ms as u64)).await)
+            }
+            Step::Close { token, off } => {
+                format!("{:?}", pace.close_until(TokenId(token), Timestamp(now + off)).await)
+            }
+            Step::Refused { token } => {
+                format!("{:?}", pace.slow_down_by(TokenId(token), 0.5).await)
+            }
+            Step::Report { token, failed } => format!("{:?}", pace.report(TokenId(token), failed).await),
+            _ => String::new(),
         }
     }
 
@@ -163,29 +234,28 @@ impl Side {
     }
 }
 
-proptest! {
-    #![proptest_config(super::support::cases(48))]
+#[test]
+fn redis_and_this_process_agree_after_every_step() {
+    try_many(48, &proptest::collection::vec(step(), 1..120), |steps| {
+        tokio::runtime::Runtime::new().unwrap().block_on(play(&steps));
+    });
+}
 
-    #[test]
-    fn redis_and_this_process_agree_after_every_step(steps in proptest::collection::vec(step(), 1..120)) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let (place, twin) = (Place::over_redis(), Place::in_process());
-            let (mut redis, mut memory) = (Side::new(&place).await, Side::new(&twin).await);
-            for (number, step) in steps.iter().enumerate() {
-                if let Step::Pass(millis) = step {
-                    place.pass(*millis);
-                    twin.pass(*millis);
-                }
-                let (there, there_next) = redis.take(step, place.now()).await;
-                let (here, here_next) = memory.take(step, twin.now()).await;
-                assert_eq!(there, here, "step {number}: {step:?}");
-                if let Some(here_next) = here_next {
-                    let there_next = there_next.expect("Redis knows that something is due later");
-                    assert!(there_next <= here_next, "step {number}: {there_next} {here_next}");
-                }
-                assert_eq!(redis.state().await, memory.state().await, "after step {number}: {step:?}");
-            }
-        });
+async fn play(steps: &[Step]) {
+    let (place, twin) = (Place::over_redis(), Place::in_process());
+    let (mut redis, mut memory) = (Side::new(&place).await, Side::new(&twin).await);
+    for (number, step) in steps.iter().enumerate() {
+        if let Step::Pass(millis) = step {
+            place.pass(*millis);
+            twin.pass(*millis);
+        }
+        let (there, there_next) = redis.take(step, place.now()).await;
+        let (here, here_next) = memory.take(step, twin.now()).await;
+        assert_eq!(there, here, "step {number}: {step:?}");
+        if let Some(here_next) = here_next {
+            let there_next = there_next.expect("Redis knows that something is due later");
+            assert!(there_next <= here_next, "step {number}: {there_next} {here_next}");
+        }
+        assert_eq!(redis.state().await, memory.state().await, "after step {number}: {step:?}");
     }
 }

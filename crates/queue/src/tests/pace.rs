@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use russet_domain::{Timestamp, TokenId};
 
 use super::on_both;
-use super::support::{Place, START};
-use crate::{Class, Pace, QueueError, Turn, Wait};
+use super::support::{Place, START, try_many};
+use crate::pace::SETTLE_MS;
+use crate::{Class, Pace, Queue, QueueError, Turn, Wait};
 
 const TOKEN: TokenId = TokenId(7);
 
@@ -38,9 +39,21 @@ async fn a_token_gets_its_rate_and_no_sliding_second_more(place: Place) {
     let queue = place.still_queue().await;
     let pace = queue.pace();
     let taken = take_all(&place, &pace, Class::Bulk, 20_000).await;
-    assert!(most_in_a_second(&taken) <= 13, "13.5 a second are 13 in any second");
+    assert!(most_in_a_second(&taken) <= 14, "13.5 a second are at most 14 in any second");
     let used = taken.len() as f64 / 20.0 / 13.5;
     assert!(used >= 0.95, "only {used} of the rate is used");
+}
+
+async fn a_limiter_that_has_just_begun_gives_no_turns_yet(place: Place) {
+    let queue = Queue::open_with(&place.settings, place.clock()).await.unwrap();
+    let pace = queue.pace();
+    // What was sent before it began it cannot know, and Apple counts over a second.
+    let wait = Turn::Wait { until: Timestamp(START), why: Wait::Pace };
+    assert_eq!(pace.take(TOKEN, Class::Interactive).await.unwrap(), wait);
+    place.pass(SETTLE_MS - 1);
+    assert_eq!(pace.take(TokenId(8), Class::Bulk).await.unwrap(), wait);
+    place.pass(1);
+    assert_eq!(pace.take(TOKEN, Class::Interactive).await.unwrap(), Turn::Go);
 }
 
 async fn a_token_has_the_rate_it_was_given(place: Place) {
@@ -50,8 +63,8 @@ async fn a_token_has_the_rate_it_was_given(place: Place) {
         pace.set_rate(TOKEN, rate).await.unwrap();
         place.pass(5_000);
         let taken = take_all(&place, &pace, Class::Bulk, 10_000).await;
-        assert!(most_in_a_second(&taken) as f64 <= rate.max(1.0), "{rate}");
-        assert!(taken.len() as f64 >= rate.floor() * 9.4, "{rate}: {}", taken.len());
+        assert!(most_in_a_second(&taken) as f64 <= rate.ceil(), "{rate}");
+        assert!(taken.len() as f64 >= rate * 9.4, "{rate}: {}", taken.len());
     }
     assert!(matches!(pace.set_rate(TOKEN, f64::NAN).await, Err(QueueError::Setting { .. })));
     assert!(matches!(pace.set_rate(TOKEN, 0.0).await, Err(QueueError::Setting { .. })));
@@ -116,7 +129,7 @@ async fn a_refusal_halves_the_rate_and_it_climbs_back(place: Place) {
     }
     place.pass(2_000);
     let slow = take_all(&place, &pace, Class::Bulk, 10_000).await;
-    assert!((55..=62).contains(&slow.len()), "6.75 a second are 6: {}", slow.len());
+    assert!((64..=68).contains(&slow.len()), "half of 13.5: {}", slow.len());
     place.pass(6 * 60_000);
     let fast = take_all(&place, &pace, Class::Bulk, 10_000).await;
     assert!(fast.len() >= 128, "{}", fast.len());
@@ -210,7 +223,7 @@ async fn failures_among_many_that_work_close_nothing(place: Place) {
 }
 
 async fn waiting_in_place_spaces_a_crowd_out(place: Place) {
-    let queue = place.queue().await;
+    let queue = place.settled_queue().await;
     let pace = queue.pace();
     let crowd = (0..20).map(|n| {
         let pace = pace.clone();
@@ -227,7 +240,7 @@ async fn waiting_in_place_spaces_a_crowd_out(place: Place) {
         .into_iter()
         .map(|at| i64::try_from(at.unwrap().duration_since(start).as_micros()).unwrap())
         .collect();
-    assert!(most_in_a_second(&times) <= 14, "one may be late by a timer's width: {times:?}");
+    assert!(most_in_a_second(&times) <= 15, "one may be late by a timer's width: {times:?}");
     let last = *times.iter().max().unwrap();
     assert!((1_400_000..2_500_000).contains(&last), "twenty turns take a second and a half: {last}");
     let turn = pace.turn(TOKEN, Class::Bulk, Duration::ZERO).await.unwrap();
@@ -235,7 +248,7 @@ async fn waiting_in_place_spaces_a_crowd_out(place: Place) {
 }
 
 async fn a_booked_turn_is_void_once_the_token_is_closed(place: Place) {
-    let queue = place.queue().await;
+    let queue = place.settled_queue().await;
     let pace = queue.pace();
     pace.set_rate(TOKEN, 2.0).await.unwrap();
     assert_eq!(pace.take(TOKEN, Class::Bulk).await.unwrap(), Turn::Go);
@@ -250,6 +263,7 @@ async fn a_booked_turn_is_void_once_the_token_is_closed(place: Place) {
 }
 
 on_both!(
+    a_limiter_that_has_just_begun_gives_no_turns_yet,
     a_token_gets_its_rate_and_no_sliding_second_more,
     a_token_has_the_rate_it_was_given,
     the_time_told_is_exact,
@@ -288,57 +302,57 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-proptest! {
-    #![proptest_config(super::support::cases(24))]
+#[test]
+fn redis_and_this_process_give_the_same_turns() {
+    try_many(24, &proptest::collection::vec(step(), 1..120), |steps| {
+        tokio::runtime::Runtime::new().unwrap().block_on(play(steps));
+    });
+}
 
-    #[test]
-    fn redis_and_this_process_give_the_same_turns(steps in proptest::collection::vec(step(), 1..120)) {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let place = Place::over_redis();
-            let redis = crate::redis::Redis::open(&place.settings, place.clock()).await.unwrap();
-            let mut paces = crate::pace::Paces::default();
-            let rate = place.settings.default_rate;
-            for step in steps {
-                let (ms, us) = (place.now(), place.now() * 1_000);
-                match step {
-                    Step::Pass(millis) => place.pass(millis),
-                    Step::Book(token, class, ahead) => {
-                        let there = redis.pace_take(TokenId(token), class, ahead).await.unwrap();
-                        assert_eq!(there, paces.take(TokenId(token), class, us, ahead, rate));
-                        let there = redis.pace_holds(TokenId(token)).await.unwrap();
-                        assert_eq!(there, paces.holds(TokenId(token), us));
-                    }
-                    Step::Rate(token, rate) => {
-                        redis.pace_rate(TokenId(token), rate).await.unwrap();
-                        paces.set_rate(TokenId(token), rate, ms);
-                    }
-                    Step::Slow(token, unit) => {
-                        let there = redis.pace_slow(TokenId(token), unit).await.unwrap();
-                        assert_eq!(there.0, paces.slow_down(TokenId(token), ms, unit, rate));
-                    }
-                    Step::Close(token, off) => {
-                        redis.pace_close(TokenId(token), Timestamp(ms + off)).await.unwrap();
-                        paces.close(TokenId(token), ms + off, ms);
-                    }
-                    Step::Report(token, failed) => {
-                        let there = redis.pace_report(TokenId(token), failed).await.unwrap();
-                        assert_eq!(there, paces.report(TokenId(token), failed, ms, &place.settings));
-                    }
-                }
+async fn play(steps: Vec<Step>) {
+    let place = Place::over_redis();
+    let redis = crate::redis::Redis::open(&place.settings, place.clock()).await.unwrap();
+    let mut paces = crate::pace::Paces::default();
+    paces.begin(place.now());
+    let rate = place.settings.default_rate;
+    for step in steps {
+        let (ms, us) = (place.now(), place.now() * 1_000);
+        match step {
+            Step::Pass(millis) => place.pass(millis),
+            Step::Book(token, class, ahead) => {
+                let there = redis.pace_take(TokenId(token), class, ahead).await.unwrap();
+                assert_eq!(there, paces.take(TokenId(token), class, us, ahead, rate));
+                let there = redis.pace_holds(TokenId(token)).await.unwrap();
+                assert_eq!(there, paces.holds(TokenId(token), us));
             }
-        });
+            Step::Rate(token, rate) => {
+                redis.pace_rate(TokenId(token), rate).await.unwrap();
+                paces.set_rate(TokenId(token), rate, ms);
+            }
+            Step::Slow(token, unit) => {
+                let there = redis.pace_slow(TokenId(token), unit).await.unwrap();
+                assert_eq!(there.0, paces.slow_down(TokenId(token), ms, unit, rate));
+            }
+            Step::Close(token, off) => {
+                redis.pace_close(TokenId(token), Timestamp(ms + off)).await.unwrap();
+                paces.close(TokenId(token), ms + off, ms);
+            }
+            Step::Report(token, failed) => {
+                let there = redis.pace_report(TokenId(token), failed).await.unwrap();
+                assert_eq!(there, paces.report(TokenId(token), failed, ms, &place.settings));
+            }
+        }
     }
 }
 
-proptest! {
-    #[test]
-    fn no_sliding_second_holds_more_than_the_rate(
-        rate in 1.0_f64..60.0,
-        calls in proptest::collection::vec((0_i64..80_000, 0_u8..3, 0_i64..500_000), 1..400),
-    ) {
+#[test]
+fn no_sliding_second_holds_more_than_the_rate() {
+    let call = (0_i64..80_000, 0_u8..3, 0_i64..500_000);
+    let calls = proptest::collection::vec(call, 1..400);
+    try_many(256, &(1.0_f64..60.0, calls), |(rate, calls)| {
         let mut paces = crate::pace::Paces::default();
         let mut now = START * 1_000;
+        paces.begin(START - SETTLE_MS);
         paces.set_rate(TOKEN, rate, START);
         let mut turns = Vec::new();
         for (pass, class, ahead) in calls {
@@ -349,8 +363,12 @@ proptest! {
                 turns.push(answer.at_us);
             }
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are small and positive")]
-        let most = rate.floor() as usize;
-        prop_assert!(most_in_a_second(&turns) <= most);
-    }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "rates are small and positive"
+        )]
+        let most = rate.ceil() as usize;
+        assert!(most_in_a_second(&turns) <= most, "{} at {rate} a second", most_in_a_second(&turns));
+    });
 }

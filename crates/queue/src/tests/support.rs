@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use proptest::strategy::Strategy;
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use russet_domain::TokenId;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::contract::{Ask, Claimant, Claimed, End, Fate, Taken};
 use crate::jobs::SyncToken;
+use crate::pace::SETTLE_MS;
 use crate::{AnyJob, Depth, Job as _, Push, Queue, Settings, When};
 
-/// Where a test's clock starts.
+/// Where a story's clock stands once its queue is open.
 pub(crate) const START: i64 = 1_800_000_000_000;
 
 /// Where a story takes place. What it leaves in Redis is removed at its end.
@@ -35,7 +38,7 @@ impl Place {
     pub(crate) fn at(url: String) -> Self {
         let settings =
             Settings { url, prefix: format!("test-{}", Uuid::new_v4().simple()), ..Settings::default() };
-        Self { settings, now: Arc::new(AtomicI64::new(START)), requests: AtomicU64::new(1) }
+        Self { settings, now: Arc::new(AtomicI64::new(START - SETTLE_MS)), requests: AtomicU64::new(1) }
     }
 
     /// A queue on real time.
@@ -43,9 +46,19 @@ impl Place {
         Queue::open(&self.settings).await.expect("the queue opens")
     }
 
+    /// A queue on real time whose limiter has been there for long enough.
+    pub(crate) async fn settled_queue(&self) -> Queue {
+        let queue = self.queue().await;
+        tokio::time::sleep(Duration::from_millis(SETTLE_MS as u64)).await;
+        queue
+    }
+
     /// A queue whose clock stands until moved.
     pub(crate) async fn still_queue(&self) -> Queue {
-        Queue::open_with(&self.settings, self.clock()).await.expect("the queue opens")
+        let queue = Queue::open_with(&self.settings, self.clock()).await.expect("the queue opens");
+        // A limiter that has just begun gives no turns yet; how that is has a story of its own.
+        self.now.fetch_max(START, Ordering::SeqCst);
+        queue
     }
 
     pub(crate) fn clock(&self) -> Clock {
@@ -94,10 +107,20 @@ pub(crate) fn redis_url() -> String {
     std::env::var("REDIS_URL").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned())
 }
 
-/// How many cases a property is tried with: `PROPTEST_CASES`, or else so many.
-pub(crate) fn cases(usual: u32) -> proptest::test_runner::Config {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|asked| asked.parse().ok());
-    proptest::test_runner::Config { cases: asked.unwrap_or(usual), ..Default::default() }
+/// Tries a property with random input: so many cases, or `PROPTEST_CASES`. A failure says with which seed it comes again.
+pub(crate) fn try_many<S: Strategy>(usual: u32, input: &S, property: impl Fn(S::Value)) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let seed = number("PROPTEST_RNG_SEED").unwrap_or_else(rand::random);
+    let cases = number("PROPTEST_CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(usual);
+    let rng_seed = RngSeed::Fixed(seed);
+    let config = Config { cases, rng_seed, failure_persistence: None, ..Config::default() };
+    let tried = TestRunner::new(config).run(input, |value| {
+        property(value);
+        Ok(())
+    });
+    if let Err(error) = tried {
+        panic!("PROPTEST_RNG_SEED={seed} plays this again: {error}");
+    }
 }
 
 pub(crate) fn job(token: i64) -> SyncToken {

@@ -4,21 +4,42 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::crew::{Crew, about};
+use crate::AnyJob;
 use crate::contract::BATCH_MAX;
 
 /// How soon a renewal that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// In every how many rounds a worker tells that it is there and asks which kinds there are: often enough not to be
+/// forgotten, seldom enough to cost an idle Redis nothing.
+const ATTEND_EVERY: u64 = 3;
+
 /// Renews and rescues for ever.
 pub(super) async fn keep(crew: Arc<Crew>) {
     let every = Duration::from_millis(crew.queue.settings().renew_ms);
-    // At once, because if nobody has looked for a while an amnesty is to pass first.
-    rescue(&crew).await;
-    loop {
+    let mut kinds: Vec<String> = AnyJob::KINDS.iter().map(|kind| (*kind).to_owned()).collect();
+    for round in 0_u64.. {
+        if round.is_multiple_of(ATTEND_EVERY) {
+            attend(&crew, &mut kinds).await;
+        }
+        // At once, because if nobody has looked for a while an amnesty is to pass first.
+        rescue(&crew, &kinds).await;
         // At random, so that many workers do not come together; never later than the setting says.
         tokio::time::sleep(about(every).max(every.mul_f64(0.8))).await;
         renew(&crew).await;
-        rescue(&crew).await;
+    }
+}
+
+/// Tells that this worker is there, for those who ask why a message waits.
+async fn attend(crew: &Crew, kinds: &mut Vec<String>) {
+    let attended = async {
+        crew.queue.attend(&crew.claimant).await?;
+        crew.queue.kinds().await
+    };
+    match attended.await {
+        Ok(found) => *kinds = found,
+        Err(error) if error.may_pass() => tracing::debug!(%error, "cannot tell that this worker is there"),
+        Err(error) => tracing::error!(%error, "this worker should not be on this queue"),
     }
 }
 
@@ -47,8 +68,8 @@ async fn renew(crew: &Crew) {
     }
 }
 
-async fn rescue(crew: &Crew) {
-    match crew.queue.rescue().await {
+async fn rescue(crew: &Crew, kinds: &[String]) {
+    match crew.queue.rescue_of(kinds).await {
         Ok(rescued) => {
             if rescued.rescued > 0 {
                 tracing::warn!(messages = rescued.rescued, "took messages over from a worker that vanished");

@@ -68,6 +68,10 @@ pub async fn run<H: Handler>(
             "Redis does not answer, so the last endings are lost and their messages will run again"
         );
     }
+    tasks.shutdown().await;
+    if let Ok(Err(error)) = tokio::time::timeout_at(deadline, crew.queue.leave(&crew.claimant)).await {
+        tracing::debug!(%error, "cannot tell that this worker is gone; it is forgotten soon");
+    }
     ended
 }
 

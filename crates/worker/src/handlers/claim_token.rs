@@ -163,7 +163,7 @@ pub(crate) async fn wake(ctx: &Context, token: TokenId) -> Result<(), JobError> 
     let open = requests::open(&mut db, token, OPEN_MAX).await?;
     drop(db);
     for request in open {
-        ctx.push(&CheckEvent { request: request.id }, When::default()).await?;
+        ctx.push(&CheckEvent { token, request: request.id }, When::default()).await?;
     }
     ctx.push(&SyncToken { token }, When::default()).await?;
     ctx.push(&ApplyChanges { token }, When::default()).await

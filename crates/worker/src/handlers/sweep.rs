@@ -44,8 +44,8 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     // Younger requests have their reminder in the queue, or are found here when they are old enough.
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
-    for (request, _) in sweep::open_older_than(&mut db, now.minus(first_look), AT_MOST).await? {
-        messages.push(Push::of(&CheckEvent { request }, When::default()));
+    for (request, token) in sweep::open_older_than(&mut db, now.minus(first_look), AT_MOST).await? {
+        messages.push(Push::of(&CheckEvent { token, request }, When::default()));
     }
     drop(db);
     if !messages.is_empty() {

@@ -36,9 +36,17 @@ local function raised(record, priority)
   return record
 end
 
--- Puts a message in its lane, of which KEYS[base] is the lowest. True when a worker should hear of it.
+-- The lane of a record, of which KEYS[base] is the lowest. A priority that does not exist counts as a normal one: the
+-- record ends in the dead set when it is read, and must not stand in others' way until then.
+local function lane_of(base, record)
+  local digit = tonumber(string.sub(record, 1, 1))
+  if digit ~= 0 and digit ~= 1 and digit ~= 2 then digit = 1 end
+  return KEYS[base + digit]
+end
+
+-- Puts a message in its lane. True when a worker should hear of it.
 local function put(base, id, due, record, now)
-  local lane = KEYS[base + tonumber(string.sub(record, 1, 1))]
+  local lane = lane_of(base, record)
   call('HSET', MSG, id, record)
   call('ZADD', lane, text(due), id)
   return call('ZADD', NEXT, 'LT', 'CH', text(due), lane) == 1 or due <= now

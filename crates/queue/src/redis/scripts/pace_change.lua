@@ -1,10 +1,10 @@
--- Changes a token's pace. KEYS 1 the token's pace (HASH). Bound: this one.
+-- Changes a token's pace. KEYS 1 the token's pace (HASH), 2 turns (ZSET). Bound: these two.
 -- ARGV 1 clock, 2 keep ms, 3 what: 'rate' (4 requests a second), 'close' (4 until, 5 longest ms), or
--- 'slow' (4 random number below 1, 5 first pause ms, 6 longest pause ms, 7 rate when none is set).
+-- 'slow' (4 random number below 1, 5 first pause ms, 6 longest pause ms, 7 rate when none is set); the last is the token.
 -- Returns until when the token is closed, in ms. Repeating it within a second changes little.
-local now = clock()
+local now, micros = clock()
 local what = ARGV[3]
-local f = call('HMGET', KEYS[1], 'rate', 'cut', 'cut_at', 'strikes', 'closed')
+local f = call('HMGET', KEYS[1], 'rate', 'cut', 'cut_at', 'strikes', 'closed', 'tat')
 local closed = tonumber(f[5] or 0)
 
 if what == 'rate' then
@@ -27,4 +27,5 @@ else
   end
 end
 call('PEXPIRE', KEYS[1], ARGV[2])
+if closed > now then note_turn(KEYS[2], ARGV[#ARGV], tonumber(f[6] or 0), closed, micros) end
 return math.max(closed, now)

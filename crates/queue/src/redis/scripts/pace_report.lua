@@ -1,5 +1,6 @@
 -- Counts tokens that fail and tokens that work, and closes all of Apple when too many fail, reopened by a probe.
--- KEYS 1 all of Apple (HASH), 2 failing (ZSET), 3 working (ZSET). Bound: 100 old entries are dropped at a time.
+-- KEYS 1 all of Apple (HASH), 2 failing (ZSET), 3 working (ZSET), 4 wake (LIST). Bound: 100 old entries are dropped at
+-- a time.
 -- ARGV 1 clock, 2 token, 3 'failed' or 'worked', 4 window ms, 5 how many make a failure, 6 first pause ms, 7 longest.
 -- Returns 1 while Apple is closed. Repeating it changes nothing, except that a failed probe doubles the pause.
 local now = clock()
@@ -21,6 +22,8 @@ if f[1] then
   if not is_probe then return 1 end
   if not failed then
     call('DEL', KEYS[1], KEYS[2])
+    -- Claims have passed over whatever calls Apple; now they need not.
+    if call('LLEN', KEYS[4]) == 0 then call('LPUSH', KEYS[4], '1') end
     return 0
   end
   pause = math.min(tonumber(f[4]) * 2, longest)

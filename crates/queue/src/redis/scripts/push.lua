@@ -20,7 +20,7 @@ end
 -- A message that waits moves forward, or stays.
 local function hasten(id, due, record)
   local was = call('HGET', MSG, id)
-  local lane = KEYS[8 + tonumber(string.sub(was, 1, 1))]
+  local lane = lane_of(8, was)
   local before = tonumber(call('ZSCORE', lane, id) or nil)
   local is = raised(was, string.sub(record, 1, 1))
   if before and before <= due then

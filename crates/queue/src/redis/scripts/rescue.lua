@@ -7,8 +7,7 @@ local dead_max, allowed, gap, pardon = tonumber(ARGV[2]), tonumber(ARGV[3]), ton
 
 -- If nobody has looked for a while, nobody could renew either: Redis was away, or all of us were. Those alive get
 -- the time to renew before anything is taken from them.
-local last = tonumber(call('GET', KEYS[8]) or now)
-call('SET', KEYS[8], text(now))
+local last = tonumber(call('SET', KEYS[8], text(now), 'GET') or now)
 if now - last > gap then
   call('SET', KEYS[9], text(now + pardon), 'PX', pardon)
   return { 0, 0 }
