@@ -65,6 +65,7 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
         ("plan_max", settings.plan_max as u64, 1, 1_000_000),
         ("notifications_max", settings.notifications_max as u64, 1, 10_000),
         ("pages_at_once", settings.pages_at_once as u64, 1, 5),
+        ("writes_at_once", settings.writes_at_once as u64, 1, 50),
         ("sweep_every_ms", settings.sweep_every_ms, 100, 3_600_000),
         ("leader_lease_ms", settings.leader_lease_ms, 1_000, 600_000),
         ("keep_hours", settings.keep_hours, 24, 87_600),

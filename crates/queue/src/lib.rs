@@ -43,7 +43,7 @@ pub use job::{Job, Unreadable};
 pub use jobs::AnyJob;
 pub use lead::Term;
 pub use message::{Due, Push, When};
-pub use pace::{Class, Pace, Turn, Wait};
+pub use pace::{Booked, Booking, Class, Pace, Turn, Wait};
 pub use queue::Queue;
 pub use russet_domain::job::Priority;
 pub use settings::Settings;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use russet_apple::{Answer, Apple, AppleError, Consequence, Seen};
 use russet_domain::token::{Claim, MdmInfo, TokenState, judge_claim};
 use russet_domain::{Secret, TokenId};
-use russet_queue::{Class, Turn};
+use russet_queue::{Booked, Booking, Class, Turn};
 use russet_store::tokens::{self, Token};
 
 use crate::context::Context;
@@ -29,6 +29,11 @@ pub(crate) enum Judge {
 impl Context {
     /// Waits for the token's turn.
     pub(crate) async fn turn(&self, token: TokenId, class: Class) -> Result<(), JobError> {
+        come(self.book(token, class).await?).await
+    }
+
+    /// Takes a turn for the token, to be waited for with [`come`] just before the call.
+    pub(crate) async fn book(&self, token: TokenId, class: Class) -> Result<Booked, JobError> {
         let limits = self.limits().await?;
         let rate =
             (f64::from(limits.max_requests_per_second) * self.rate_share).clamp(*RATES.start(), *RATES.end());
@@ -36,9 +41,9 @@ impl Context {
             self.pace.set_rate(token, rate).await?;
             self.rates.remember(token, rate);
         }
-        match self.pace.turn(token, class, IN_PLACE).await? {
-            Turn::Go => Ok(()),
-            Turn::Wait { until, .. } => Err(JobError::NotYet { until }),
+        match self.pace.book(token, class, IN_PLACE).await? {
+            Booking::Turn(booked) => Ok(booked),
+            Booking::Wait { until, .. } => Err(JobError::NotYet { until }),
         }
     }
 
@@ -157,6 +162,14 @@ impl Context {
         let mut tx = self.begin().await?;
         tokens::set_state(&mut tx, token.id, state, Some(reason), other, self.now()).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+/// Waits for a turn that was booked.
+pub(crate) async fn come(booked: Booked) -> Result<(), JobError> {
+    match booked.come().await? {
+        Turn::Go => Ok(()),
+        Turn::Wait { until, .. } => Err(JobError::NotYet { until }),
     }
 }
 

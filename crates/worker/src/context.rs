@@ -11,6 +11,7 @@ use russet_domain::{Timestamp, TokenId};
 use russet_queue::{Job, Pace, Queue, When};
 use russet_store::tokens::Token;
 use russet_store::{Store, StoreError, Tx, meta, tokens};
+use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 use crate::error::JobError;
@@ -21,7 +22,11 @@ const LIMITS_FRESH: Duration = Duration::from_secs(10);
 
 /// Shared by all handlers of a process; cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Context(Arc<Inner>);
+pub(crate) struct Context {
+    inner: Arc<Inner>,
+    /// Cancelled when the worker is to stop, so that long work ends at the next good moment.
+    stopping: CancellationToken,
+}
 
 pub(crate) struct Inner {
     pub(crate) store: Store,
@@ -43,13 +48,13 @@ impl std::ops::Deref for Context {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
-        &self.0
+        &self.inner
     }
 }
 
 impl Context {
     pub(crate) fn new(wiring: crate::Wiring, ours: MdmInfo) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
             store: wiring.store,
             pace: wiring.queue.pace(),
             queue: wiring.queue,
@@ -61,7 +66,13 @@ impl Context {
             settings: wiring.settings,
             ours,
             limits: Mutex::new(None),
-        }))
+        };
+        Self { inner: Arc::new(inner), stopping: CancellationToken::new() }
+    }
+
+    /// The same for one run of a message.
+    pub(crate) fn for_run(&self, stopping: CancellationToken) -> Self {
+        Self { inner: Arc::clone(&self.inner), stopping }
     }
 
     /// The moment, by this machine's clock.
@@ -76,7 +87,8 @@ impl Context {
 
     /// Until when one piece of work may go on before others get their turn.
     pub(crate) fn slice(&self) -> Slice {
-        Slice { end: Instant::now() + Duration::from_millis(self.settings.slice_ms) }
+        let end = Instant::now() + Duration::from_millis(self.settings.slice_ms);
+        Slice { end, stopping: self.stopping.clone() }
     }
 
     pub(crate) async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
@@ -127,13 +139,14 @@ pub(crate) fn now() -> Timestamp {
     Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// A fair share of time.
+/// A fair share of time. It is over early when the worker is to stop.
 pub(crate) struct Slice {
     end: Instant,
+    stopping: CancellationToken,
 }
 
 impl Slice {
     pub(crate) fn is_over(&self) -> bool {
-        Instant::now() >= self.end
+        self.stopping.is_cancelled() || Instant::now() >= self.end
     }
 }

@@ -13,7 +13,7 @@ use russet_store::tokens::Token;
 use russet_store::{StoreError, changes};
 
 use crate::assets::refresh;
-use crate::call::Judge;
+use crate::call::{Judge, come};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::plan::Request;
@@ -37,8 +37,12 @@ pub(crate) enum Sent {
 /// When Apple wants us to wait, or the token cannot be used; the changes are planned again then, without cost, unless the
 /// reply was lost.
 pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
-    ctx.turn(token.id, Class::Bulk).await?;
+    let turn = ctx.book(token.id, Class::Bulk).await?;
     let Some(id) = write_down(ctx, token, &request).await? else { return Ok(Sent::PlanAgain) };
+    if let Err(error) = come(turn).await {
+        give_back(ctx, token, id).await?;
+        return Err(error);
+    }
     let (devices, users) = (request.devices(), request.users());
     let asked = ctx
         .call(token, Judge::Claim, async |apple, secret| {

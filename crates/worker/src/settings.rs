@@ -17,6 +17,9 @@ pub struct Settings {
     pub linger_ms: u64,
     /// How many planned changes of one token are looked at together. More share requests better and take more memory.
     pub plan_max: usize,
+    /// How many requests of one token may be under way at once, so that Apple's latency does not keep a token below its
+    /// pace. A run of work begins with one and goes up by one with each that Apple takes.
+    pub writes_at_once: usize,
     /// How many notifications of one token are read together.
     pub notifications_max: usize,
     /// How many pages of a walk are fetched at once. Apple allows five.
@@ -32,11 +35,12 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            concurrency: 16,
+            concurrency: 32,
             grace_ms: 20_000,
-            slice_ms: 10_000,
+            slice_ms: 2_000,
             linger_ms: 500,
             plan_max: 100_000,
+            writes_at_once: 5,
             notifications_max: 100,
             pages_at_once: 5,
             sweep_every_ms: 10_000,

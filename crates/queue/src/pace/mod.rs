@@ -1,5 +1,6 @@
 //! Says when Apple may be called: one limiter shared by all replicas.
 
+mod booked;
 mod rule;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use russet_domain::{Timestamp, TokenId};
 
+pub use self::booked::{Booked, Booking};
 pub(crate) use self::rule::{
     APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, Gate, KEEP_MS, PROBE_MS, Paces, REFUSED_PAUSE_MS, RESERVED_MS,
     SETTLE_MS, Verdict, interval_us,
@@ -21,8 +23,6 @@ use crate::{Queue, QueueError};
 const WORKED_EVERY: Duration = Duration::from_secs(10);
 /// The most tokens whose last report is remembered.
 const REPORTS_MAX: usize = 10_000;
-/// A booked turn that is further off than this is checked again before it is used.
-const RECHECK_AFTER: Duration = Duration::from_millis(50);
 
 /// What a request to Apple is for. Each class keeps to its share of a token's turns while others want turns too, so
 /// none is shut out.
@@ -96,29 +96,39 @@ impl Pace {
     ///
     /// [`QueueError::Unavailable`] when Redis does not answer: then nobody may call.
     pub async fn turn(&self, token: TokenId, class: Class, patience: Duration) -> Result<Turn, QueueError> {
+        match self.book(token, class, patience).await? {
+            Booking::Turn(booked) => booked.come().await,
+            Booking::Wait { until, why } => Ok(Turn::Wait { until, why }),
+        }
+    }
+
+    /// Takes a turn that comes within `patience`, and leaves it to the caller to wait for it: what has to be written
+    /// down before the call can be written down meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::turn`].
+    pub async fn book(
+        &self,
+        token: TokenId,
+        class: Class,
+        patience: Duration,
+    ) -> Result<Booking, QueueError> {
         let deadline = Instant::now() + patience;
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let asked = Instant::now();
+            let left = deadline.saturating_duration_since(asked);
             let answer = self.ask(token, class, left).await?;
             let off = Duration::from_micros(u64::try_from(answer.at_us - answer.now_us).unwrap_or(0));
             let Some(why) = reason(answer.verdict) else {
-                if off.is_zero() {
-                    return Ok(Turn::Go);
-                }
-                tokio::time::sleep(off).await;
-                if off < RECHECK_AFTER {
-                    return Ok(Turn::Go);
-                }
-                let holds = self.holds(token).await?;
-                match reason(holds.verdict) {
-                    None => return Ok(Turn::Go),
-                    Some(why) => return Ok(Turn::Wait { until: until(holds.at_us), why }),
-                }
+                // Counted from before the question, so that the answer's way back does not make the turn late.
+                let at = if off.is_zero() { Instant::now() } else { asked + off };
+                return Ok(Booking::Turn(Booked { pace: self.clone(), token, class, deadline, at, off }));
             };
             // Each round waits at least a millisecond, so there are no more rounds than milliseconds of patience.
             let off = off.max(Duration::from_millis(1));
             if off > left {
-                return Ok(Turn::Wait { until: until(answer.at_us), why });
+                return Ok(Booking::Wait { until: until(answer.at_us), why });
             }
             tokio::time::sleep(off).await;
         }

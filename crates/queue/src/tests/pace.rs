@@ -8,7 +8,7 @@ use russet_domain::{Timestamp, TokenId};
 use super::on_both;
 use super::support::{Place, START, try_many};
 use crate::pace::SETTLE_MS;
-use crate::{Class, Pace, Queue, QueueError, Turn, Wait};
+use crate::{Booking, Class, Pace, Queue, QueueError, Turn, Wait};
 
 const TOKEN: TokenId = TokenId(7);
 
@@ -262,7 +262,26 @@ async fn a_booked_turn_is_void_once_the_token_is_closed(place: Place) {
     assert_eq!(waiting.await.unwrap(), Turn::Wait { until, why: Wait::TokenClosed });
 }
 
+async fn a_turn_that_was_missed_is_void(place: Place) {
+    let queue = place.settled_queue().await;
+    let pace = queue.pace();
+    pace.set_rate(TOKEN, 2.0).await.unwrap();
+    let start = std::time::Instant::now();
+    let Booking::Turn(booked) = pace.book(TOKEN, Class::Bulk, Duration::from_secs(2)).await.unwrap() else {
+        panic!("a turn is free")
+    };
+    // The database was slow, or the whole process was frozen.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(booked.come().await.unwrap(), Turn::Go);
+    let waited = start.elapsed();
+    assert!(
+        waited >= Duration::from_millis(490),
+        "the next turn is half a second after the first: {waited:?}"
+    );
+}
+
 on_both!(
+    a_turn_that_was_missed_is_void,
     a_limiter_that_has_just_begun_gives_no_turns_yet,
     a_token_gets_its_rate_and_no_sliding_second_more,
     a_token_has_the_rate_it_was_given,

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use russet_domain::job::Priority;
 use russet_domain::{Timestamp, patience};
 use russet_queue::Ending;
@@ -10,9 +12,9 @@ use russet_queue::jobs::ApplyChanges;
 use russet_store::changes;
 use russet_store::tokens::Token;
 
-use crate::context::Context;
+use crate::context::{Context, Slice};
 use crate::error::JobError;
-use crate::plan::{self, Round};
+use crate::plan::{self, Request, Round};
 use crate::send::{self, Sent};
 
 /// How soon to look again when the token has just been uploaded, or work under way decides what can go next. An end of that
@@ -57,30 +59,45 @@ async fn company(ctx: &Context, token: &Token) -> Result<Option<Timestamp>, JobE
         .and_then(|waiting| patience::company(waiting.oldest, waiting.newest, now, linger)))
 }
 
-/// Sends a round's requests one after the other: Apple documents no order between events, and no number of writes that a
-/// location takes at once. `None` means: plan again.
+/// Sends a round's requests, several at once: they are about different licenses, and Apple documents no order between
+/// events. `None` means: plan again. Whatever ends the round, what is under way is waited for, so that no answer is lost.
 async fn send_all(
     ctx: &Context,
     token: &Token,
     round: Round,
-    slice: &crate::context::Slice,
+    slice: &Slice,
 ) -> Result<Option<Ending>, JobError> {
     let mut requests: VecDeque<_> = round.requests.into();
-    while let Some(request) = requests.pop_front() {
-        if slice.is_over() {
-            return Ok(Some(Ending::Snooze { until: Timestamp(0) }));
+    let mut flying = FuturesUnordered::new();
+    // The first answer may show that somebody else took the location, or that Apple is in trouble: one finds out.
+    let mut allowed = 1;
+    let mut ended = None;
+    loop {
+        while ended.is_none() && flying.len() < allowed && !requests.is_empty() {
+            if slice.is_over() {
+                ended = Some(Ok(Some(Ending::Snooze { until: Timestamp(0) })));
+            } else if let Some(request) = requests.pop_front() {
+                flying.push(send_one(ctx, token, request));
+            }
         }
-        // The last answer may have shown that somebody else took the location; planning again refuses the rest.
-        if !ctx.token(token.id).await?.is_some_and(|token| token.state.may_write()) {
-            return Ok(None);
-        }
-        match send::send(ctx, token, request).await? {
-            Sent::Accepted => {}
-            Sent::Halved(halves) => halves.into_iter().rev().for_each(|half| requests.push_front(half)),
-            Sent::PlanAgain => return Ok(None),
+        match flying.next().await {
+            Some(Ok(Sent::Accepted)) => allowed = ctx.settings.writes_at_once.min(allowed + 1),
+            Some(Ok(Sent::Halved(halves))) => {
+                halves.into_iter().rev().for_each(|half| requests.push_front(half));
+            }
+            Some(Ok(Sent::PlanAgain)) => ended = ended.or(Some(Ok(None))),
+            Some(Err(error)) => ended = Some(ended.and_then(Result::err).map_or(Err(error), Err)),
+            None => return ended.unwrap_or(Ok(None)),
         }
     }
-    Ok(None)
+}
+
+async fn send_one(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
+    // The last answer may have shown that somebody else took the location; planning again refuses the rest.
+    if !ctx.token(token.id).await?.is_some_and(|token| token.state.may_write()) {
+        return Ok(Sent::PlanAgain);
+    }
+    send::send(ctx, token, request).await
 }
 
 async fn until_more_is_due(ctx: &Context, token: &Token, waiting: bool) -> Result<Ending, JobError> {

@@ -28,11 +28,11 @@ impl Handler for Handlers {
     async fn handle(&self, claim: Claim) -> Ending {
         let began = Instant::now();
         let (name, key) = (claim.job.kind(), claim.job.key());
-        let lost = claim.lost.clone();
+        let (lost, ctx) = (claim.lost.clone(), self.ctx.for_run(claim.stopping));
         // Dropping the handler rolls its open transaction back; what it has written down stands, and whoever has the message
         // now goes on from there.
         let result = tokio::select! {
-            result = self.carry_out(claim.job) => result,
+            result = carry_out(claim.job, &ctx) => result,
             () = lost.cancelled() => {
                 tracing::warn!(job.name = name, job.key = key, "the lease was lost; stopping");
                 return Ending::Snooze { until: self.ctx.now() };
@@ -51,20 +51,17 @@ impl Handler for Handlers {
     }
 }
 
-impl Handlers {
-    async fn carry_out(&self, job: AnyJob) -> Result<Ending, JobError> {
-        let ctx = &self.ctx;
-        match job {
-            AnyJob::ClaimToken(job) => claim_token::claim_token(job, ctx).await,
-            AnyJob::SyncToken(job) => sync_token::sync_token(job, ctx).await,
-            AnyJob::ApplyChanges(job) => apply_changes::apply_changes(job, ctx).await,
-            AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
-            AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
-            AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
-            AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
-            AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
-            AnyJob::Sweep(_) => sweep::sweep(ctx).await,
-        }
+async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
+    match job {
+        AnyJob::ClaimToken(job) => claim_token::claim_token(job, ctx).await,
+        AnyJob::SyncToken(job) => sync_token::sync_token(job, ctx).await,
+        AnyJob::ApplyChanges(job) => apply_changes::apply_changes(job, ctx).await,
+        AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
+        AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
+        AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
+        AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
+        AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
+        AnyJob::Sweep(_) => sweep::sweep(ctx).await,
     }
 }
 
