@@ -14,7 +14,7 @@ pub(crate) struct Address {
     pub(crate) place: Place,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
-    /// The path without its slash.
+    /// The path without its slash; a Redis's is a number.
     pub(crate) database: Option<String>,
     /// Whether the connection is encrypted from the first byte or must become so.
     pub(crate) encrypted: bool,
@@ -61,7 +61,9 @@ impl Address {
         } else {
             Place::tcp(parts.host.clone(), parts.port_or(6379)?)
         };
-        Ok(Self { place, user: parts.user, password: parts.password, database: None, encrypted })
+        let number = if socket { parts.parameter("db") } else { Some(decoded(&parts.path)) };
+        let database = number.filter(|number| !number.is_empty());
+        Ok(Self { place, user: parts.user, password: parts.password, database, encrypted })
     }
 
     /// The URL as people and logs may see it.

@@ -24,17 +24,26 @@ pub(crate) fn ping(address: &Address) -> Result<(), String> {
 
 /// Sends one command and gives its answer as text, the items of a list a line each.
 pub(crate) fn command(address: &Address, words: &[&str]) -> Result<String, String> {
-    let connect = || -> io::Result<BufReader<Box<dyn Stream>>> { Ok(BufReader::new(address.connect()?)) };
-    let mut stream = connect().map_err(|error| format!("nothing answers there: {error}"))?;
+    exchange(&mut connect(address)?, words)
+}
+
+/// Connects and logs in.
+pub(crate) fn connect(address: &Address) -> Result<BufReader<Box<dyn Stream>>, String> {
+    let mut stream =
+        address.connect().map(BufReader::new).map_err(|error| format!("nothing answers there: {error}"))?;
     if let Some(password) = &address.password {
         let login: Vec<&str> =
             ["AUTH"].into_iter().chain(address.user.as_deref()).chain([password.as_str()]).collect();
         exchange(&mut stream, &login)?;
     }
-    exchange(&mut stream, words)
+    if let Some(database) = &address.database {
+        exchange(&mut stream, &["SELECT", database])?;
+    }
+    Ok(stream)
 }
 
-fn exchange(stream: &mut BufReader<Box<dyn Stream>>, words: &[&str]) -> Result<String, String> {
+/// Sends one command over a connection and reads its answer.
+pub(crate) fn exchange(stream: &mut BufReader<Box<dyn Stream>>, words: &[&str]) -> Result<String, String> {
     let mut message = format!("*{}\r\n", words.len());
     for word in words {
         message.push_str(&format!("${}\r\n{word}\r\n", word.len()));
@@ -74,11 +83,17 @@ fn read_answer(stream: &mut impl BufRead) -> Result<String, String> {
 
 fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
     let mut line = Vec::new();
-    stream.take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    read_on(stream, &mut line)?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+}
+
+/// Reads the rest of a line onto what there is of it.
+pub(crate) fn read_on(stream: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+    stream.take(LINE_BYTES_MAX).read_until(b'\n', line)?;
     if line.last() != Some(&b'\n') {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
+    Ok(())
 }
 
 fn read_text(stream: &mut impl BufRead, length: u64) -> Result<String, String> {
