@@ -80,6 +80,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether it gives or takes licenses.
+    pub(crate) fn moves_licenses(self) -> bool {
+        matches!(self, Self::Associate | Self::Disassociate | Self::Revoke)
+    }
+
     /// Whether it answers in pages, of which only five may be asked for at the same time.
     pub(crate) fn is_paged(self) -> bool {
         matches!(self, Self::Assets | Self::Assignments | Self::Users)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use super::arrivals::Arrivals;
 use crate::apple::endpoint::Endpoint;
 
 /// A rule of Apple's that a client broke.
@@ -50,7 +51,7 @@ impl Violation {
 pub(crate) struct RequestCounts([u64; Endpoint::ALL.len()]);
 
 impl RequestCounts {
-    pub(super) fn add(&mut self, endpoint: Endpoint) {
+    fn add(&mut self, endpoint: Endpoint) {
         self.0[endpoint as usize] += 1;
     }
 }
@@ -121,7 +122,8 @@ pub(crate) struct NotificationCounts {
 /// The counters of one location, or of all.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Counts {
-    pub(crate) requests: RequestCounts,
+    requests: RequestCounts,
+    arrivals: Arrivals,
     licenses_moved: Moved,
     pub(crate) violations: ViolationCounts,
     answers: BTreeMap<String, u64>,
@@ -130,6 +132,11 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
+    pub(super) fn arrived(&mut self, endpoint: Endpoint, now_us: i64) {
+        self.requests.add(endpoint);
+        self.arrivals.add(endpoint, now_us);
+    }
+
     pub(super) fn answered(&mut self, status: Option<u16>) {
         let name = status.map_or_else(|| "cut".to_owned(), |status| status.to_string());
         *self.answers.entry(name).or_default() += 1;

@@ -1,5 +1,6 @@
 //! Counts everything that was asked, answered, moved and done wrong; it is the judge of tests.
 
+mod arrivals;
 mod counts;
 mod window;
 
@@ -82,7 +83,7 @@ impl Ledger {
         rules: &Rules,
     ) -> bool {
         let mut inner = self.inner();
-        inner.each(uid, |counts| counts.requests.add(endpoint));
+        inner.each(uid, |counts| counts.arrived(endpoint, now_us));
         let closed = inner.closed.get(&uid.cloned()).copied();
         if let Some(closed) = closed {
             let grace_us = i64::try_from(rules.retry_after_grace_ms).unwrap_or(0) * 1000;

@@ -45,6 +45,28 @@ async fn the_sixteenth_request_of_any_second_is_refused_and_counted() {
 }
 
 #[tokio::test]
+async fn the_ledger_says_when_the_first_and_the_last_write_of_a_location_came() {
+    let sim = at_a_full_second(quick()).await;
+    let begin = sim.control(reqwest::Method::GET, "/_sim/clock", None).await["now_ms"].as_i64().unwrap();
+    sim.client_status("assets").await;
+    for serial in ["A", "B"] {
+        advance(&sim, 100).await;
+        let body = json!({ "assets": [{ "adamId": "500000001" }], "serialNumbers": [serial] });
+        sim.accepted("assets/associate", body).await;
+    }
+    advance(&sim, 100).await;
+    sim.client_status("assets").await;
+    let arrivals = sim.ledger().await["by_location"][&sim.uid]["arrivals"].clone();
+    let wanted = json!({
+        "first_ms": begin, "last_ms": begin + 300,
+        "writes": 2, "first_write_ms": begin + 100, "last_write_ms": begin + 200,
+    });
+    assert_eq!(arrivals, wanted);
+    sim.post("/_sim/ledger/reset", json!({})).await;
+    assert_eq!(sim.ledger().await["arrivals"]["writes"], 0);
+}
+
+#[tokio::test]
 async fn a_rate_that_is_not_enforced_is_counted_all_the_same() {
     let sim = at_a_full_second(Rules { enforce_rate: false, ..limited() }).await;
     for _ in 0..18 {
