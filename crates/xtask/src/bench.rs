@@ -19,6 +19,8 @@ enum Which {
     Licenses(Passed),
     /// A full sync of many licenses: `--profile single|cluster`, `--licenses N`.
     Sync(Passed),
+    /// The queue by itself, on a private Redis unless one is named: `--redis URL`, `--backlogs N,…`, `--quick`.
+    Queue(Passed),
 }
 
 /// Arguments that the program itself understands.
@@ -31,13 +33,15 @@ struct Passed {
 
 impl Bench {
     pub(crate) fn run(&self) -> Result<(), XtaskError> {
-        let (name, passed) = match &self.which {
-            Which::Licenses(passed) => ("licenses", passed),
-            Which::Sync(passed) => ("sync", passed),
+        let (name, passed, cluster) = match &self.which {
+            Which::Licenses(passed) => ("licenses", passed, wants_cluster(&passed.arguments)),
+            Which::Sync(passed) => ("sync", passed, wants_cluster(&passed.arguments)),
+            // It starts Redis servers of its own, one for each variant.
+            Which::Queue(passed) => ("queue", passed, false),
         };
         let mut command = vec!["run", "--release", "--package", "russet", "--", "bench", name];
         command.extend(passed.arguments.iter().map(String::as_str));
-        if !wants_cluster(&passed.arguments) {
+        if !cluster {
             return cargo::run(&command, &[]);
         }
         let found = services::find()?;

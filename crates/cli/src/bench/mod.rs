@@ -1,6 +1,9 @@
-//! Measures the main job against the simulator, and prints one JSON object for each measurement.
+//! Measures the main job against the simulator and the queue against Redis, and prints one JSON object for each
+//! measurement.
 
+mod cpu;
 mod licenses;
+mod queue;
 mod setup;
 mod sync;
 
@@ -15,11 +18,18 @@ pub(crate) enum BenchCommand {
     Licenses(licenses::LicensesArgs),
     /// Walk all assignments of a location into the store.
     Sync(sync::SyncArgs),
+    /// Push, claim, end and pick up messages over Redis.
+    Queue(queue::QueueArgs),
+    /// The worker that `queue` measures.
+    #[command(hide = true)]
+    QueueWorker(queue::WorkerArgs),
 }
 
 pub(crate) async fn run(command: BenchCommand) -> Result<(), CliError> {
     match command {
         BenchCommand::Licenses(args) => licenses::run(args).await,
         BenchCommand::Sync(args) => sync::run(args).await,
+        BenchCommand::Queue(args) => queue::run(args).await,
+        BenchCommand::QueueWorker(args) => queue::run_worker(args).await,
     }
 }
