@@ -138,10 +138,18 @@ impl Stack {
         Ok(())
     }
 
+    /// The running processes of a role.
+    pub(crate) fn process_ids(&self, role: &str) -> impl Iterator<Item = u32> {
+        self.processes
+            .iter()
+            .filter(move |process| process.role == role)
+            .filter_map(|process| process.child.id())
+    }
+
     /// The most memory that any process of a role has used, in megabytes.
     pub(crate) fn peak_mb(&self, role: &str) -> f64 {
-        let peaks = self.processes.iter().filter(|process| process.role == role).filter_map(|process| {
-            let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()?)).ok()?;
+        let peaks = self.process_ids(role).filter_map(|id| {
+            let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
             let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
             line.trim().trim_end_matches(" kB").parse::<f64>().ok()
         });

@@ -21,6 +21,8 @@ enum Which {
     Sync(Passed),
     /// The queue by itself, on a private Redis unless one is named: `--redis URL`, `--backlogs N,…`, `--quick`.
     Queue(Passed),
+    /// The pace at Apple with thousands of tokens, in the cluster profile: `--tokens N`, `--workers N`, `--spread-s N`.
+    Pace(Passed),
 }
 
 /// Arguments that the program itself understands.
@@ -38,6 +40,7 @@ impl Bench {
             Which::Sync(passed) => ("sync", passed, wants_cluster(&passed.arguments)),
             // It starts Redis servers of its own, one for each variant.
             Which::Queue(passed) => ("queue", passed, false),
+            Which::Pace(passed) => ("pace", passed, true),
         };
         let mut command = vec!["run", "--release", "--package", "russet", "--", "bench", name];
         command.extend(passed.arguments.iter().map(String::as_str));

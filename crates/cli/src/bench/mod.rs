@@ -3,6 +3,7 @@
 
 mod cpu;
 mod licenses;
+mod pace;
 mod queue;
 mod setup;
 mod sync;
@@ -20,6 +21,8 @@ pub(crate) enum BenchCommand {
     Sync(sync::SyncArgs),
     /// Push, claim, end and pick up messages over Redis.
     Queue(queue::QueueArgs),
+    /// One token with very many changes beside thousands with a few, at the rate that Apple allows.
+    Pace(pace::PaceArgs),
     /// The worker that `queue` measures.
     #[command(hide = true)]
     QueueWorker(queue::WorkerArgs),
@@ -30,6 +33,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<(), CliError> {
         BenchCommand::Licenses(args) => licenses::run(args).await,
         BenchCommand::Sync(args) => sync::run(args).await,
         BenchCommand::Queue(args) => queue::run(args).await,
+        BenchCommand::Pace(args) => pace::run(args).await,
         BenchCommand::QueueWorker(args) => queue::run_worker(args).await,
     }
 }

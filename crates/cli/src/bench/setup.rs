@@ -1,4 +1,4 @@
-//! A simulator in a process of its own, without latency and without a rate limit, and a Russet beside it.
+//! A simulator in a process of its own, by default without latency and without a rate limit, and a Russet beside it.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use super::cpu;
 use crate::answers::Job;
 use crate::client::{Client, plain};
 use crate::error::{CliError, failed};
@@ -24,21 +25,31 @@ pub(super) struct Setup {
     pub(super) client: Client,
     http: Http,
     simulator: String,
-    _process: Child,
+    process: Child,
 }
 
 impl Setup {
+    /// Starts everything with an Apple that has no limits.
     pub(super) async fn start(profile: Profile, workers: usize) -> Result<Self, CliError> {
+        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
+        Self::start_with(profile, workers, &rules).await
+    }
+
+    /// Starts everything with an Apple that behaves like this.
+    pub(super) async fn start_with(
+        profile: Profile,
+        workers: usize,
+        rules: &Value,
+    ) -> Result<Self, CliError> {
         let (process, simulator) = start_simulator().await?;
         let http = plain(&simulator, Duration::from_secs(300)).map_err(failed)?;
         // Before Russet starts, which reads the limits once and then not again for minutes.
-        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
-        let patch = http.patch(format!("{simulator}/_sim/settings")).json(&rules);
+        let patch = http.patch(format!("{simulator}/_sim/settings")).json(rules);
         crate::demo::apple::answer("setting up the simulator", patch).await?;
         let apple = format!("{simulator}/mdm/v2");
         let stack = Stack::start(profile, &apple, workers, &[("RUSSET_LOG", "warn")]).await?;
         let client = Client::new(&stack.url, &stack.key)?;
-        Ok(Self { stack, client, http, simulator, _process: process })
+        Ok(Self { stack, client, http, simulator, process })
     }
 
     /// Asks something of the simulator.
@@ -47,20 +58,37 @@ impl Setup {
         crate::demo::apple::answer("setting up the simulator", request).await
     }
 
+    /// All that the simulator has counted.
+    pub(super) async fn ledger(&self) -> Result<Value, CliError> {
+        let request = self.http.get(format!("{}/_sim/ledger", self.simulator));
+        crate::demo::apple::answer("reading the ledger", request).await
+    }
+
     /// How many requests of a kind the simulator has seen.
     pub(super) async fn requests(&self, endpoint: &str) -> Result<u64, CliError> {
-        let request = self.http.get(format!("{}/_sim/ledger", self.simulator));
-        let ledger = crate::demo::apple::answer("reading the ledger", request).await?;
+        let ledger = self.ledger().await?;
         Ok(ledger.pointer(&format!("/requests/{endpoint}")).and_then(Value::as_u64).unwrap_or(0))
     }
 
     /// Makes a location and uploads its token; returns the location's and the token's id.
     pub(super) async fn token(&self) -> Result<(String, i64), CliError> {
-        let made = self.simulate("/_sim/locations", &json!({"name": "Bench", "country": "NL"})).await?;
-        let uid = crate::demo::apple::text(&made, "/uid")?;
+        let (uid, content) = self.location("Bench").await?;
+        let id = self.upload("Bench", &content).await?;
+        Ok((uid, id))
+    }
+
+    /// Makes a location; returns its id and the text of its token.
+    pub(super) async fn location(&self, name: &str) -> Result<(String, String), CliError> {
+        let made = self.simulate("/_sim/locations", &json!({"name": name, "country": "NL"})).await?;
+        let text = |pointer| crate::demo::apple::text(&made, pointer);
+        Ok((text("/uid")?, text("/token/content")?))
+    }
+
+    /// Uploads a token; returns its id.
+    pub(super) async fn upload(&self, name: &str, content: &str) -> Result<i64, CliError> {
         let body = json!({
-            "name": "Bench",
-            "content": crate::demo::apple::text(&made, "/token/content")?,
+            "name": name,
+            "content": content,
             "consent": true,
             "account_type": "business",
             "auto_update": false,
@@ -68,7 +96,17 @@ impl Setup {
         });
         let answer = self.client.post("tokens", &body).await?;
         let id = answer.body.get("id").and_then(Value::as_i64);
-        Ok((uid, id.ok_or_else(|| CliError::Failed("a token has no id".to_owned()))?))
+        id.ok_or_else(|| CliError::Failed("a token has no id".to_owned()))
+    }
+
+    /// How long the simulator has worked, in seconds.
+    pub(super) fn simulator_cpu_s(&self) -> f64 {
+        self.process.id().map_or(0.0, cpu::seconds)
+    }
+
+    /// How long all processes of a role have worked, in seconds.
+    pub(super) fn cpu_s(&self, role: &str) -> f64 {
+        self.stack.process_ids(role).map(cpu::seconds).sum()
     }
 
     /// Submits a job and waits for its end; returns it with the seconds from before submitting to its end.
