@@ -12,12 +12,15 @@ use super::town::{APP, Token};
 use crate::answers::Job;
 use crate::clock::now;
 use crate::error::{CliError, failed};
+use crate::print;
 
 /// Requests to the API under way at once.
 const AT_ONCE: usize = 64;
 /// How long Russet may take after the last job was submitted, and how often it is looked.
 const END_MAX: Duration = Duration::from_secs(1_800);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// After how many looks a person is told that it goes on.
+const LOOKS_TOLD: u32 = 60;
 
 /// A job to be submitted.
 pub(super) struct Wanted {
@@ -31,7 +34,7 @@ pub(super) struct Wanted {
 /// A job that was submitted.
 #[derive(Debug)]
 pub(super) struct Submitted {
-    id: i64,
+    pub(super) id: i64,
     pub(super) uid: String,
     pub(super) big: bool,
     /// When the API had answered.
@@ -94,7 +97,12 @@ async fn submit_one(setup: &Setup, wanted: Wanted) -> Result<Submitted, CliError
 /// Waits until all have succeeded, and notes when.
 pub(super) async fn wait(setup: &mut Setup, submitted: &mut [Submitted]) -> Result<(), CliError> {
     let began = Instant::now();
+    let mut looks = 0;
     while is_busy(setup).await? {
+        looks += 1;
+        if looks % LOOKS_TOLD == 0 {
+            print::remark(format!("pace: all jobs submitted {:.0} s ago …", began.elapsed().as_secs_f64()));
+        }
         setup.stack.check()?;
         if began.elapsed() > END_MAX {
             let why = format!("the jobs have not ended within {} s", END_MAX.as_secs());
