@@ -4,10 +4,14 @@ use russet_domain::TokenId;
 
 use crate::queue::Backing;
 use crate::why::{Facts, standing};
-use crate::{AnyJob, DeadPage, Depth, Due, Push, Queue, QueueError, RunningMessage, SeenWorker, When, Why};
+use crate::{
+    AnyJob, DeadMessage, DeadPage, Depth, Due, Push, Queue, QueueError, RunningMessage, SeenWorker, When, Why,
+};
 
 /// The most messages that are listed, retried or discarded in one call.
 const PAGE_MAX: usize = 1_000;
+/// The most pages of all kinds that are looked through for a page of one kind.
+const PAGES_MAX: usize = 1_000;
 
 impl Queue {
     /// How many messages of each kind there are: of those this program knows, and of those others have pushed.
@@ -69,8 +73,36 @@ impl Queue {
             Backing::Redis(redis) => redis.dead(limit, before).await?,
         };
         let full = items.len() == limit;
-        let next_cursor = items.last().filter(|_| full).map(|last| format!("{}:{}", last.died_at.0, last.id));
+        let next_cursor = items.last().filter(|_| full).map(cursor_after);
         Ok(DeadPage { items, next_cursor })
+    }
+
+    /// Dead messages of one kind, otherwise as [`Self::dead`]. It looks through those of all kinds, a thousand at a
+    /// time, and stops as soon as it has enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::dead`]. A kind that nobody knows has no dead messages.
+    pub async fn dead_of(
+        &self,
+        kind: &str,
+        limit: usize,
+        cursor: Option<&str>,
+    ) -> Result<DeadPage, QueueError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let (mut items, mut from) = (Vec::new(), cursor.map(str::to_owned));
+        for _ in 0..PAGES_MAX {
+            let page = self.dead(PAGE_MAX, from.as_deref()).await?;
+            items.extend(page.items.into_iter().filter(|dead| dead.kind == kind));
+            if page.next_cursor.is_none() || items.len() >= limit {
+                let is_all = page.next_cursor.is_none() && items.len() <= limit;
+                items.truncate(limit);
+                let next_cursor = items.last().filter(|_| !is_all).map(cursor_after);
+                return Ok(DeadPage { items, next_cursor });
+            }
+            from = page.next_cursor;
+        }
+        Ok(DeadPage { items, next_cursor: from })
     }
 
     /// Pushes dead messages again, at once and as if nothing had happened; returns how many there were. At most a
@@ -169,4 +201,9 @@ impl Queue {
         }
         Ok(found)
     }
+}
+
+/// Where a page goes on after a dead message.
+fn cursor_after(last: &DeadMessage) -> String {
+    format!("{}:{}", last.died_at.0, last.id)
 }

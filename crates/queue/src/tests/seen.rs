@@ -76,6 +76,24 @@ async fn the_dead_can_be_seen_retried_and_discarded(place: Place) {
     assert_eq!(queue.dead(10, None).await.unwrap().items.len(), 2);
 }
 
+async fn the_dead_of_one_kind_are_found_among_those_of_others(place: Place) {
+    let queue = place.still_queue().await;
+    let worker = worker(&queue, "w");
+    queue.push_many(pushes(0..6, When::default())).await.unwrap();
+    let others = [1, 2, 3].map(|token| Push::of(&ApplyChanges { token: TokenId(token) }, When::default()));
+    queue.push_many(others.to_vec()).await.unwrap();
+    for taken in place.claim(&queue, &worker, 9).await.taken {
+        let fate = Fate::Bury { reason: "no".to_owned(), record: taken.record.clone() };
+        assert!(ended(&queue, &taken, fate).await);
+        place.pass(1);
+    }
+    let first = queue.dead_of("apply_changes", 2, None).await.unwrap();
+    let second = queue.dead_of("apply_changes", 2, first.next_cursor.as_deref()).await.unwrap();
+    assert_eq!((first.items.len(), second.items.len(), second.next_cursor), (2, 1, None));
+    assert!(first.items.iter().all(|dead| dead.kind == "apply_changes"));
+    assert_eq!(queue.dead_of("sweep", 2, None).await.unwrap(), crate::DeadPage::default());
+}
+
 async fn the_dead_are_kept_up_to_a_bound_and_the_oldest_go_first(mut place: Place) {
     place.settings.dead_max = 3;
     let queue = place.still_queue().await;
@@ -109,6 +127,7 @@ on_both!(
     a_kind_that_a_worker_does_not_know_waits_for_one_that_does,
     depths_count_what_is_where,
     the_dead_can_be_seen_retried_and_discarded,
+    the_dead_of_one_kind_are_found_among_those_of_others,
     the_dead_are_kept_up_to_a_bound_and_the_oldest_go_first,
     a_message_that_cannot_be_held_is_refused_where_it_enters,
 );
