@@ -3,6 +3,7 @@
 mod access;
 mod answers;
 mod args;
+mod ask;
 mod bench;
 mod client;
 mod clock;

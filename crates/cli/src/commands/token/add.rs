@@ -1,6 +1,5 @@
 //! Uploads a token: asks for consent, waits for Apple's verdict, and starts the first sync.
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use crate::answers::Token;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::follow::WaitArgs;
-use crate::{follow, print, report};
+use crate::{ask, follow, print, report};
 
 /// How long Apple's verdict is waited for, and how often it is looked for.
 const VERDICT_WAIT: Duration = Duration::from_secs(10);
@@ -129,17 +128,9 @@ fn body(args: &AddArgs, content: &str) -> Value {
 
 /// Asks the person at the terminal. Where there is none, consent has to be given by the option.
 fn asked_for_consent() -> Result<bool, CliError> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(CliError::Usage(format!("{CONSENT}\nAgree to that with --consent.")));
-    }
-    print::remark(CONSENT);
-    print::remark("Do you agree? (yes/no)");
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| CliError::Usage(format!("the answer cannot be read: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    let question = format!("{CONSENT}\nDo you agree?");
+    ask::person(&question)?
+        .ok_or_else(|| CliError::Usage(format!("{CONSENT}\nAgree to that with --consent.")))
 }
 
 /// The token as soon as Apple was asked about it, or as it is after some seconds.
