@@ -5,14 +5,16 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use russet_domain::token::TokenState;
 use russet_domain::{JobId, TokenId};
+use russet_queue::QueueError;
 use russet_store::StoreError;
 use russet_store::keys::Role;
 
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+use crate::query::shown;
 use crate::token_file::TokenFileError;
 
-/// Why a request was not done. Each message is a sentence that a client may see, except those of [`Self::Store`] and
-/// [`Self::Internal`], which are for the log.
+/// Why a request was not done. Each message is a sentence that a client may see, except those of [`Self::Store`],
+/// [`Self::Queue`] and [`Self::Internal`], which are for the log.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     #[error("The request has no API key; send the header `Authorization: Bearer <key>`.")]
@@ -25,6 +27,11 @@ pub(crate) enum ApiError {
     RoleForbids { has: Role, needs: Role },
     #[error("The API key is bound to certain tokens and cannot upload others; use a key that is not bound.")]
     KeyIsBound,
+    #[error(
+        "The API key is bound to certain tokens and the queue is shared by all; use a key that is not bound, or ask \
+         GET /api/v1/queue/why?token=… about one of its tokens."
+    )]
+    QueueIsShared,
 
     #[error("Nothing is served at this address; /api/openapi.json lists what is.")]
     NoSuchRoute,
@@ -34,6 +41,8 @@ pub(crate) enum ApiError {
     NoSuchToken(String),
     #[error("There is no job {0}; GET /api/v1/jobs lists those there are.")]
     NoSuchJob(String),
+    #[error("No message is of kind {kind}; the kinds are {known}.")]
+    NoSuchKind { kind: String, known: String },
 
     #[error("The body is larger than the {limit} bytes taken here; send less at once.")]
     BodyTooLarge { limit: usize },
@@ -85,6 +94,10 @@ pub(crate) enum ApiError {
 
     #[error("The field `token` names token {0} and there is none; GET /api/v1/tokens lists those there are.")]
     UnknownToken(TokenId),
+    #[error("The field `kind` names {kind} and no message is of that kind; the kinds are {known}.")]
+    UnknownKind { kind: String, known: String },
+    #[error("Send either `ids`, or `all` as true with or without a `kind`, but not both.")]
+    IdsOrAll,
     #[error(
         "{count} of the assets are not in this token's location; buy them or sync the token, and see `errors` for \
          the first of them."
@@ -125,6 +138,8 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
+    Queue(#[source] QueueError),
+    #[error("{0}")]
     Internal(String),
 }
 
@@ -137,10 +152,11 @@ impl ApiError {
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
             Self::NotificationSecretWrong => (StatusCode::UNAUTHORIZED, "notification_secret_wrong"),
             Self::RoleForbids { .. } => (StatusCode::FORBIDDEN, "role_forbids"),
-            Self::KeyIsBound => (StatusCode::FORBIDDEN, "key_is_bound"),
+            Self::KeyIsBound | Self::QueueIsShared => (StatusCode::FORBIDDEN, "key_is_bound"),
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::NoSuchToken(_) => (StatusCode::NOT_FOUND, "no_such_token"),
             Self::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
+            Self::NoSuchKind { .. } => (StatusCode::NOT_FOUND, "no_such_kind"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
             Self::WrongContentType { .. } => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type"),
@@ -156,6 +172,8 @@ impl ApiError {
             Self::ConsentRequired => (StatusCode::UNPROCESSABLE_ENTITY, "consent_required"),
             Self::ChooseLicenses => (StatusCode::UNPROCESSABLE_ENTITY, "choose_licenses"),
             Self::UnknownToken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_token"),
+            Self::UnknownKind { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_kind"),
+            Self::IdsOrAll => (StatusCode::UNPROCESSABLE_ENTITY, "ids_or_all"),
             Self::UnknownAssets { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_asset"),
             Self::BadHolders { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_holder"),
             Self::EmptyList(_) => (StatusCode::UNPROCESSABLE_ENTITY, "empty_list"),
@@ -182,6 +200,7 @@ impl ApiError {
             Self::Store(StoreError::SchemaBehind { .. } | StoreError::SchemaAhead { .. }) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "schema_mismatch")
             }
+            Self::Queue(error) if error.may_pass() => (StatusCode::SERVICE_UNAVAILABLE, "queue_unavailable"),
             Self::Store(
                 StoreError::Setting(_)
                 | StoreError::Exists { .. }
@@ -190,6 +209,7 @@ impl ApiError {
                 | StoreError::Unreadable { .. }
                 | StoreError::Keys(_),
             )
+            | Self::Queue(_)
             | Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         };
         (status, Cow::Borrowed(code))
@@ -209,7 +229,12 @@ impl ApiError {
             Self::Store(StoreError::SchemaBehind { .. } | StoreError::SchemaAhead { .. }) => {
                 "The database and this program do not fit; an administrator should look at /readyz.".to_owned()
             }
-            Self::Store(_) | Self::Internal(_) => {
+            Self::Queue(error) if error.may_pass() => {
+                "The queue did not answer, so it is not known whether anything was changed; try again shortly with the \
+                 same `Idempotency-Key`, and see /readyz if it stays away."
+                    .to_owned()
+            }
+            Self::Store(_) | Self::Queue(_) | Self::Internal(_) => {
                 "Something went wrong inside Russet; the log has more under this `request_id`.".to_owned()
             }
             other => other.to_string(),
@@ -237,6 +262,7 @@ impl ApiError {
         match self {
             Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }) | Self::Overloaded => Some(1),
             Self::Store(StoreError::Unreachable { .. }) | Self::TimedOut { .. } => Some(5),
+            Self::Queue(error) if error.may_pass() => Some(5),
             Self::TooManyStreams { .. } => Some(30),
             _ => None,
         }
@@ -245,6 +271,15 @@ impl ApiError {
     /// Whether the same transaction may well succeed a moment later.
     pub(crate) fn passes(&self) -> bool {
         matches!(self, Self::Store(StoreError::Busy { .. } | StoreError::Stale { .. }))
+    }
+}
+
+impl From<QueueError> for ApiError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::UnknownKind { kind, known } => Self::NoSuchKind { kind: shown(&kind), known },
+            other => Self::Queue(other),
+        }
     }
 }
 

@@ -8,6 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
 use crate::routes::jobs::{cancel, changes, events, list as list_jobs, retry, show as show_job, submit};
+use crate::routes::queue::{
+    dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
+};
 use crate::routes::tokens::{change, create, list, remove, renew, show};
 use crate::routes::{assets, health, licenses, metrics, notifications};
 
@@ -25,6 +28,8 @@ use crate::routes::{assets, health, licenses, metrics, notifications};
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
         events::events,
         assets::list, licenses::list,
+        list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
+        discard::discard, why::why,
         notifications::receive,
         health::healthz, health::readyz, metrics::metrics,
     ),
@@ -33,6 +38,8 @@ use crate::routes::{assets, health, licenses, metrics, notifications};
         (name = "tokens", description = "Content tokens, each of which opens one location at Apple"),
         (name = "jobs", description = "What is to be done, and how far it has got"),
         (name = "licenses", description = "What there is, and who holds it"),
+        (name = "queue", description = "Which messages wait for workers, which are dead, and why one does not run. All \
+            tokens share the queue, so a key that is bound to certain tokens may only ask why about one of those"),
         (name = "apple", description = "What Apple calls"),
         (name = "health", description = "For whoever runs Russet; without a key"),
     ),

@@ -22,6 +22,16 @@ pub(crate) struct Page<T> {
 }
 
 impl<T> Page<T> {
+    /// A whole list that has one page.
+    pub(crate) fn whole(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+
+    /// A page whose source says by itself where the next one starts.
+    pub(crate) fn until<C: Serialize>(list: &str, items: Vec<T>, next: Option<&C>) -> Self {
+        Self { items, next_cursor: next.map(|next| write_cursor(list, next)) }
+    }
+
     /// A page out of up to `limit + 1` rows: the one more only tells that there is another page, which starts after
     /// the last row shown.
     pub(crate) fn cut<R, C: Serialize>(

@@ -35,6 +35,17 @@ impl FromRequestParts<App> for JobInPath {
     }
 }
 
+/// The kind of message that the path names; whether there is one, the queue knows.
+pub(crate) struct KindInPath(pub(crate) String);
+
+impl FromRequestParts<App> for KindInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        in_path(parts, app).await.map(Self)
+    }
+}
+
 /// The query, read into a known shape.
 pub(crate) struct Asked<T>(pub(crate) T);
 
@@ -78,6 +89,7 @@ async fn in_path(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
     Ok(text)
 }
 
-fn shown(text: &str) -> String {
+/// A client's own text, cut and without anything that could confuse whoever reads it.
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect()
 }

@@ -7,6 +7,7 @@ pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod queue;
 pub(crate) mod tokens;
 
 use axum::Router;
@@ -36,6 +37,15 @@ pub(crate) fn router(app: App) -> Router {
         .route("/jobs/{job}/events", get(jobs::events::events))
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
+        .route("/queue", get(queue::list::list))
+        .route("/queue/kinds/{kind}", get(queue::kind::kind))
+        .route("/queue/kinds/{kind}/pause", post(queue::pause::pause))
+        .route("/queue/kinds/{kind}/resume", post(queue::resume::resume))
+        .route("/queue/running", get(queue::running::running))
+        .route("/queue/dead", get(queue::dead::dead))
+        .route("/queue/dead/retry", post(queue::retry::retry))
+        .route("/queue/dead/discard", post(queue::discard::discard))
+        .route("/queue/why", get(queue::why::why))
         .route("/apple/notifications/{token}", post(notifications::receive));
     Router::new()
         .nest("/api/v1", v1)

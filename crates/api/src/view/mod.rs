@@ -1,14 +1,18 @@
-//! What clients see of tokens, jobs, changes, assets and licenses; converted by hand, so that a change inside does not
-//! change an answer unnoticed.
+//! What clients see of tokens, jobs, changes, assets, licenses and the queue; converted by hand, so that a change inside
+//! does not change an answer unnoticed.
 
 mod asset;
 mod change;
 mod job;
 mod license;
+mod queue;
 mod token;
+mod why;
 
 pub(crate) use asset::AssetView;
 pub(crate) use change::ChangeView;
 pub(crate) use job::{JobView, SyncView};
 pub(crate) use license::LicenseView;
+pub(crate) use queue::{DeadView, KindView, RunningView, WorkerView};
 pub(crate) use token::TokenView;
+pub(crate) use why::WhyView;

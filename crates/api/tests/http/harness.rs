@@ -7,13 +7,15 @@ use base64::prelude::BASE64_STANDARD;
 use reqwest::{Client, Method, RequestBuilder};
 use russet_api::{Api, NewKey, Settings, serve};
 use russet_domain::asset::Supply;
+use russet_domain::change::Action;
 use russet_domain::job::JobState;
 use russet_domain::token::TokenState;
-use russet_domain::{Asset, AssetKey, Holder, JobId, Pricing, ProductType, Timestamp, TokenId};
+use russet_domain::{Asset, AssetKey, Holder, JobId, Pricing, ProductType, RequestId, Timestamp, TokenId};
 use russet_queue::Queue;
 use russet_store::keys::{self, Role};
+use russet_store::requests::NewRequest;
 use russet_store::walks::WalkId;
-use russet_store::{KeyRing, Store, assets, jobs, licenses, tokens};
+use russet_store::{KeyRing, Store, assets, changes, jobs, licenses, requests, tokens};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -72,16 +74,35 @@ impl Server {
         Self::start_on(folder, url, set).await
     }
 
+    /// An API with a queue of its own in the Redis at this address, or in process.
+    pub(crate) async fn start_with_queue(url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = format!("sqlite://{}", folder.path().join("russet.db").display());
+        let prefix = folder.path().file_name().unwrap().to_string_lossy().trim_start_matches('.').to_owned();
+        let queue =
+            russet_queue::Settings { url: url.to_owned(), prefix, ..russet_queue::Settings::default() };
+        Self::start_whole(folder, store, &queue, |_| {}).await
+    }
+
     pub(crate) async fn start_on(
         folder: tempfile::TempDir,
         url: String,
+        set: impl FnOnce(&mut Settings),
+    ) -> Self {
+        Self::start_whole(folder, url, &russet_queue::Settings::default(), set).await
+    }
+
+    async fn start_whole(
+        folder: tempfile::TempDir,
+        url: String,
+        queue: &russet_queue::Settings,
         set: impl FnOnce(&mut Settings),
     ) -> Self {
         // Some test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let store = Store::open(&russet_store::Settings { url }, KeyRing::generate()).await.unwrap();
         store.migrate().await.unwrap();
-        let queue = Queue::open(&russet_queue::Settings::default()).await.unwrap();
+        let queue = Queue::open(queue).await.unwrap();
         let mut settings =
             Settings { listen: "127.0.0.1:0".into(), renewal_wait_ms: 5_000, ..Settings::default() };
         set(&mut settings);
@@ -162,6 +183,22 @@ impl Server {
         let mut tx = self.store.begin().await.unwrap();
         licenses::observe_page(&mut tx, token, WalkId(1), NOW, pairs).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Writes one planned change down as on its way to Apple, in a request of its own.
+    pub(crate) async fn send_one(&self, token: TokenId) -> RequestId {
+        let mut tx = self.store.begin().await.unwrap();
+        let sent = changes::sendable(&mut tx, token, NOW, 1).await.unwrap().remove(0);
+        let request = NewRequest {
+            action: Action::Assign,
+            assets: vec![sent.key.clone()],
+            devices: vec![sent.holder.id().to_owned()],
+            users: vec![],
+            changes: vec![sent.id],
+        };
+        let ids = requests::write(&mut tx, token, &[request], NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        ids[0]
     }
 
     /// Ends a job without changes, as a worker would.

@@ -1,11 +1,9 @@
 //! Jobs: submitted, listed, cancelled, retried.
 
 use reqwest::Method;
-use russet_domain::change::Action;
 use russet_domain::token::TokenState;
 use russet_domain::{ChangeId, Holder, JobId, TokenId};
-use russet_store::requests::NewRequest;
-use russet_store::{assets, changes, jobs, requests, tokens};
+use russet_store::{assets, changes, jobs, tokens};
 use serde_json::{Value, json};
 
 use crate::harness::{NOW, Reply, Server, app, key, send};
@@ -171,17 +169,7 @@ async fn a_revoke_of_everything_takes_what_is_on_its_way_too() {
     let token = server.location("Lab", 2).await;
     server.post("/api/v1/jobs", &assign(token, &["A", "B"])).await;
     // One request is under way to Apple, with one of the two changes.
-    let mut tx = server.store.begin().await.unwrap();
-    let sent = changes::sendable(&mut tx, token, NOW, 1).await.unwrap().remove(0);
-    let request = NewRequest {
-        action: Action::Assign,
-        assets: vec![sent.key.clone()],
-        devices: vec![sent.holder.id().to_owned()],
-        users: vec![],
-        changes: vec![sent.id],
-    };
-    requests::write(&mut tx, token, &[request], NOW).await.unwrap();
-    tx.commit().await.unwrap();
+    server.send_one(token).await;
     let body = json!({"kind":"revoke_license","token":token.0,"devices":["A","B","C"]});
     let reply = server.post("/api/v1/jobs", &body).await;
     let progress = &reply.body["progress"];

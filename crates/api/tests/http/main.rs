@@ -10,5 +10,6 @@ mod keys;
 mod notifications;
 mod openapi;
 mod postgres;
+mod queue;
 mod tokens;
 mod watching;

@@ -46,7 +46,7 @@ async fn every_address_described_is_served_and_needs_the_key_it_says() {
                 "{} stands twice",
                 operation["operationId"]
             );
-            let address = path.replace("{token}", "1").replace("{job}", "1");
+            let address = path.replace("{token}", "1").replace("{job}", "1").replace("{kind}", "sweep");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let reply = send(server.bare(method.clone(), &address)).await;
             let open = operation["security"] == json!([{}]);
