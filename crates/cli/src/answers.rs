@@ -162,6 +162,68 @@ pub(crate) struct Change {
     pub(crate) error: Option<Fault>,
 }
 
+/// The queue at a glance.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct QueueView {
+    pub(crate) kinds: Vec<QueueKind>,
+}
+
+/// One kind of message.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct QueueKind {
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) due: u64,
+    #[serde(default)]
+    pub(crate) delayed: u64,
+    #[serde(default)]
+    pub(crate) running: u64,
+    #[serde(default)]
+    pub(crate) dead: u64,
+    #[serde(default)]
+    pub(crate) oldest_age_ms: Option<u64>,
+    #[serde(default)]
+    pub(crate) paused: bool,
+    #[serde(default)]
+    pub(crate) workers: u64,
+}
+
+/// A message in a worker's hands.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct RunningMessage {
+    pub(crate) id: String,
+    pub(crate) worker: String,
+    pub(crate) since: String,
+    pub(crate) lease_left_ms: u64,
+}
+
+/// A message set aside.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DeadMessage {
+    pub(crate) id: String,
+    pub(crate) reason: String,
+    pub(crate) died_at: String,
+    pub(crate) payload: String,
+}
+
+/// Why a message is not running now.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Why {
+    pub(crate) id: String,
+    pub(crate) sentence: String,
+}
+
+/// What became of dead messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Handled {
+    pub(crate) count: u64,
+    pub(crate) more: bool,
+}
+
 impl Job {
     /// Whether nothing will happen to it any more. A state this program does not know is taken for one that goes on.
     pub(crate) fn has_ended(&self) -> bool {

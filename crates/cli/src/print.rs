@@ -73,3 +73,21 @@ pub(crate) fn moment(text: &str) -> String {
         None => text.to_owned(),
     }
 }
+
+/// A length of time in its largest unit, rounded down: `850 ms`, `12 s`, `4 min`, `3 h`, `2 d`.
+pub(crate) fn age(ms: u64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    let unit = units.into_iter().find(|(length, _)| ms >= *length);
+    unit.map_or_else(|| format!("{ms} ms"), |(length, name)| format!("{} {name}", ms / length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_largest_unit() {
+        let ages = [0, 999, 1_000, 59_999, 60_000, 7_200_000, 200_000_000].map(age);
+        assert_eq!(ages, ["0 ms", "999 ms", "1 s", "59 s", "1 min", "2 h", "2 d"]);
+    }
+}

@@ -60,7 +60,7 @@ pub(crate) struct RevokeArgs {
 enum RoleName {
     /// Everything.
     Admin,
-    /// Read, and submit, cancel and retry jobs.
+    /// Read, submit, cancel and retry jobs, and steer the queue.
     Operator,
     /// Read.
     Viewer,

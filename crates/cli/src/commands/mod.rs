@@ -7,6 +7,7 @@ pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod migrate;
 pub(crate) mod probe;
+pub(crate) mod queue;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod simulator;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     /// What was submitted, and how far it has got.
     #[command(subcommand)]
     Job(job::JobCommand),
+    /// What waits for workers, what is dead, and why something does not run.
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
 }
 
 impl Command {
@@ -79,6 +83,7 @@ impl Command {
             Self::Assign(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
             Self::Job(command) => command.access().json,
+            Self::Queue(command) => command.access().json,
         }
     }
 }
@@ -101,5 +106,6 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Assign(args) => assign::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Job(command) => job::run(command, config).await,
+        Command::Queue(command) => queue::run(command, config).await,
     }
 }

@@ -2,5 +2,6 @@
 
 mod keys;
 mod people;
+mod queue;
 mod servers;
 mod setup;

@@ -93,6 +93,20 @@ impl Machine {
         assert!(patched.is_ok_and(|answer| answer.status().is_success()));
     }
 
+    /// Lets Apple refuse every request for its limits, which the program asks for at its start, in a way that no waiting
+    /// helps.
+    pub(crate) async fn refuse_limits(&self) {
+        let what = json!({ "kind": "status", "status": 400 });
+        self.simulate("faults", json!({ "on": { "endpoint": "service_config" }, "what": what })).await;
+    }
+
+    /// Lets Apple refuse nothing any more.
+    pub(crate) async fn refuse_nothing(&self) {
+        let url = format!("{}/_sim/faults", self.apple.url());
+        let deleted = reqwest::Client::new().delete(url).send().await;
+        assert!(deleted.is_ok_and(|answer| answer.status().is_success()));
+    }
+
     async fn simulate(&self, path: &str, body: Value) -> Value {
         let url = format!("{}/_sim/{path}", self.apple.url());
         let response =
