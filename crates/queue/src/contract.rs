@@ -1,5 +1,7 @@
 //! What the two queues, over Redis and in process, both promise: claims, endings and their outcome as values.
 
+use std::sync::Arc;
+
 use russet_domain::Timestamp;
 use russet_domain::job::Priority;
 
@@ -87,7 +89,7 @@ fn priority_of(digit: &str) -> Option<Priority> {
 #[derive(Clone, Debug)]
 pub(crate) struct Claimant {
     /// The worker's name with something that makes this run of it unique.
-    pub(crate) worker: String,
+    pub(crate) worker: Arc<str>,
     /// Which kinds it takes.
     pub(crate) kinds: Vec<String>,
     /// The keys that its claims touch, where there are keys.
@@ -106,10 +108,21 @@ pub(crate) struct Ask {
 /// A message handed to a worker, with its lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) lease: Lease,
+    /// The lease as text, as the queue has it.
+    pub(crate) text: Arc<str>,
     pub(crate) record: Record,
 }
+
+impl Taken {
+    pub(crate) fn new(id: &str, lease: Lease, record: Record) -> Self {
+        Self { id: id.into(), text: lease.write().into(), lease, record }
+    }
+}
+
+/// A message with its lease as text.
+pub(crate) type Named = (Arc<str>, Arc<str>);
 
 /// A claim on a message: `fence|due|since|worker` in Redis, compared whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +131,7 @@ pub(crate) struct Lease {
     /// When the message was due, so that it can be put back in its place.
     pub(crate) due: i64,
     pub(crate) since: i64,
-    pub(crate) worker: String,
+    pub(crate) worker: Arc<str>,
 }
 
 impl Lease {
@@ -132,7 +145,21 @@ impl Lease {
             fence: parts.next()?.parse().ok()?,
             due: parts.next()?.parse().ok()?,
             since: parts.next()?.parse().ok()?,
-            worker: parts.next()?.to_owned(),
+            worker: parts.next()?.into(),
+        })
+    }
+
+    /// As [`Self::read`] for a lease of this worker, whose name is then not copied.
+    pub(crate) fn read_own(text: &str, worker: &Arc<str>) -> Option<Self> {
+        let rest = text.strip_suffix(&**worker)?.strip_suffix('|')?;
+        let mut parts = rest.splitn(3, '|');
+        let mut number = || parts.next()?.parse().ok();
+        let fence: i64 = number()?;
+        Some(Self {
+            fence: u64::try_from(fence).ok()?,
+            due: number()?,
+            since: number()?,
+            worker: Arc::clone(worker),
         })
     }
 }
@@ -182,9 +209,9 @@ pub(crate) enum Fate {
 /// One run's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     /// The lease as it was handed out, whole.
-    pub(crate) lease: String,
+    pub(crate) lease: Arc<str>,
     pub(crate) fate: Fate,
 }
 

@@ -112,20 +112,19 @@ impl Queue {
     ///
     /// As [`Self::push`].
     pub async fn retry_dead(&self, ids: &[String]) -> Result<u64, QueueError> {
-        let ids = &ids[..ids.len().min(PAGE_MAX)];
-        let found = match self.backing() {
-            Backing::Memory(memory) => memory.dead_named(ids),
-            Backing::Redis(redis) => redis.dead_named(ids).await?,
-        };
+        let found = self.dead_named(ids).await?;
+        let deaths: Vec<_> = found.iter().map(death).collect();
         let again = found.into_iter().map(|dead| Push {
             kind: dead.kind.into(),
             key: dead.key,
             payload: dead.payload,
             when: When { priority: dead.priority, due: Due::Now },
         });
-        // First pushed, then forgotten: whatever happens in between, no message is lost.
+        // First pushed, then forgotten: whatever happens in between, no message is lost. One that has died again by then
+        // stays.
         self.push_checked(&again.collect::<Vec<_>>()).await?;
-        self.discard_dead(ids).await
+        self.forget_dead(&deaths).await?;
+        Ok(deaths.len() as u64)
     }
 
     /// Forgets dead messages; returns how many there were. At most a thousand ids; the rest are left.
@@ -134,10 +133,23 @@ impl Queue {
     ///
     /// [`QueueError::Unavailable`] when Redis does not answer.
     pub async fn discard_dead(&self, ids: &[String]) -> Result<u64, QueueError> {
+        let found = self.dead_named(ids).await?;
+        self.forget_dead(&found.iter().map(death).collect::<Vec<_>>()).await
+    }
+
+    async fn dead_named(&self, ids: &[String]) -> Result<Vec<DeadMessage>, QueueError> {
         let ids = &ids[..ids.len().min(PAGE_MAX)];
         match self.backing() {
-            Backing::Memory(memory) => Ok(memory.discard_dead(ids)),
-            Backing::Redis(redis) => redis.discard_dead(ids).await,
+            Backing::Memory(memory) => Ok(memory.dead_named(ids)),
+            Backing::Redis(redis) => redis.dead_named(ids).await,
+        }
+    }
+
+    async fn forget_dead(&self, deaths: &[(String, i64)]) -> Result<u64, QueueError> {
+        match self.backing() {
+            Backing::Memory(memory) => Ok(memory.forget_dead(deaths)),
+            Backing::Redis(_) if deaths.is_empty() => Ok(0),
+            Backing::Redis(redis) => redis.forget_dead(deaths).await,
         }
     }
 
@@ -206,4 +218,9 @@ impl Queue {
 /// Where a page goes on after a dead message.
 fn cursor_after(last: &DeadMessage) -> String {
     format!("{}:{}", last.died_at.0, last.id)
+}
+
+/// What tells one death of a message from another.
+fn death(dead: &DeadMessage) -> (String, i64) {
+    (dead.id.clone(), dead.died_at.0)
 }

@@ -134,6 +134,7 @@ impl fmt::Display for Why {
                 )
             }
             Standing::Dead { reason, .. } => {
+                let reason = reason.trim_end_matches('.');
                 write!(f, "It was set aside and runs only when it is retried: {reason}.")
             }
             Standing::Paused => {
@@ -205,7 +206,7 @@ pub(crate) fn rank_before(waiting: &Waiting, digit: u8, head_start_ms: u64) -> i
 pub(crate) fn standing(facts: Facts) -> Standing {
     if let Some((lease, until)) = facts.running {
         return Standing::Running {
-            worker: lease.worker,
+            worker: lease.worker.to_string(),
             since: Timestamp(lease.since),
             lease_until: Timestamp(until),
             again: facts.again,

@@ -1,8 +1,10 @@
 //! What workers need of the queue, and nobody else.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
-use crate::contract::{Ask, Claimant, Claimed, End, Rescued};
+use crate::contract::{Ask, Claimant, Claimed, End, Named, Rescued};
 use crate::jobs::RENAMED;
 use crate::queue::Backing;
 use crate::redis::Listener;
@@ -18,7 +20,7 @@ impl Queue {
 
     /// One run of a worker, told apart from all others by a random suffix. It takes the kinds under their old names too.
     pub(crate) fn claimant(&self, worker: &str, kinds: &[&str]) -> Claimant {
-        let worker = format!("{worker}#{}", Uuid::new_v4().simple());
+        let worker: Arc<str> = format!("{worker}#{}", Uuid::new_v4().simple()).into();
         let old = RENAMED.iter().filter(|(_, new)| kinds.contains(new)).map(|(old, _)| old);
         let kinds: Vec<String> = kinds.iter().chain(old).map(|kind| (*kind).to_owned()).collect();
         let keys = match self.backing() {
@@ -54,7 +56,7 @@ impl Queue {
         }
     }
 
-    pub(crate) async fn renew(&self, leases: &[(String, String)]) -> Result<Vec<usize>, QueueError> {
+    pub(crate) async fn renew(&self, leases: &[Named]) -> Result<Vec<usize>, QueueError> {
         match self.backing() {
             Backing::Memory(memory) => Ok(memory.renew(leases)),
             Backing::Redis(redis) => redis.renew(leases).await,

@@ -4,7 +4,7 @@ use russet_domain::Timestamp;
 
 use super::Memory;
 use super::lock;
-use super::state::{Dead, Place};
+use super::state::{Dead, Place, State};
 use crate::contract::{forgotten_ms, lane_of};
 use crate::message::{split, token_of};
 use crate::why::{Facts, Waiting, rank_before};
@@ -57,7 +57,7 @@ impl Memory {
                     id: id.clone(),
                     kind: kind.to_owned(),
                     key: key.to_owned(),
-                    worker: lease.worker.clone(),
+                    worker: lease.worker.to_string(),
                     fence: lease.fence,
                     since: Timestamp(lease.since),
                     lease_until: Timestamp(*until),
@@ -136,10 +136,14 @@ impl Memory {
         facts
     }
 
-    /// Forgets dead messages; returns how many there were.
-    pub(crate) fn discard_dead(&self, ids: &[String]) -> u64 {
+    /// Forgets these deaths, each an id and a moment; returns how many there were.
+    pub(crate) fn forget_dead(&self, deaths: &[(String, i64)]) -> u64 {
         let mut state = self.state();
-        ids.iter().filter(|id| state.discard(id)).count() as u64
+        // One that was retried may have died again meanwhile, which nobody has seen yet.
+        let seen = |state: &State, (id, moment): &(String, i64)| {
+            state.dead.get(id).is_some_and(|dead| dead.died_at == *moment)
+        };
+        deaths.iter().filter(|death| seen(&state, death) && state.discard(&death.0)).count() as u64
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use self::choose::Moment;
 use self::state::State;
 use crate::clock::Clock;
-use crate::contract::{Ask, Claimant, Claimed, End, Rescued, forgotten_ms};
+use crate::contract::{Ask, Claimant, Claimed, End, Named, Rescued, forgotten_ms};
 use crate::pace::{Gate, Paces};
 use crate::{Push, Settings, Term};
 
@@ -87,7 +87,7 @@ impl Memory {
         refused
     }
 
-    pub(crate) fn renew(&self, leases: &[(String, String)]) -> Vec<usize> {
+    pub(crate) fn renew(&self, leases: &[Named]) -> Vec<usize> {
         let until = self.now_ms() + i64::try_from(self.settings.lease_ms).unwrap_or(i64::MAX);
         self.state().renew(leases, until)
     }
@@ -96,12 +96,12 @@ impl Memory {
         let now = self.now_ms();
         let oldest = now - i64::try_from(forgotten_ms(&self.settings)).unwrap_or(i64::MAX);
         let mut state = self.state();
-        state.workers.insert(claimant.worker.clone(), (now, claimant.kinds.clone()));
+        state.workers.insert(claimant.worker.to_string(), (now, claimant.kinds.clone()));
         state.workers.retain(|_, (seen, _)| *seen > oldest);
     }
 
     pub(crate) fn leave(&self, claimant: &Claimant) {
-        self.state().workers.remove(&claimant.worker);
+        self.state().workers.remove(&*claimant.worker);
     }
 
     /// Notes that a token's request failed or worked; true while Apple is closed.
@@ -148,7 +148,7 @@ impl Memory {
             *held_until = until;
             return Some(term.clone());
         }
-        let fence = self.state().next_fence(1, micros);
+        let fence = self.state().next_fence(micros);
         let term = Term { role: role.to_owned(), who: who.to_owned(), fence };
         leads.insert(role.to_owned(), (term.clone(), until));
         Some(term)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::choose::{Chosen, Moment, choose};
 use crate::contract::{
-    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, POISON, RESCUE_MAX, Record, Rescued, Taken, lane_of,
+    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record, Rescued, Taken,
+    lane_of,
 };
 use crate::message::split;
 use crate::pace::{Gate, Paces, RESERVED_MS};
@@ -123,10 +124,9 @@ impl State {
     }
 
     /// Fencing numbers never repeat, not even after a restart: they are at least the time in microseconds.
-    pub(super) fn next_fence(&mut self, count: u64, micros: i64) -> u64 {
-        let first = self.fence.max(u64::try_from(micros).unwrap_or(0)) + 1;
-        self.fence = first + count - 1;
-        first
+    pub(super) fn next_fence(&mut self, micros: i64) -> u64 {
+        self.fence = self.fence.max(u64::try_from(micros).unwrap_or(0)) + 1;
+        self.fence
     }
 
     pub(super) fn claim(
@@ -136,7 +136,7 @@ impl State {
         paces: &mut Paces,
         moment: &Moment<'_>,
     ) -> Claimed {
-        match self.memos.get(&claimant.worker) {
+        match self.memos.get(&*claimant.worker) {
             Some((request, _)) if *request > ask.request => return Claimed::default(),
             Some((request, ids)) if *request == ask.request => {
                 let taken = ids.iter().filter_map(|id| self.held_by(id, &claimant.worker)).collect();
@@ -152,8 +152,8 @@ impl State {
             }
         }
         let taken = self.hand_out(claimant, std::mem::take(&mut chosen.taken), moment);
-        let memo = taken.iter().map(|taken| taken.id.clone()).collect();
-        self.memos.insert(claimant.worker.clone(), (ask.request, memo));
+        let memo = taken.iter().map(|taken| taken.id.to_string()).collect();
+        self.memos.insert(claimant.worker.to_string(), (ask.request, memo));
         self.outlook(claimant, taken, &chosen, gate, moment.now)
     }
 
@@ -191,14 +191,17 @@ impl State {
         chosen: Vec<(i64, String)>,
         moment: &Moment<'_>,
     ) -> Vec<Taken> {
-        let fence = self.next_fence(chosen.len() as u64, moment.micros);
+        if chosen.is_empty() {
+            return Vec::new();
+        }
+        let fence = self.next_fence(moment.micros);
         let until = moment.now + i64::try_from(moment.settings.lease_ms).unwrap_or(i64::MAX);
         let mut taken = Vec::with_capacity(chosen.len());
-        for ((due, id), fence) in chosen.into_iter().zip(fence..) {
+        for (due, id) in chosen {
             let Some(mut message) = self.take_out(&id) else { continue };
             let lease = Lease { fence, due, since: moment.now, worker: claimant.worker.clone() };
             message.place = Place::Running { lease: lease.clone(), until };
-            taken.push(Taken { id: id.clone(), lease, record: message.record.clone() });
+            taken.push(Taken::new(&id, lease, message.record.clone()));
             self.running.insert((until, id.clone()));
             self.messages.insert(id, message);
         }
@@ -217,8 +220,8 @@ impl State {
     fn held_by(&self, id: &str, worker: &str) -> Option<Taken> {
         let message = self.messages.get(id)?;
         match &message.place {
-            Place::Running { lease, .. } if lease.worker == worker => {
-                Some(Taken { id: id.to_owned(), lease: lease.clone(), record: message.record.clone() })
+            Place::Running { lease, .. } if *lease.worker == *worker => {
+                Some(Taken::new(id, lease.clone(), message.record.clone()))
             }
             Place::Running { .. } | Place::Waiting { .. } => None,
         }
@@ -228,15 +231,15 @@ impl State {
     pub(super) fn end(&mut self, ends: &[End], now: i64, dead_max: usize) -> (Vec<usize>, bool) {
         let (mut refused, mut tell) = (Vec::new(), false);
         for (position, end) in ends.iter().enumerate() {
-            let current = self.messages.get(&end.id).is_some_and(
-                |message| matches!(&message.place, Place::Running { lease, .. } if lease.write() == end.lease),
+            let current = self.messages.get(&*end.id).is_some_and(
+                |message| matches!(&message.place, Place::Running { lease, .. } if *lease.write() == *end.lease),
             );
             let taken = if current { self.take_out(&end.id) } else { None };
             let Some(message) = taken else {
                 refused.push(position);
                 continue;
             };
-            let id = end.id.clone();
+            let id = end.id.to_string();
             match &end.fate {
                 Fate::Done => tell |= self.anew(id, message.again, now),
                 Fate::Wait { again, record } => {
@@ -259,6 +262,8 @@ impl State {
     }
 
     fn bury(&mut self, id: &str, reason: &str, record: Record, now: i64, max: usize) {
+        // A second death is told from the first by its moment.
+        let now = self.dead.get(id).map_or(now, |before| now.max(before.died_at + 1));
         self.discard(id);
         let order = self.dead_order.entry(split(id).0.to_owned()).or_default();
         order.insert((now, id.to_owned()));
@@ -280,14 +285,15 @@ impl State {
     }
 
     /// Prolongs leases; returns the positions of the lost.
-    pub(super) fn renew(&mut self, leases: &[(String, String)], new_until: i64) -> Vec<usize> {
+    pub(super) fn renew(&mut self, leases: &[Named], new_until: i64) -> Vec<usize> {
         let mut lost = Vec::new();
         for (position, (id, given)) in leases.iter().enumerate() {
+            let id = &**id;
             match self.messages.get_mut(id).map(|message| &mut message.place) {
-                Some(Place::Running { lease, until }) if lease.write() == *given => {
-                    self.running.remove(&(*until, id.clone()));
+                Some(Place::Running { lease, until }) if *lease.write() == **given => {
+                    self.running.remove(&(*until, id.to_owned()));
                     *until = new_until;
-                    self.running.insert((new_until, id.clone()));
+                    self.running.insert((new_until, id.to_owned()));
                 }
                 Some(Place::Running { .. } | Place::Waiting { .. }) | None => lost.push(position),
             }

@@ -29,7 +29,7 @@ impl Greeting {
         let modern = major(&info) >= 7;
         let mut args = Args::default();
         args.text(self.clock.given()).text(run);
-        let script = self.scripts[usize::from(modern)].by_text(std::slice::from_ref(&self.key), &args.0);
+        let script = self.scripts[usize::from(modern)].by_text(std::slice::from_ref(&self.key), &args);
         match connection.send_packed_command(&script).await.and_then(Value::extract_error) {
             // The check at start says it with what to change about it.
             Err(error) if error.code() == Some("NOPERM") => Ok(()),

@@ -1,6 +1,6 @@
 //! Looks at the queue in Redis, and pauses, revives and discards.
 
-use ::redis::{Cmd, Pipeline, Value, cmd, pipe};
+use ::redis::{Cmd, cmd, pipe};
 use russet_domain::Timestamp;
 
 use super::{Redis, reply};
@@ -86,7 +86,7 @@ impl Redis {
             running.push(RunningMessage {
                 kind: kind.to_owned(),
                 key: key.to_owned(),
-                worker: lease.worker,
+                worker: lease.worker.to_string(),
                 fence: lease.fence,
                 since: Timestamp(lease.since),
                 lease_until: Timestamp(until),
@@ -130,32 +130,41 @@ impl Redis {
     /// The dead messages among `ids`.
     pub(crate) async fn dead_named(&self, ids: &[String]) -> Result<Vec<DeadMessage>, QueueError> {
         let doing = "looking up dead messages";
-        let texts = self.fields(doing, &self.keys.one("dead_texts"), ids).await?;
-        let found =
-            ids.iter().zip(texts).filter_map(|(id, text)| Some(dead_message(id.clone(), 0, Some(&text?))));
-        Ok(found.collect())
-    }
-
-    /// Forgets dead messages; returns how many there were.
-    pub(crate) async fn discard_dead(&self, ids: &[String]) -> Result<u64, QueueError> {
-        let doing = "discarding dead messages";
-        let mut gone = pipe();
-        gone.atomic();
-        for id in ids {
-            gone.cmd("ZREM").arg(self.keys.dead(split(id).0)).arg(id).ignore();
-            gone.cmd("HDEL").arg(self.keys.one("dead_texts")).arg(id);
+        if ids.is_empty() {
+            return Ok(Vec::new());
         }
-        let answers = self.pipeline_if_any(doing, ids.is_empty(), &gone).await?;
-        answers.into_iter().map(|answer| reply::read::<u64>(doing, answer)).sum()
+        let mut asked = pipe();
+        for id in ids {
+            asked.cmd("ZSCORE").arg(self.keys.dead(split(id).0)).arg(id);
+        }
+        let moments = self.link.pipeline(doing, &asked).await?;
+        let texts = self.fields(doing, &self.keys.one("dead_texts"), ids).await?;
+        let mut found = Vec::new();
+        for ((id, moment), text) in ids.iter().zip(moments).zip(texts) {
+            if let (Some(moment), Some(text)) = (reply::read::<Option<i64>>(doing, moment)?, text) {
+                found.push(dead_message(id.clone(), moment, Some(&text)));
+            }
+        }
+        Ok(found)
     }
 
-    async fn pipeline_if_any(
-        &self,
-        doing: &'static str,
-        none: bool,
-        pipeline: &Pipeline,
-    ) -> Result<Vec<Value>, QueueError> {
-        if none { Ok(Vec::new()) } else { self.link.pipeline(doing, pipeline).await }
+    /// Forgets these deaths, each an id and a moment; returns how many there were.
+    pub(crate) async fn forget_dead(&self, deaths: &[(String, i64)]) -> Result<u64, QueueError> {
+        let doing = "forgetting dead messages";
+        let mut kinds: Vec<&str> = deaths.iter().map(|(id, _)| split(id).0).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut keys = vec![self.keys.one("dead_texts")];
+        keys.extend(kinds.iter().map(|kind| self.keys.dead(kind)));
+        let mut args = self.args(1 + kinds.len() + 2 * deaths.len());
+        args.number(kinds.len());
+        for kind in kinds {
+            args.text(kind);
+        }
+        for (id, moment) in deaths {
+            args.text(id).number(moment);
+        }
+        reply::read(doing, self.run(doing, &self.scripts().forget, &keys, &args).await?)
     }
 
     pub(super) async fn fields(

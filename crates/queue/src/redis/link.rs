@@ -8,7 +8,7 @@ use ::redis::{AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisErro
 use rand::RngExt as _;
 
 use super::greet::Greeting;
-use super::scripts::Script;
+use super::scripts::{Args, Script};
 use crate::{QueueError, Settings};
 
 /// After a failed attempt to connect, callers are told so at once for this long, and nobody dials.
@@ -73,7 +73,7 @@ impl Link {
         doing: &'static str,
         script: &Script,
         keys: &[String],
-        args: &[Vec<u8>],
+        args: &Args,
     ) -> Result<Value, QueueError> {
         let (mut connection, generation) = self.connection(doing).await?;
         let sent = connection.send_packed_command(&script.by_hash(keys, args)).await;

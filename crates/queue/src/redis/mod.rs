@@ -61,7 +61,7 @@ impl Redis {
         keys: &[String],
         args: &Args,
     ) -> Result<::redis::Value, QueueError> {
-        self.link.script(doing, script, keys, &args.0).await
+        self.link.script(doing, script, keys, args).await
     }
 
     /// The beginning of a script's arguments.

@@ -1,10 +1,12 @@
 //! Pushing, claiming, ending, renewing and rescuing over Redis, one script each.
 
+use std::sync::Arc;
+
 use ::redis::Value;
 
 use super::{Redis, reply};
 use crate::contract::{
-    Again, Ask, BATCH_MAX, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, POISON, RESCUE_MAX, Record,
+    Again, Ask, BATCH_MAX, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record,
     Rescued, Taken,
 };
 use crate::message::split;
@@ -59,7 +61,7 @@ impl Redis {
         let calls = claimant.kinds.iter().map(|kind| if AnyJob::is_paced(kind) { '1' } else { '0' });
         let mut args = self.args(7);
         args.number(self.settings.lease_ms)
-            .text(claimant.worker.as_str())
+            .text(&*claimant.worker)
             .number(ask.request)
             .number(ask.max.clamp(1, CLAIM_MAX))
             .number(self.settings.head_start_ms)
@@ -72,9 +74,10 @@ impl Redis {
         };
         let mut taken = Vec::with_capacity(values.len() / 3);
         while let (Some(id), Some(lease), Some(record)) = (values.next(), values.next(), values.next()) {
-            let lease = Lease::read(&reply::string(doing, lease)?).ok_or_else(|| reply::surprise(doing))?;
+            let text: Arc<str> = reply::string(doing, lease)?.into();
+            let lease = Lease::read_own(&text, &claimant.worker).ok_or_else(|| reply::surprise(doing))?;
             let record = Record::read(&reply::string(doing, record)?);
-            taken.push(Taken { id: reply::string(doing, id)?, lease, record });
+            taken.push(Taken { id: reply::string(doing, id)?.into(), lease, text, record });
         }
         Ok(Claimed { taken, next_in_ms: u64::try_from(next).ok(), more: more == 1 })
     }
@@ -98,7 +101,7 @@ impl Redis {
         }
         args.number(ends.iter().filter(plain).count());
         for end in ends.iter().filter(plain) {
-            args.text(end.id.as_str()).text(end.lease.as_str());
+            args.text(&end.id).text(&end.lease);
         }
         // The script counts the plain ones first, so positions are kept in its order.
         let mut order: Vec<usize> = (0..ends.len()).filter(|&i| plain(&&ends[i])).collect();
@@ -108,7 +111,7 @@ impl Redis {
                 Fate::Wait { again, record } => ("w", due_text(*again), record),
                 Fate::Bury { reason, record } => ("x", reason.clone(), record),
             };
-            args.text(end.id.as_str()).text(end.lease.as_str()).text(verb).text(first).text(record.write());
+            args.text(&end.id).text(&end.lease).text(verb).text(first).text(record.write());
             order.push(position);
         }
         let doing = "ending runs";
@@ -120,11 +123,11 @@ impl Redis {
     }
 
     /// Prolongs leases, at most [`BATCH_MAX`]; returns the positions of those that are lost.
-    pub(crate) async fn renew(&self, leases: &[(String, String)]) -> Result<Vec<usize>, QueueError> {
+    pub(crate) async fn renew(&self, leases: &[Named]) -> Result<Vec<usize>, QueueError> {
         let mut args = self.args(1 + leases.len() * 2);
         args.number(self.settings.lease_ms);
         for (id, lease) in leases {
-            args.text(id.as_str()).text(lease.as_str());
+            args.text(id).text(lease);
         }
         let doing = "renewing leases";
         let lost =

@@ -1,5 +1,7 @@
 //! The scripts, each with its hash, as text for the server's version.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::time::Duration;
 
 use ::redis::{Cmd, cmd};
@@ -28,16 +30,12 @@ impl Script {
         Self { text, hash }
     }
 
-    pub(super) fn by_hash(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
-        let mut by_hash = cmd("EVALSHA");
-        by_hash.arg(&self.hash).arg(keys.len()).arg(keys).arg(args);
-        by_hash
+    pub(super) fn by_hash(&self, keys: &[String], args: &Args) -> Cmd {
+        command("EVALSHA", &self.hash, keys, args)
     }
 
-    pub(super) fn by_text(&self, keys: &[String], args: &[Vec<u8>]) -> Cmd {
-        let mut by_text = cmd("EVAL");
-        by_text.arg(&self.text).arg(keys.len()).arg(keys).arg(args);
-        by_text
+    pub(super) fn by_text(&self, keys: &[String], args: &Args) -> Cmd {
+        command("EVAL", &self.text, keys, args)
     }
 }
 
@@ -54,6 +52,7 @@ pub(crate) struct Scripts {
     pub(super) pace_change: Script,
     pub(super) pace_report: Script,
     pub(super) attend: Script,
+    pub(super) forget: Script,
 }
 
 /// The script that greets a server; `marks` for one of version 7 or newer.
@@ -79,29 +78,51 @@ impl Scripts {
             pace_change: pace(include_str!("scripts/pace_change.lua")),
             pace_report: pace(include_str!("scripts/pace_report.lua")),
             attend: queue(include_str!("scripts/attend.lua"), true),
+            forget: Script::new(&[include_str!("scripts/forget.lua")], true, marks),
         }
     }
 }
 
-/// Arguments of a script, as bytes.
+fn command(verb: &str, script: &str, keys: &[String], args: &Args) -> Cmd {
+    let mut command = cmd(verb);
+    command.arg(script).arg(keys.len()).arg(keys);
+    args.each().for_each(|arg| {
+        command.arg(arg);
+    });
+    command
+}
+
+/// Arguments of a script, one after the other in one piece of memory: a batch has thousands.
 #[derive(Default)]
-pub(crate) struct Args(pub(super) Vec<Vec<u8>>);
+pub(crate) struct Args {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
 
 impl Args {
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self(Vec::with_capacity(capacity))
+        Self { bytes: Vec::with_capacity(capacity * 32), ends: Vec::with_capacity(capacity) }
     }
 
-    pub(super) fn text(&mut self, text: impl Into<String>) -> &mut Self {
-        self.0.push(text.into().into_bytes());
+    pub(super) fn text(&mut self, text: impl AsRef<str>) -> &mut Self {
+        self.bytes.extend_from_slice(text.as_ref().as_bytes());
+        self.ends.push(self.bytes.len());
         self
     }
 
-    pub(super) fn number(&mut self, number: impl ToString + Copy) -> &mut Self {
-        self.text(number.to_string())
+    pub(super) fn number(&mut self, number: impl Display) -> &mut Self {
+        // Writing to memory does not fail.
+        let _ = write!(self.bytes, "{number}");
+        self.ends.push(self.bytes.len());
+        self
     }
 
     pub(super) fn millis(&mut self, duration: Duration) -> &mut Self {
         self.number(duration.as_millis())
+    }
+
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let begins = std::iter::once(0).chain(self.ends.iter().copied());
+        begins.zip(&self.ends).filter_map(|(begin, end)| self.bytes.get(begin..*end))
     }
 }

@@ -20,7 +20,7 @@ impl Redis {
         let mut keys = self.keys.common();
         keys.extend(["workers", "worker_kinds", "layout"].map(|name| self.keys.one(name)));
         let mut args = self.args(4);
-        args.text(claimant.worker.as_str())
+        args.text(&*claimant.worker)
             .text(claimant.kinds.join(","))
             .number(forgotten_ms(&self.settings))
             .text(check::LAYOUT);
@@ -32,8 +32,8 @@ impl Redis {
     pub(crate) async fn leave(&self, claimant: &Claimant) -> Result<(), QueueError> {
         let mut gone = pipe();
         gone.atomic();
-        gone.cmd("ZREM").arg(self.keys.one("workers")).arg(&claimant.worker);
-        gone.cmd("HDEL").arg(self.keys.one("worker_kinds")).arg(&claimant.worker);
+        gone.cmd("ZREM").arg(self.keys.one("workers")).arg(&*claimant.worker);
+        gone.cmd("HDEL").arg(self.keys.one("worker_kinds")).arg(&*claimant.worker);
         self.link.pipeline("telling that a worker is gone", &gone).await.map(drop)
     }
 

@@ -25,7 +25,7 @@ async fn a_message_pushed_twice_is_one(place: Place) {
     queue.push(&job(1), When::default()).await.unwrap();
     let worker = worker(&queue, "w");
     let taken = place.claim_one(&queue, &worker).await;
-    assert_eq!(taken.id, "sync_token:1");
+    assert_eq!(&*taken.id, "sync_token:1");
     assert_eq!(SyncToken::read(&taken.record.payload).unwrap(), job(1));
     assert!(ended(&queue, &taken, Fate::Done).await);
     let left = place.claim(&queue, &worker, 10).await;
@@ -243,7 +243,7 @@ async fn an_ending_with_a_stale_lease_is_refused(place: Place) {
     let second = place.claim_one(&queue, &living).await;
     assert!(second.lease.fence > first.lease.fence);
     assert!(!ended(&queue, &first, Fate::Done).await, "the zombie's ending is void");
-    assert_eq!(queue.renew(&[(first.id.clone(), first.lease.write())]).await.unwrap(), [0]);
+    assert_eq!(queue.renew(&[(first.id.clone(), first.text.clone())]).await.unwrap(), [0]);
     assert!(ended(&queue, &second, Fate::Done).await);
     assert!(!ended(&queue, &second, Fate::Done).await, "repeating changes nothing");
 }
@@ -267,7 +267,7 @@ async fn of_many_endings_only_the_stale_are_refused(place: Place) {
     let mut refused = queue.end(&ends).await.unwrap();
     refused.sort_unstable();
     assert_eq!(refused, [1, 2]);
-    assert_eq!(queue.dead(10, None).await.unwrap().items[0].id, taken[4].id);
+    assert_eq!(queue.dead(10, None).await.unwrap().items[0].id, *taken[4].id);
     assert_eq!(place.claim(&queue, &worker, 10).await.next_in_ms, Some(5));
 }
 
@@ -278,7 +278,7 @@ async fn a_lease_that_is_renewed_is_not_rescued(place: Place) {
     let taken = place.claim_one(&queue, &worker).await;
     for _ in 0..20 {
         place.pass(5_000);
-        assert!(queue.renew(&[(taken.id.clone(), taken.lease.write())]).await.unwrap().is_empty());
+        assert!(queue.renew(&[(taken.id.clone(), taken.text.clone())]).await.unwrap().is_empty());
         assert_eq!(queue.rescue().await.unwrap().rescued, 0);
     }
     assert!(ended(&queue, &taken, Fate::Done).await);
@@ -293,7 +293,7 @@ async fn after_a_silence_the_living_get_time_to_renew(place: Place) {
     // Nobody was there for a minute, as when Redis is away: all leases have run out.
     place.pass(60_000);
     assert_eq!(queue.rescue().await.unwrap().rescued, 0);
-    assert!(queue.renew(&[(taken[0].id.clone(), taken[0].lease.write())]).await.unwrap().is_empty());
+    assert!(queue.renew(&[(taken[0].id.clone(), taken[0].text.clone())]).await.unwrap().is_empty());
     place.pass(6_001);
     assert_eq!(queue.rescue().await.unwrap().rescued, 1, "only what nobody renewed");
     assert!(ended(&queue, &taken[0], Fate::Done).await);

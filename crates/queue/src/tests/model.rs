@@ -120,8 +120,8 @@ fn run_of(queue: &Queue, number: usize, run: u64) -> Claimant {
     let mut claimant = queue.claimant("w", kinds);
     // The suffix is random, and the two sides are to agree to the letter.
     let suffix = format!("w#{number}.{run}");
-    claimant.keys.iter_mut().for_each(|key| *key = key.replace(&claimant.worker, &suffix));
-    claimant.worker = suffix;
+    claimant.keys.iter_mut().for_each(|key| *key = key.replace(&*claimant.worker, &suffix));
+    claimant.worker = suffix.into();
     claimant
 }
 
@@ -162,7 +162,7 @@ impl Side {
             Step::ClaimAgain { worker, max } => self.claim(*worker, true, *max).await,
             Step::Renew { which } => {
                 let Some(taken) = self.lease(*which) else { return (String::new(), None) };
-                let lost = self.queue.renew(&[(taken.id.clone(), taken.lease.write())]).await.unwrap();
+                let lost = self.queue.renew(&[(taken.id.clone(), taken.text.clone())]).await.unwrap();
                 (format!("{lost:?}"), None)
             }
             Step::End { which, ending } => {

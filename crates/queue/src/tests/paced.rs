@@ -31,7 +31,7 @@ async fn a_message_of_a_closed_token_waits_in_the_queue_and_others_go(place: Pla
     let notes = ReadNotifications { token: TOKEN };
     queue.push(&notes, When::default()).await.unwrap();
     let claimed = place.claim(&queue, &worker, 10).await;
-    let mut ids: Vec<&str> = claimed.taken.iter().map(|taken| taken.id.as_str()).collect();
+    let mut ids: Vec<&str> = claimed.taken.iter().map(|taken| &*taken.id).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["read_notification:7", "sync_token:6", "sync_token:8"]);
     assert!(!claimed.more);
@@ -199,7 +199,7 @@ async fn a_message_under_its_kinds_old_name_is_taken_too(place: Place) {
     let old = Push { kind: "sync_location".into(), ..Push::of(&job(7), When::default()) };
     queue.push_many(vec![old]).await.unwrap();
     let taken = place.claim_one(&queue, &worker).await;
-    assert_eq!(taken.id, "sync_location:7");
+    assert_eq!(&*taken.id, "sync_location:7");
     let read = crate::AnyJob::read("sync_location", &taken.record.payload).unwrap();
     assert_eq!(read.kind(), crate::jobs::SyncToken::KIND);
     assert!(ended(&queue, &taken, Fate::Done).await);

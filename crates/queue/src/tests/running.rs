@@ -286,10 +286,13 @@ async fn a_lost_message_tells_its_handler(place: Place) {
         fence: running.fence,
         due: hand.seen.lock().unwrap()[0].due.0,
         since: running.since.0,
-        worker: running.worker,
+        worker: running.worker.into(),
     };
-    let end =
-        crate::contract::End { id: running.id, lease: lease.write(), fate: crate::contract::Fate::Done };
+    let end = crate::contract::End {
+        id: running.id.into(),
+        lease: lease.write().into(),
+        fate: crate::contract::Fate::Done,
+    };
     assert!(queue.end(&[end]).await.unwrap().is_empty());
     tokio::time::timeout(SOON, told.notified()).await.expect("the handler is told");
     worker.stopped().await;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use russet_domain::TokenId;
 
+use super::hand::{Hand, Running, SOON};
 use super::on_both;
-use super::support::{Place, depth, ended, job, keys, pushes, worker};
+use super::support::{Place, depth, ended, eventually, job, keys, pushes, worker};
 use crate::contract::Fate;
 use crate::jobs::ApplyChanges;
-use crate::{Due, Push, QueueError, When};
+use crate::{Due, Ending, Push, QueueError, When};
 
 async fn a_paused_kind_waits_and_others_do_not(place: Place) {
     let queue = place.still_queue().await;
@@ -122,7 +123,21 @@ async fn a_message_that_cannot_be_held_is_refused_where_it_enters(place: Place) 
     assert!(queue.depths().await.unwrap().iter().all(|depth| depth.waiting == 0), "nothing was pushed");
 }
 
+async fn a_message_that_dies_again_while_it_is_retried_stays_dead(place: Place) {
+    let queue = place.queue().await;
+    let hand = Hand::new(|_| async { Ending::Fail { why: "no".to_owned() } });
+    queue.push(&job(7), When::default()).await.unwrap();
+    let worker = Running::start_one(&queue, &hand);
+    for round in 1..=50 {
+        hand.seen(round).await;
+        eventually(SOON, "it is dead", async || depth(&queue).await.dead == 1).await;
+        assert_eq!(queue.retry_dead(&["sync_token:7".to_owned()]).await.unwrap(), 1, "round {round}");
+    }
+    worker.stopped().await;
+}
+
 on_both!(
+    a_message_that_dies_again_while_it_is_retried_stays_dead,
     a_paused_kind_waits_and_others_do_not,
     a_kind_that_a_worker_does_not_know_waits_for_one_that_does,
     depths_count_what_is_where,

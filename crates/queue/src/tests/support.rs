@@ -140,7 +140,7 @@ pub(crate) fn keys(claimed: &Claimed) -> Vec<&str> {
 }
 
 pub(crate) fn end(taken: &Taken, fate: Fate) -> End {
-    End { id: taken.id.clone(), lease: taken.lease.write(), fate }
+    End { id: taken.id.clone(), lease: taken.text.clone(), fate }
 }
 
 /// The counts of the kind that [`job`] is of.

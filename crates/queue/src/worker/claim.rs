@@ -15,7 +15,8 @@ pub struct Claim {
     pub attempt: u32,
     /// Why the last attempt failed, if one did.
     pub last_error: Option<String>,
-    /// Grows with every claim of any message, and never repeats. What an older claim still writes can be told apart.
+    /// Grows from claim to claim of a message, and never goes back, not even with a Redis that lost everything. What an
+    /// older claim still writes can be told apart. Messages that were claimed together share it.
     pub fence: u64,
     /// How urgent the message is.
     pub priority: Priority,

@@ -94,19 +94,19 @@ async fn ask(crew: &Crew, request: u64, max: usize) -> Option<(Claimed, Instant)
 
 async fn deliver(crew: &Arc<Crew>, claimed: Claimed, sent: Instant, deliveries: &mpsc::Sender<Delivery>) {
     for taken in claimed.taken {
-        let lost = crew.take_on(&taken, sent);
+        let hold = crew.take_on(&taken, sent);
         if crew.stop.is_cancelled() {
-            crew.end(&taken, put_back(&taken));
+            crew.end(&taken, &hold, put_back(&taken));
             continue;
         }
         match Crew::read(&taken) {
             Ok(job) => {
                 // There is a place for each, so this does not wait; a delivery that fails puts its message back.
-                let _ = deliveries.send(Delivery::new(Arc::clone(crew), taken, job, lost)).await;
+                let _ = deliveries.send(Delivery::new(Arc::clone(crew), taken, job, hold)).await;
             }
             Err(error) => {
-                tracing::error!(message.id = taken.id, %error, "a message cannot be read and is set aside");
-                crew.end(&taken, Crew::unreadable(&taken, &error));
+                tracing::error!(message.id = &*taken.id, %error, "a message cannot be read and is set aside");
+                crew.end(&taken, &hold, Crew::unreadable(&taken, &error));
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What the tasks of one worker share: free places, held leases, and the ways out.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Ending;
-use crate::contract::{Again, BATCH_MAX, Claimant, End, Fate, Record, Taken, one_line};
+use crate::contract::{Again, BATCH_MAX, Claimant, End, Fate, Named, Record, Taken, one_line};
 use crate::memory::lock;
 use crate::{AnyJob, Queue};
 
@@ -25,14 +25,24 @@ pub(super) struct Crew {
     free: AtomicUsize,
     concurrency: usize,
     made_room: Notify,
+    /// By ticket.
     held: Mutex<HashMap<u64, Held>>,
+    tickets: AtomicU64,
     ends: mpsc::UnboundedSender<(u64, End)>,
+}
+
+/// What a delivery needs to end its message.
+pub(super) struct Hold {
+    /// Tells what this worker holds apart.
+    ticket: u64,
+    /// Cancelled when the message is no longer ours.
+    pub(super) lost: CancellationToken,
 }
 
 /// A lease that is renewed until its end is written down.
 struct Held {
-    id: String,
-    lease: String,
+    id: Arc<str>,
+    lease: Arc<str>,
     lost: CancellationToken,
     /// Whether only its end is still to be written down.
     ended: bool,
@@ -57,6 +67,7 @@ impl Crew {
             concurrency,
             made_room: Notify::new(),
             held: Mutex::default(),
+            tickets: AtomicU64::new(0),
             ends,
         };
         (crew, endings)
@@ -82,65 +93,67 @@ impl Crew {
     }
 
     /// Takes charge of a claimed message: from now on its lease is renewed, and it will be ended.
-    pub(super) fn take_on(&self, taken: &Taken, sent: Instant) -> CancellationToken {
+    pub(super) fn take_on(&self, taken: &Taken, sent: Instant) -> Hold {
         let lost = self.kill.child_token();
         let held = Held {
-            id: taken.id.clone(),
-            lease: taken.lease.write(),
+            id: Arc::clone(&taken.id),
+            lease: Arc::clone(&taken.text),
             lost: lost.clone(),
             ended: false,
             renewed: sent,
         };
-        lock(&self.held).insert(taken.lease.fence, held);
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        lock(&self.held).insert(ticket, held);
         self.free.fetch_sub(1, Ordering::AcqRel);
-        lost
+        Hold { ticket, lost }
     }
 
     /// Ends a message that was taken on, exactly once: its place is free at once, its end is written down soon.
-    pub(super) fn end(&self, taken: &Taken, fate: Fate) {
-        let end = End { id: taken.id.clone(), lease: taken.lease.write(), fate };
-        if let Some(held) = lock(&self.held).get_mut(&taken.lease.fence) {
+    pub(super) fn end(&self, taken: &Taken, hold: &Hold, fate: Fate) {
+        let end = End { id: Arc::clone(&taken.id), lease: Arc::clone(&taken.text), fate };
+        if let Some(held) = lock(&self.held).get_mut(&hold.ticket) {
             held.ended = true;
         }
         // There is nobody to receive only when the worker is gone; then the lease runs out.
-        let _ = self.ends.send((taken.lease.fence, end));
+        let _ = self.ends.send((hold.ticket, end));
         self.free.fetch_add(1, Ordering::AcqRel);
         self.made_room.notify_one();
     }
 
     /// Lets go of leases whose ends are written down.
-    pub(super) fn let_go(&self, fences: impl Iterator<Item = u64>) {
+    pub(super) fn let_go(&self, tickets: impl Iterator<Item = u64>) {
         let mut held = lock(&self.held);
-        for fence in fences {
-            held.remove(&fence);
+        for ticket in tickets {
+            held.remove(&ticket);
         }
         drop(held);
         self.made_room.notify_one();
     }
 
-    /// The leases that are to be renewed: fence, id, lease.
-    pub(super) fn leases(&self) -> Vec<(u64, (String, String))> {
-        lock(&self.held).iter().map(|(fence, held)| (*fence, (held.id.clone(), held.lease.clone()))).collect()
+    /// The leases that are to be renewed, with their tickets.
+    pub(super) fn leases(&self) -> Vec<(u64, Named)> {
+        let named = |held: &Held| (Arc::clone(&held.id), Arc::clone(&held.lease));
+        lock(&self.held).iter().map(|(ticket, held)| (*ticket, named(held))).collect()
     }
 
     /// Notes that leases were renewed by a request sent at `sent`.
-    pub(super) fn renewed(&self, fences: &[u64], sent: Instant) {
+    pub(super) fn renewed(&self, tickets: &[u64], sent: Instant) {
         let mut held = lock(&self.held);
-        for fence in fences {
-            if let Some(held) = held.get_mut(fence) {
+        for ticket in tickets {
+            if let Some(held) = held.get_mut(ticket) {
                 held.renewed = sent;
             }
         }
     }
 
     /// Tells a message's handler that the message is no longer ours.
-    pub(super) fn lose(&self, fence: u64) {
-        match lock(&self.held).get(&fence) {
+    pub(super) fn lose(&self, ticket: u64) {
+        match lock(&self.held).get(&ticket) {
             // A message that ended while its renewal was on the way has no lease any more, as it should be.
             Some(held) if !held.ended && !held.lost.is_cancelled() => {
                 tracing::warn!(
-                    message.id = held.id,
-                    fence,
+                    message.id = &*held.id,
+                    lease = &*held.lease,
                     "the lease was lost, so another worker may have the message"
                 );
                 held.lost.cancel();
@@ -157,21 +170,21 @@ impl Crew {
             .values()
             .filter(|held| !held.ended && held.renewed.elapsed() >= lease && !held.lost.is_cancelled())
         {
-            tracing::warn!(message.id = held.id, "the lease could not be renewed in time");
+            tracing::warn!(message.id = &*held.id, "the lease could not be renewed in time");
             held.lost.cancel();
         }
     }
 
     /// What becomes of a message whose run ended like this.
     pub(super) fn fate(&self, ending: Ending, taken: &Taken, lost: bool) -> Fate {
-        let record = Record { rescues: 0, ..taken.record.clone() };
+        let record = || Record { rescues: 0, ..taken.record.clone() };
         match ending {
             Ending::Done => Fate::Done,
-            Ending::Snooze { until } => Fate::Wait { again: Again::NotBefore(until), record },
+            Ending::Snooze { until } => Fate::Wait { again: Again::NotBefore(until), record: record() },
             // What fails because it was cut short has not had its attempt.
             Ending::Retry { .. } if lost => put_back(taken),
-            Ending::Retry { why, after } => self.retry(one_line(&why), after, record),
-            Ending::Fail { why } => Fate::Bury { reason: one_line(&why), record },
+            Ending::Retry { why, after } => self.retry(one_line(&why), after, record()),
+            Ending::Fail { why } => Fate::Bury { reason: one_line(&why), record: record() },
         }
     }
 

@@ -18,9 +18,9 @@ const REFUSALS_MAX: u32 = 5;
 pub(super) async fn write(crew: Arc<Crew>, mut endings: mpsc::UnboundedReceiver<(u64, End)>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while endings.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let (fences, ends): (Vec<u64>, Vec<End>) = batch.drain(..).unzip();
+        let (tickets, ends): (Vec<u64>, Vec<End>) = batch.drain(..).unzip();
         write_batch(&crew, &ends).await;
-        crew.let_go(fences.into_iter());
+        crew.let_go(tickets.into_iter());
     }
 }
 
@@ -31,12 +31,12 @@ async fn write_batch(crew: &Crew, ends: &[End]) {
         Err(_) if ends.len() > 1 => {
             for end in ends {
                 if let Err(error) = attempt(crew, std::slice::from_ref(end)).await {
-                    tracing::error!(message.id = end.id, %error, "an ending cannot be written down; the message will run again");
+                    tracing::error!(message.id = &*end.id, %error, "an ending cannot be written down; the message will run again");
                 }
             }
         }
         Err(error) => {
-            tracing::error!(message.id = ends[0].id, %error, "an ending cannot be written down; the message will run again");
+            tracing::error!(message.id = &*ends[0].id, %error, "an ending cannot be written down; the message will run again");
         }
     }
 }
@@ -52,7 +52,7 @@ async fn attempt(crew: &Crew, ends: &[End]) -> Result<(), QueueError> {
                 for end in refused.into_iter().filter(|_| !repeated).filter_map(|position| ends.get(position))
                 {
                     tracing::warn!(
-                        message.id = end.id,
+                        message.id = &*end.id,
                         "an ending came too late and is void: the lease was lost before"
                     );
                 }

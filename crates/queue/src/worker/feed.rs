@@ -15,11 +15,10 @@ use apalis_core::worker::context::WorkerContext;
 use futures::FutureExt as _;
 use russet_domain::Timestamp;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use tower::layer::util::Identity;
 use tracing::Instrument as _;
 
-use super::crew::{Crew, put_back};
+use super::crew::{Crew, Hold, put_back};
 use super::{Claim, Ending, Handler};
 use crate::AnyJob;
 use crate::contract::Taken;
@@ -33,33 +32,34 @@ pub(super) struct Delivery {
     crew: Arc<Crew>,
     taken: Taken,
     job: AnyJob,
-    lost: CancellationToken,
+    hold: Hold,
     ended: bool,
 }
 
 impl Delivery {
-    pub(super) fn new(crew: Arc<Crew>, taken: Taken, job: AnyJob, lost: CancellationToken) -> Self {
-        Self { crew, taken, job, lost, ended: false }
+    pub(super) fn new(crew: Arc<Crew>, taken: Taken, job: AnyJob, hold: Hold) -> Self {
+        Self { crew, taken, job, hold, ended: false }
     }
 
     /// Runs the handler, and ends the message as it says.
     async fn run<H: Handler>(mut self, handler: H) {
         let claim = self.claim();
-        let span = tracing::info_span!("message", kind = claim.job.kind(), id = self.taken.id, claim.attempt);
+        let span =
+            tracing::info_span!("message", kind = claim.job.kind(), id = &*self.taken.id, claim.attempt);
         let work = AssertUnwindSafe(async move { handler.handle(claim).await }).catch_unwind();
         let cut = async {
-            self.lost.cancelled().await;
+            self.hold.lost.cancelled().await;
             tokio::time::sleep(NOTICE).await;
         };
         let fate = tokio::select! {
             biased;
             ending = work.instrument(span) => {
                 let ending = ending.unwrap_or_else(|panic| panicked(&self.taken.id, panic.as_ref()));
-                self.crew.fate(ending, &self.taken, self.lost.is_cancelled())
+                self.crew.fate(ending, &self.taken, self.hold.lost.is_cancelled())
             }
             () = cut => put_back(&self.taken),
         };
-        self.crew.end(&self.taken, fate);
+        self.crew.end(&self.taken, &self.hold, fate);
         self.ended = true;
     }
 
@@ -72,7 +72,7 @@ impl Delivery {
             fence: self.taken.lease.fence,
             priority: record.priority,
             due: Timestamp(self.taken.lease.due),
-            lost: self.lost.clone(),
+            lost: self.hold.lost.clone(),
             stopping: self.crew.stop.clone(),
         }
     }
@@ -81,7 +81,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if !self.ended {
-            self.crew.end(&self.taken, put_back(&self.taken));
+            self.crew.end(&self.taken, &self.hold, put_back(&self.taken));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::crew::{Crew, about};
 use crate::AnyJob;
-use crate::contract::BATCH_MAX;
+use crate::contract::{BATCH_MAX, Named};
 
 /// How soon a renewal that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -46,16 +46,16 @@ async fn attend(crew: &Crew, kinds: &mut Vec<String>) {
 async fn renew(crew: &Crew) {
     let leases = crew.leases();
     for batch in leases.chunks(BATCH_MAX) {
-        let (fences, named): (Vec<u64>, Vec<(String, String)>) = batch.iter().cloned().unzip();
+        let (tickets, named): (Vec<u64>, Vec<Named>) = batch.iter().cloned().unzip();
         let mut failed = false;
         loop {
             let sent = Instant::now();
             match crew.queue.renew(&named).await {
                 Ok(lost) => {
-                    crew.renewed(&fences, sent);
+                    crew.renewed(&tickets, sent);
                     lost.into_iter()
-                        .filter_map(|position| fences.get(position))
-                        .for_each(|fence| crew.lose(*fence));
+                        .filter_map(|position| tickets.get(position))
+                        .for_each(|ticket| crew.lose(*ticket));
                     break;
                 }
                 Err(error) if failed => tracing::debug!(%error, "still no leases can be renewed"),

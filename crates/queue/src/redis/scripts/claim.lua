@@ -150,17 +150,18 @@ local function leave(heads, later)
   return more, later
 end
 
--- Gives each message its lease and adds it to the reply.
+-- Gives each message its lease and adds it to the reply. What is claimed together shares a fencing number: it has to
+-- grow from claim to claim of a message, and writing a number out is dear.
 local function hand_out(reply, ids, dues)
   local until_ms = text(now + tonumber(ARGV[2]))
-  local fence = math.max(tonumber(call('GET', KEYS[7]) or 0), micros)
-  call('SET', KEYS[7], text(fence + #ids))
+  local fence = text(math.max(tonumber(call('GET', KEYS[7]) or 0), micros) + 1)
+  call('SET', KEYS[7], fence)
   local records = call('HMGET', MSG, unpack(ids))
   local runs, leases = {}, {}
-  local tail = '|' .. text(now) .. '|' .. worker
+  local head, tail = fence .. '|', '|' .. text(now) .. '|' .. worker
   for i, id in ipairs(ids) do
     if records[i] then
-      local lease = text(fence + i) .. '|' .. dues[i] .. tail
+      local lease = head .. dues[i] .. tail
       runs[#runs + 1] = until_ms
       runs[#runs + 1] = id
       leases[#leases + 1] = id

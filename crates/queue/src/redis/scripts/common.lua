@@ -63,6 +63,9 @@ end
 
 -- Sets a message aside in KEYS[dead], with its text in KEYS[texts]; the oldest beyond `max` go, 100 at a time.
 local function bury(dead, texts, id, reason, record, now, max)
+  -- A second death is told from the first by its moment.
+  local before = call('ZSCORE', KEYS[dead], id)
+  if before then now = math.max(now, tonumber(before) + 1) end
   call('ZADD', KEYS[dead], text(now), id)
   call('HSET', KEYS[texts], id, reason .. '\n' .. record)
   local over = call('ZCARD', KEYS[dead]) - max
