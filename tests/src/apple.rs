@@ -29,7 +29,11 @@ pub struct Location {
 
 impl Apple {
     /// Starts a simulator that behaves like this.
-    pub(crate) async fn start(rules: Rules) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub async fn start(rules: Rules) -> Self {
         let http = http();
         let settings = Settings { world: russet_simulator::World::with(rules), ..Settings::default() };
         let simulator = Simulator::start(settings).await.expect("the simulator starts");
@@ -131,6 +135,11 @@ impl Apple {
         found["struck"].as_u64().expect("a count")
     }
 
+    /// Calls off one fault; events that it held are carried out.
+    pub async fn call_off(&self, fault: u64) {
+        self.control(Method::DELETE, &format!("faults/{fault}"), &Value::Null).await;
+    }
+
     /// Calls off all faults; events they held are carried out.
     pub async fn heal(&self) {
         self.control(Method::DELETE, "faults", &Value::Null).await;
@@ -172,7 +181,7 @@ impl Apple {
 }
 
 /// The license in one entry of the simulator's or of Russet's list.
-pub(crate) fn license(entry: &Value) -> License {
+pub fn license(entry: &Value) -> License {
     let holder = match (entry["serial"].as_str(), entry["user"].as_str()) {
         (Some(serial), None) => format!("device {serial}"),
         (None, Some(user)) => format!("user {user}"),

@@ -11,7 +11,12 @@ const LAST: u16 = 19_999;
 const TRIES: u32 = 200;
 
 /// A port nobody listens on at this moment. Somebody else may be quicker: whoever starts a server there tries again.
-pub(crate) fn free() -> u16 {
+///
+/// # Panics
+///
+/// When none of them is free.
+#[must_use]
+pub fn free() -> u16 {
     let random = RandomState::new();
     for attempt in 0..TRIES {
         let mut hasher = random.build_hasher();

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to end after it was asked to.
@@ -17,7 +17,11 @@ pub struct Program {
 
 impl Program {
     /// Starts a process; what it says is added to a file of its name.
-    pub(crate) fn start(name: &str, mut command: Command, logs: &Path) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn start(name: &str, mut command: Command, logs: &Path) -> Self {
         let log = logs.join(format!("{name}.log"));
         let open =
             || -> File { OpenOptions::new().create(true).append(true).open(&log).expect("a log file") };
@@ -59,14 +63,40 @@ impl Program {
     ///
     /// When it does not end, or ends with an error.
     pub async fn terminate(&mut self) {
+        self.try_terminate(GRACE).await.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Asks it to end, SIGTERM, and waits until it has.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end within the grace, or ends with an error, in a sentence.
+    pub async fn try_terminate(&mut self, grace: Duration) -> Result<(), String> {
+        self.ask_to_end();
+        match self.end_within(grace).await {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("{} ended with {status} after SIGTERM", self.name)),
+            None => Err(format!("{} does not end within {} s after SIGTERM", self.name, grace.as_secs())),
+        }
+    }
+
+    /// Asks it to end, SIGTERM, and does not wait.
+    pub fn ask_to_end(&self) {
         self.signal("TERM");
+    }
+
+    /// Waits until it has ended, and says how; nothing when it has not by then.
+    pub async fn end_within(&mut self, patience: Duration) -> Option<ExitStatus> {
         let start = Instant::now();
-        while !self.has_ended() {
-            assert!(start.elapsed() < GRACE, "{} does not end after SIGTERM", self.name);
+        loop {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Some(status);
+            }
+            if start.elapsed() >= patience {
+                return None;
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let status = self.child.wait().expect("a status");
-        assert!(status.success(), "{} ended with {status} after SIGTERM", self.name);
     }
 
     /// Stops it in the middle of whatever it does, SIGSTOP, until it is thawed or killed.

@@ -55,7 +55,12 @@ pub fn russet(arguments: &[&str], environment: &[(String, String)]) -> Output {
 }
 
 /// A command of the program, with nothing in its environment but this and what every process needs.
-pub(crate) fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
+///
+/// # Panics
+///
+/// When the program is not there and cannot be built.
+#[must_use]
+pub fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program());
     command.args(arguments).env_clear();
     for name in ["PATH", "TMPDIR", "LANG"] {

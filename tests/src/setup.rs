@@ -2,6 +2,9 @@
 
 use russet_simulator::Rules;
 
+/// Thirty-two bytes that are the same for all processes of a cluster; nothing they seal outlives the story.
+pub const KEY: &str = "story:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 /// The two ways to run Russet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
@@ -82,5 +85,11 @@ impl Setup {
     pub fn apple(mut self, change: impl FnOnce(&mut Rules)) -> Self {
         change(&mut self.rules);
         self
+    }
+
+    /// Its settings as variables of the environment, and how its Apple behaves, for who builds a world of another shape.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<(String, String)>, Rules) {
+        (self.settings, self.rules)
     }
 }

@@ -12,7 +12,7 @@ use crate::apple::Apple;
 use crate::port;
 use crate::program::Program;
 use crate::russet::{command, russet};
-use crate::setup::{Profile, Setup};
+use crate::setup::{KEY, Profile, Setup};
 use crate::wait::eventually;
 
 /// How often a server is tried on another port when somebody else was quicker.
@@ -20,9 +20,6 @@ const PORT_TRIES: usize = 5;
 
 /// Lines of each log that are shown when a story fails.
 const LOG_LINES: usize = 120;
-
-/// Thirty-two bytes that are the same for all processes of a cluster; nothing they seal outlives the story.
-const KEY: &str = "story:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A simulated Apple, running processes, and a client with an administrator's key. Dropping it ends and removes all.
 pub struct World {

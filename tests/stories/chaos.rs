@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use russet_tests::{License, Profile, Setup, World, app, on_both_profiles, serial, serials};
+use russet_tests::{Dice, License, Profile, Setup, World, app, on_both_profiles, serial, serials};
 use serde_json::{Value, json};
 
 on_both_profiles!(whatever_goes_wrong_each_license_ends_as_it_was_wished_last);
@@ -12,28 +12,10 @@ const APPS: usize = 4;
 const DEVICES: usize = 40;
 const STEPS: usize = 25;
 
-/// Random numbers from a seed (SplitMix64), so that a run that failed can be repeated as far as time allows.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        usize::try_from((mixed ^ (mixed >> 31)) % (end as u64)).expect("below a small number")
-    }
-
-    /// A part of `0..end` that is not empty.
-    fn range(&mut self, end: usize) -> std::ops::Range<usize> {
-        let first = self.below(end);
-        first..first + 1 + self.below(end - first)
-    }
-}
-
 async fn whatever_goes_wrong_each_license_ends_as_it_was_wished_last(profile: Profile) {
     // `STORY_SEED` tells another story.
     let seed = std::env::var("STORY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let setup = Setup::of(profile).setting("APPLE__TIMEOUT_MS", "700").apple(|rules| {
         rules.limits.max_serial_numbers = 11;
         rules.page_size = 20;

@@ -1,7 +1,8 @@
-//! Runs the chores of this repository: `cargo xtask test`, `cargo xtask bench …`.
+//! Runs the chores of this repository: `cargo xtask test`, `cargo xtask chaos`, `cargo xtask bench …`.
 
 mod bench;
 mod cargo;
+mod chaos;
 mod error;
 mod say;
 mod services;
@@ -26,6 +27,8 @@ struct Xtask {
 enum Chore {
     /// Run every test, with a PostgreSQL and a Redis found or started for them.
     Test(test::Test),
+    /// Break everything at random for some minutes, heal it, and judge what is left; it prints one JSON object.
+    Chaos(chaos::Chaos),
     /// Run a benchmark in a release build; it prints one JSON object a line.
     Bench(bench::Bench),
 }
@@ -33,6 +36,7 @@ enum Chore {
 fn main() -> ExitCode {
     let result = match Xtask::parse().command {
         Chore::Test(test) => test.run(),
+        Chore::Chaos(chaos) => chaos.run(),
         Chore::Bench(bench) => bench.run(),
     };
     match result {
