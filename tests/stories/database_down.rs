@@ -47,3 +47,34 @@ async fn a_database_that_goes_away_in_mid_job_is_waited_for() {
     assert_eq!(world.apple.ledger().await["licenses_moved"]["associated"], 90);
     world.must_be_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_while_a_worker_starts_is_waited_for() {
+    let mut world = World::start(Setup::of(Profile::Cluster).workers(0)).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let log = |world: &World| -> String {
+        world.logs().into_iter().filter(|(name, _)| name == "worker-1").map(|(_, log)| log).collect()
+    };
+
+    // Between finding the database and using it, a worker waits for its queue.
+    world.redis().stop().expect("Redis stops");
+    world.start_worker().await;
+    eventually("the worker to wait for its queue", async || {
+        let log = log(&world);
+        if log.contains("the queue cannot be used yet") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    world.set_database_reachable(false);
+    world.redis().start_again().expect("Redis starts again");
+    eventually("the worker to have missed its database", async || {
+        let log = log(&world);
+        if log.contains("the database cannot be used yet") { Ok(()) } else { Err(log) }
+    })
+    .await;
+    world.set_database_reachable(true);
+
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..10), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 10);
+    world.must_be_clean().await;
+}

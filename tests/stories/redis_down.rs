@@ -65,3 +65,24 @@ async fn a_redis_that_stalls_is_waited_for() {
     assert_eq!(world.apple.ledger().await["licenses_moved"], json!({ "associated": 20, "disassociated": 0 }));
     world.must_be_clean().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_out_of_memory_while_a_worker_starts_is_waited_for() {
+    let mut world = World::start(Setup::of(Profile::Cluster).workers(0)).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+
+    world.redis().command(&["CONFIG", "SET", "maxmemory", "1"]).expect("Redis takes the setting");
+    world.start_worker().await;
+    eventually("the worker to have been refused", async || {
+        let logs = world.logs();
+        let waits = |(name, log): &(String, String)| name == "worker-1" && log.contains("cannot be used yet");
+        if logs.iter().any(waits) { Ok(()) } else { Err(format!("{logs:?}")) }
+    })
+    .await;
+    world.redis().command(&["CONFIG", "SET", "maxmemory", "0"]).expect("Redis takes the setting");
+
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..10), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 10);
+    world.must_be_clean().await;
+}

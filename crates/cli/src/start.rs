@@ -7,7 +7,7 @@ use russet_apple::Apple;
 use russet_config::Settings;
 use russet_queue::{Queue, QueueError, WorkerName};
 use russet_store::{KeyRing, Store, StoreError};
-use russet_worker::{Wiring, Worker};
+use russet_worker::{Wiring, Worker, WorkerError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,19 +21,8 @@ const TRY_EVERY: Duration = Duration::from_secs(2);
 
 /// The database, with the keys that its secrets are sealed with. Its tables have to be up to date.
 pub(crate) async fn store(settings: &Settings, stop: &CancellationToken) -> Result<Store, CliError> {
-    let mut tries = 1;
-    loop {
-        let keys: KeyRing = keyring::read(settings)?;
-        match open_store(settings, keys).await {
-            Ok(store) => return Ok(store),
-            Err(error) if matches!(error, StoreError::Unreachable { .. }) && tries < TRIES_MAX => {
-                tracing::warn!(error = %chain(&error), "the database does not answer yet");
-                pause(stop).await?;
-                tries += 1;
-            }
-            Err(error) => return Err(failed(error)),
-        }
-    }
+    let open = async || open_store(settings, keyring::read(settings)?).await.map_err(NotYet::from);
+    patiently(stop, open).await
 }
 
 async fn open_store(settings: &Settings, keys: KeyRing) -> Result<Store, StoreError> {
@@ -44,16 +33,67 @@ async fn open_store(settings: &Settings, keys: KeyRing) -> Result<Store, StoreEr
 
 /// The queue.
 pub(crate) async fn queue(settings: &Settings, stop: &CancellationToken) -> Result<Queue, CliError> {
+    patiently(stop, async || Queue::open(&settings.queue).await.map_err(NotYet::from)).await
+}
+
+/// Why a part of a server is not there.
+enum NotYet {
+    /// What is missing may come: this says what, and why it is missing.
+    MayPass(&'static str, String),
+    /// Waiting does not help.
+    Failed(CliError),
+}
+
+impl From<CliError> for NotYet {
+    fn from(error: CliError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<StoreError> for NotYet {
+    fn from(error: StoreError) -> Self {
+        if error.passes() {
+            return Self::MayPass("the database cannot be used yet", chain(&error));
+        }
+        Self::Failed(failed(error))
+    }
+}
+
+impl From<QueueError> for NotYet {
+    fn from(error: QueueError) -> Self {
+        if error.may_pass() {
+            return Self::MayPass("the queue cannot be used yet", error.to_string());
+        }
+        Self::Failed(failed(error))
+    }
+}
+
+impl From<WorkerError> for NotYet {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Store(error) => error.into(),
+            WorkerError::Queue(error) => error.into(),
+            WorkerError::Schedule(_) => Self::Failed(failed(error)),
+        }
+    }
+}
+
+/// Tries again for a while as long as what is wrong may pass.
+async fn patiently<T>(
+    stop: &CancellationToken,
+    mut attempt: impl AsyncFnMut() -> Result<T, NotYet>,
+) -> Result<T, CliError> {
     let mut tries = 1;
     loop {
-        match Queue::open(&settings.queue).await {
-            Ok(queue) => return Ok(queue),
-            Err(error @ QueueError::Unavailable { .. }) if tries < TRIES_MAX => {
-                tracing::warn!(%error, "the queue does not answer yet");
+        match attempt().await {
+            Ok(there) => return Ok(there),
+            Err(NotYet::MayPass(what, why)) if tries < TRIES_MAX => {
+                tracing::warn!(error = why, "{what}");
                 pause(stop).await?;
                 tries += 1;
             }
-            Err(error) => return Err(failed(error)),
+            Err(NotYet::MayPass(_, why)) => return Err(CliError::Failed(why)),
+            Err(NotYet::Failed(error)) => return Err(error),
         }
     }
 }
@@ -106,11 +146,18 @@ pub(crate) async fn api(
 }
 
 /// A worker, ready to run.
-pub(crate) async fn worker(settings: &Settings, store: Store, queue: Queue) -> Result<Worker, CliError> {
-    let wiring = Wiring {
-        store,
-        queue,
-        apple: Apple::new(&settings.apple).map_err(failed)?,
+pub(crate) async fn worker(
+    settings: &Settings,
+    store: Store,
+    queue: Queue,
+    stop: &CancellationToken,
+) -> Result<Worker, CliError> {
+    let name = worker_name()?;
+    let apple = Apple::new(&settings.apple).map_err(failed)?;
+    let wiring = || Wiring {
+        store: store.clone(),
+        queue: queue.clone(),
+        apple: apple.clone(),
         patience: settings.apple.patience(),
         rate_share: settings.apple.rate_share,
         limits_every: Duration::from_secs(settings.apple.limits_every_s),
@@ -118,7 +165,8 @@ pub(crate) async fn worker(settings: &Settings, store: Store, queue: Queue) -> R
         settings: settings.worker.clone(),
         schedule: settings.schedule.clone(),
     };
-    Worker::new(worker_name()?, wiring).await.map_err(failed)
+    // The database and the queue were there a moment ago, and may be gone again.
+    patiently(stop, async || Worker::new(name.clone(), wiring()).await.map_err(NotYet::from)).await
 }
 
 /// A name that no other worker has. Machine and process number are not enough: containers that share a network share a

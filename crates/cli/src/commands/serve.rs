@@ -20,7 +20,7 @@ pub(crate) async fn run(_: ServeArgs, config: Option<&Path>) -> Result<(), CliEr
     let store = start::store(&settings, &stop).await?;
     first_start::admin_key(&settings, &store).await?;
     let queue = start::queue(&settings, &stop).await?;
-    let worker = start::worker(&settings, store.clone(), queue.clone()).await?;
+    let worker = start::worker(&settings, store.clone(), queue.clone(), &stop).await?;
     start::announce(&listener)?;
 
     // Whichever ends first, by the stop or by an error, takes the other with it.

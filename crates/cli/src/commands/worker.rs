@@ -18,7 +18,7 @@ pub(crate) async fn run(_: WorkerArgs, config: Option<&Path>) -> Result<(), CliE
     let stop = stop::on_signals()?;
     let store = start::store(&settings, &stop).await?;
     let queue = start::queue(&settings, &stop).await?;
-    let worker = start::worker(&settings, store.clone(), queue).await?;
+    let worker = start::worker(&settings, store.clone(), queue, &stop).await?;
     tracing::info!("working");
     let worked = worker.run(stop).await.map_err(failed);
     store.close().await;
