@@ -1,7 +1,7 @@
 //! One process of Russet that is killed, frozen, ended and started again.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use russet_tests::{Program, command};
 
@@ -9,6 +9,9 @@ use crate::report::Report;
 
 /// How long a process may take to end after SIGTERM: its grace, and what it gives handlers and last words on top.
 const END_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long after its start a process surely listens for signals.
+const LISTENS_AFTER: Duration = Duration::from_secs(3);
 
 /// How much of the log of a process that ended by itself is shown.
 const LOG_CHARS: usize = 1_500;
@@ -21,6 +24,7 @@ pub(crate) struct Player {
     logs: PathBuf,
     report: Report,
     program: Option<Program>,
+    started: Instant,
 }
 
 impl Player {
@@ -31,7 +35,7 @@ impl Player {
         logs: PathBuf,
         report: Report,
     ) -> Self {
-        Self { name, arguments, environment, logs, report, program: None }
+        Self { name, arguments, environment, logs, report, program: None, started: Instant::now() }
     }
 
     /// Starts it, if it does not run. Finds it wrong if it has ended by itself: nothing that happens around it should do
@@ -41,6 +45,7 @@ impl Player {
         if self.program.is_none() {
             let command = command(&[self.arguments], &self.environment);
             self.program = Some(Program::start(&self.name, command, &self.logs));
+            self.started = Instant::now();
         }
     }
 
@@ -67,6 +72,9 @@ impl Player {
 
     /// Asks it to end and finds it wrong if it does not within its time, or ends with an error.
     pub(crate) async fn end(&mut self) {
+        self.must_run();
+        // Before it listens for the signal it would end by it, which is orderly enough for one that has done nothing yet.
+        tokio::time::sleep(LISTENS_AFTER.saturating_sub(self.started.elapsed())).await;
         self.must_run();
         if let Some(mut program) = self.program.take()
             && let Err(why) = program.try_terminate(END_WITHIN).await
