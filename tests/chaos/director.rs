@@ -30,6 +30,7 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 pub(crate) async fn play(report: Report, seed: u64, length: Duration) {
     let mut stage = Arc::new(Stage::set(report.clone(), seed).await);
     let tokens = work::tokens(&stage).await;
+    let _ = stage.tokens.set(tokens.clone());
     say(&format!("the stage is set: {} tokens", tokens.len()));
     weather::drizzle(&stage).await;
 

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::Method;
 use russet_services::{PrivatePostgres, PrivateRedis, RedisOptions};
-use russet_tests::{Api, Apple, KEY, Line, Mood, Profile, Setup, free_port, russet};
+use russet_tests::{Api, Apple, KEY, Line, Mood, Profile, Setup, Token, free_port, russet};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
@@ -44,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) postgres: Mutex<PrivatePostgres>,
     /// A client for each API.
     pub(crate) clients: Vec<Api>,
+    /// The tokens, once they are ready.
+    pub(crate) tokens: OnceLock<Vec<Token>>,
     pub(crate) report: Report,
     directory: TempDir,
 }
@@ -85,6 +88,7 @@ impl Stage {
             redis: Mutex::new(redis),
             postgres: Mutex::new(postgres),
             clients: Vec::new(),
+            tokens: OnceLock::new(),
             report,
             directory,
         };
@@ -191,8 +195,9 @@ fn setup() -> Setup {
         .setting("SCHEDULE__SYNC_TOKEN", ticks::CRON)
         .setting("SCHEDULE__SPREAD", "false");
     setup.apple(|rules| {
-        rules.limits.max_serial_numbers = 11;
-        rules.page_size = 20;
+        // Small enough for work and syncs to come near Apple's rate.
+        rules.limits.max_serial_numbers = 4;
+        rules.page_size = 4;
     })
 }
 

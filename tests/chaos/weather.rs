@@ -8,13 +8,12 @@ use crate::stage::Stage;
 
 /// What always goes wrong now and then: often enough to strike, and seldom enough for work to get through.
 pub(crate) async fn drizzle(stage: &Stage) {
-    let faults: [(&str, Value, f64); 12] = [
+    let faults: [(&str, Value, f64); 11] = [
         ("any_write", json!({ "kind": "reset_before" }), 0.02),
         ("any_write", json!({ "kind": "reset_after" }), 0.03),
         ("any_write", json!({ "kind": "truncate" }), 0.02),
         ("any_write", json!({ "kind": "timeout", "ms": 2_000, "processed": true }), 0.02),
         ("any_write", json!({ "kind": "timeout", "ms": 2_000, "processed": false }), 0.02),
-        ("any", json!({ "kind": "status", "status": 429, "error_number": 9646 }), 0.01),
         ("any", json!({ "kind": "status", "status": 500, "error_number": 9603 }), 0.02),
         ("any", json!({ "kind": "not_json", "status": 502 }), 0.01),
         ("any_write", json!({ "kind": "event_fails_in_part", "fraction": 0.3, "error_number": 9603 }), 0.05),
@@ -28,7 +27,11 @@ pub(crate) async fn drizzle(stage: &Stage) {
     }
 }
 
-/// What everybody hears from Apple while a storm lasts.
+/// Tokens that may be told to slow down, which they do for minutes. The others stay as fast as Apple allows, or nobody would
+/// ever come near its limit.
+const SLOWED: usize = 2;
+
+/// What everybody hears from Apple while a storm lasts; but 429 is for one token alone.
 const STORMS: [(&str, &str); 6] = [
     ("Apple answers 429", r#"{ "kind": "status", "status": 429 }"#),
     ("Apple answers 429 with 9646", r#"{ "kind": "status", "status": 429, "error_number": 9646 }"#),
@@ -46,7 +49,13 @@ pub(crate) fn name(which: usize) -> &'static str {
 /// Lets every request meet the same fault for a while.
 pub(crate) async fn storm(stage: &Stage, which: usize, lasts: Duration) {
     let what: Value = serde_json::from_str(STORMS[which % STORMS.len()].1).expect("a storm is JSON");
-    let fault = stage.apple.fault(&json!({ "on": { "endpoint": "any" }, "what": what })).await;
+    let mut on = json!({ "endpoint": "any" });
+    if what["status"] == 429
+        && let Some(token) = stage.tokens.get().and_then(|tokens| tokens.get(which / STORMS.len() % SLOWED))
+    {
+        on["uid"] = json!(token.uid);
+    }
+    let fault = stage.apple.fault(&json!({ "on": on, "what": what })).await;
     tokio::time::sleep(lasts).await;
     stage.apple.call_off(fault).await;
 }
