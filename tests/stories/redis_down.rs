@@ -1,7 +1,14 @@
 //! Redis goes away, comes back with nothing, and costs no license.
 
+use std::time::Duration;
+
+use russet_domain::TokenId;
+use russet_queue::jobs::SyncToken;
+use russet_queue::{Claim, Ending, Handler, Queue, Settings, When, WorkerName, WorkerSettings, run};
+use russet_services::{PrivateRedis, RedisOptions};
 use russet_tests::{Profile, Setup, World, app, eventually, serials};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_submitted_while_redis_is_down_is_done_once_it_is_back() {
@@ -85,4 +92,52 @@ async fn a_redis_that_is_out_of_memory_while_a_worker_starts_is_waited_for() {
     world.succeed(&token.assign(&[app(1)], &serials(0..10), &[])).await;
     assert_eq!(world.must_agree(&token).await.len(), 10);
     world.must_be_clean().await;
+}
+
+/// Ends everything at once.
+#[derive(Clone)]
+struct Done;
+
+impl Handler for Done {
+    async fn handle(&self, _: Claim) -> Ending {
+        Ending::Done
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_is_still_loading_is_waited_for() {
+    // Half a millisecond for each of what it has to read back.
+    let slow = ["--key-load-delay", "500"].map(str::to_owned).to_vec();
+    let options = RedisOptions { append_only: true, arguments: slow, ..RedisOptions::default() };
+    let mut redis = PrivateRedis::start(&options).expect("a Redis");
+    let settings = Settings { url: redis.url().to_owned(), ..Settings::default() };
+    let queue = Queue::open(&settings).await.expect("the queue opens");
+    let stop = CancellationToken::new();
+    let name = WorkerName::new("patient").expect("a name");
+    let worker = tokio::spawn(run(queue.clone(), name, Done, WorkerSettings::default(), stop.clone()));
+    let message = |token| SyncToken { token: TokenId(token) };
+    queue.push(&message(1), When::default()).await.expect("the message is pushed");
+    let much = "for i = 1, 6000 do redis.call('SET', 'much:' .. i, i) end";
+    redis.command(&["EVAL", much, "0"]).expect("Redis has much to read back");
+
+    redis.kill().expect("Redis is killed");
+    redis.start_again().expect("Redis starts again");
+    let state = redis.command(&["INFO", "persistence"]).expect("Redis says how far it is");
+    assert!(state.contains("loading:1"), "it has read everything already: {state}");
+    let refused = queue.push(&message(2), When::default()).await.expect_err("it reads");
+    assert!(refused.may_pass(), "{refused}");
+    eventually("the message to be pushed", async || {
+        queue.push(&message(2), When::default()).await.map_err(|error| error.to_string())
+    })
+    .await;
+    eventually("everything to be handled", async || {
+        let depths = queue.depths().await.map_err(|error| error.to_string())?;
+        let left: u64 = depths.iter().map(|depth| depth.waiting + depth.running).sum();
+        if left == 0 { Ok(()) } else { Err(format!("{left} left")) }
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!worker.is_finished(), "the worker ended because Redis was loading");
+    stop.cancel();
+    worker.await.expect("no panic").expect("no error");
 }

@@ -106,6 +106,43 @@ async fn a_schedule_whose_leaders_die_misses_no_tick_and_fires_none_twice() {
     world.must_be_clean().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_stands_still_over_a_tick_fires_it_neither_late_nor_twice() {
+    const TICK_MS: i64 = 2_000;
+    let mut world = World::start(
+        Setup::of(Profile::Cluster)
+            .workers(2)
+            .setting("SCHEDULE__SYNC_TOKEN", "*/2 * * * * *")
+            .setting("SCHEDULE__SPREAD", "false"),
+    )
+    .await;
+    let location = world.apple.location("North", 1, 10, 0).await;
+    let token = world.token_in_state(&location, "north", "valid").await;
+    let count = async |world: &World, at_least: usize| {
+        eventually("more ticks", async || {
+            let ticks = ticks(world, token.id).await;
+            if ticks.len() >= at_least { Ok(ticks.len()) } else { Err(format!("{ticks:?}")) }
+        })
+        .await
+    };
+
+    // Each leads in turn: who stood still comes back to find the other one leading, and believes for a moment to lead.
+    let mut seen = count(&world, 1).await;
+    for round in 0..4 {
+        let which = round % 2;
+        world.workers()[which].freeze();
+        seen = count(&world, seen + 2).await;
+        world.workers()[which].thaw();
+        seen = count(&world, seen + 1).await;
+    }
+    let ticks = ticks(&world, token.id).await;
+    let of_tick: std::collections::BTreeSet<i64> = ticks.iter().map(|at| at / TICK_MS).collect();
+    assert_eq!(of_tick.len(), ticks.len(), "a tick was fired twice: {ticks:?}");
+    let passed = ticks.last().expect("a tick") / TICK_MS - ticks[0] / TICK_MS + 1;
+    assert_eq!(i64::try_from(ticks.len()).expect("a small number"), passed, "a tick is missing: {ticks:?}");
+    world.must_be_clean().await;
+}
+
 /// The scheduled syncs of a token, the oldest first.
 async fn scheduled(world: &World, token: i64) -> Vec<Value> {
     let mut jobs = world.api.list(&format!("/jobs?kind=sync_token&token={token}")).await;

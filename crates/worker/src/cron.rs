@@ -156,6 +156,37 @@ mod tests {
     }
 
     #[test]
+    fn the_hour_that_comes_twice_when_summer_time_ends_ticks_once() {
+        // Amsterdam, 2026-10-25: from 3:00 back to 2:00, which is 1:00 in UTC.
+        let cron = cron("30 2 * * *", "Europe/Amsterdam");
+        let minute = |n: i64| at("2026-10-24T12:00:00Z").plus(Duration::from_secs(60 * n as u64));
+        let mut last = minute(0);
+        let mut fired = Vec::new();
+        for now in (1..=36 * 60).map(minute) {
+            if cron.is_due(7, last, now, false) {
+                fired.push(now);
+                last = now;
+            }
+        }
+        assert!(!fired.is_empty(), "the night has a tick");
+        assert!(
+            fired.windows(2).all(|pair| pair[1].since(pair[0]) >= Duration::from_secs(3_600)),
+            "{fired:?}"
+        );
+        assert!(fired.len() <= 2, "{fired:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_fires_nothing_twice() {
+        let cron = cron("0 */12 * * *", "UTC");
+        // Fired at noon by a clock that ran five minutes ahead, and asked again by one that is right.
+        assert!(due(&cron, "2026-03-01T00:00:00Z", "2026-03-01T12:00:00Z"));
+        assert!(!due(&cron, "2026-03-01T12:00:00Z", "2026-03-01T11:55:00Z"));
+        assert!(!due(&cron, "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"));
+        assert!(due(&cron, "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"));
+    }
+
+    #[test]
     fn a_wrong_expression_is_named_with_an_example() {
         let error = Cron::read("every day", "UTC").unwrap_err();
         assert!(error.to_string().contains("0 */12 * * *"), "{error}");
