@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a gate that cannot look fails")]
 
 mod edges;
+mod faults;
 mod pages;
 mod repository;
 mod settings;
