@@ -12,7 +12,8 @@ const PREFIX: &str = "{russet}:";
 /// Messages that the leader pushes by the clock; one of them may always wait.
 const BY_THE_CLOCK: [&str; 2] = ["sweep", "refresh_limits"];
 /// What is always there, or may be.
-const CONSTANT: [&str; 6] = ["layout", "kinds", "fence", "beat", "wake", "next"];
+const CONSTANT: [&str; 10] =
+    ["layout", "kinds", "fence", "beat", "wake", "next", "limiter", "turns", "workers", "worker_kinds"];
 /// What goes by itself.
 const FLEETING: [&str; 4] = ["apple", "failing", "working", "amnesty"];
 /// The beginnings of keys that there are many of and that go by themselves.
@@ -105,6 +106,25 @@ async fn left(stage: &Stage) -> Result<Vec<String>, ServicesError> {
             .filter(|lane| !index.contains(*lane))
             .map(|lane| format!("the lane {lane}, unknown to the index")),
     );
+    wrong.extend(registers(stage).await?);
+    Ok(wrong)
+}
+
+/// What is kept of tokens and workers has a place for each of them and no more.
+async fn registers(stage: &Stage) -> Result<Vec<String>, ServicesError> {
+    let mut wrong = Vec::new();
+    let turns = lines(stage, &["ZRANGE", &key("turns"), "0", "-1"]).await?;
+    let tokens = stage.tokens.get().map_or(0, Vec::len);
+    if turns.len() > tokens {
+        wrong.push(format!("turns of {} tokens, and there are {tokens}: {turns:?}", turns.len()));
+    }
+    let workers: BTreeSet<String> =
+        lines(stage, &["ZRANGE", &key("workers"), "0", "-1"]).await?.into_iter().collect();
+    let kinds: BTreeSet<String> = lines(stage, &["HKEYS", &key("worker_kinds")]).await?.into_iter().collect();
+    let alone: Vec<&String> = workers.symmetric_difference(&kinds).collect();
+    if !alone.is_empty() {
+        wrong.push(format!("workers without kinds, or kinds without workers: {alone:?}"));
+    }
     Ok(wrong)
 }
 
