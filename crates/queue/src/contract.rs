@@ -15,6 +15,9 @@ pub(crate) const CLAIM_MAX: usize = 256;
 pub(crate) const LANE_MAX: usize = 32;
 /// The most expired leases that one look takes over.
 pub(crate) const RESCUE_MAX: usize = 100;
+/// From the second rescue on messages come back so far apart: one of them may be what takes its workers down, and the others
+/// are to run without it.
+pub(crate) const APART_MS: i64 = 1_000;
 /// The reason of a message that took too many workers down.
 pub(crate) const POISON: &str = "poison";
 

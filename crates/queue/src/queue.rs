@@ -105,6 +105,17 @@ impl Queue {
         }
     }
 
+    /// The time on the queue's clock as this process knows it, without asking: what Redis said last, at least once in a
+    /// minute while a worker runs, and the time that has passed since. The clock of this machine plays no part, so that
+    /// replicas agree whatever their clocks say.
+    #[must_use]
+    pub fn about_now(&self) -> Timestamp {
+        Timestamp(match &*self.backing {
+            Backing::Memory(memory) => memory.now_ms(),
+            Backing::Redis(redis) => redis.about_now_ms(),
+        })
+    }
+
     /// The limiter that says when Apple may be called.
     #[must_use]
     pub fn pace(&self) -> Pace {

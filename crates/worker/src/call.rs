@@ -47,10 +47,14 @@ impl Context {
         }
     }
 
-    /// Calls Apple once; the turn must have been waited for. Writes down what the answer says of token and location.
+    /// Calls Apple once, when the turn comes. Writes down what the answer says of token and location.
+    ///
+    /// # Errors
+    /// [`JobError::NotYet`] when the turn was missed or is void, so that nothing was sent.
     pub(crate) async fn call<T, F>(
         &self,
         token: &Token,
+        turn: Booked,
         judge: Judge,
         ask: impl FnOnce(Apple, Secret) -> F,
     ) -> Result<Answer<T>, JobError>
@@ -61,6 +65,8 @@ impl Context {
             let mut db = self.store.read().await?;
             tokens::content(&mut db, token.id).await?
         };
+        // Only now, as a slow database must not make the call come later than the limiter thinks.
+        come(turn).await?;
         let answer = ask(self.apple.clone(), secret).await;
         match answer {
             Ok(answer) => {
@@ -76,7 +82,7 @@ impl Context {
         }
     }
 
-    /// [`Self::turn`] and [`Self::call`] in one, for calls that write nothing down before.
+    /// [`Self::book`] and [`Self::call`] in one, for calls that write nothing down before.
     pub(crate) async fn ask<T, F>(
         &self,
         token: &Token,
@@ -86,8 +92,8 @@ impl Context {
     where
         F: Future<Output = Result<Answer<T>, AppleError>>,
     {
-        self.turn(token.id, class).await?;
-        Ok(self.call(token, Judge::Claim, ask).await?.value)
+        let turn = self.book(token.id, class).await?;
+        Ok(self.call(token, turn, Judge::Claim, ask).await?.value)
     }
 
     async fn mind_success(&self, token: TokenId, retry_after: Option<Duration>) -> Result<(), JobError> {
@@ -166,7 +172,7 @@ impl Context {
 }
 
 /// Waits for a turn that was booked.
-pub(crate) async fn come(booked: Booked) -> Result<(), JobError> {
+async fn come(booked: Booked) -> Result<(), JobError> {
     match booked.come().await? {
         Turn::Go => Ok(()),
         Turn::Wait { until, .. } => Err(JobError::NotYet { until }),

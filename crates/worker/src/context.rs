@@ -1,7 +1,7 @@
 //! What every handler has at hand: the store, the queue, Apple, the settings and the time.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use russet_apple::Apple;
 use russet_domain::event::Patience;
@@ -75,9 +75,9 @@ impl Context {
         Self { inner: Arc::clone(&self.inner), stopping }
     }
 
-    /// The moment, by this machine's clock.
+    /// The moment, by the queue's clock, which all replicas share.
     pub(crate) fn now(&self) -> Timestamp {
-        now()
+        self.queue.about_now()
     }
 
     /// A random number in `[0, 1)`.
@@ -131,12 +131,6 @@ impl Context {
         let base = &self.public_url;
         (!base.is_empty()).then(|| format!("{base}/api/v1/apple/notifications/{token}"))
     }
-}
-
-/// The moment, by this machine's clock.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// A fair share of time. It is over early when the worker is to stop.

@@ -13,7 +13,7 @@ use russet_store::tokens::Token;
 use russet_store::{StoreError, changes};
 
 use crate::assets::refresh;
-use crate::call::{Judge, come};
+use crate::call::Judge;
 use crate::context::Context;
 use crate::error::JobError;
 use crate::plan::Request;
@@ -38,14 +38,13 @@ pub(crate) enum Sent {
 /// reply was lost.
 pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
     let turn = ctx.book(token.id, Class::Bulk).await?;
-    let Some(id) = write_down(ctx, token, &request).await? else { return Ok(Sent::PlanAgain) };
-    if let Err(error) = come(turn).await {
-        give_back(ctx, token, id).await?;
-        return Err(error);
-    }
+    let Some(id) = write_down(ctx, token, &request).await? else {
+        turn.give_back().await?;
+        return Ok(Sent::PlanAgain);
+    };
     let (devices, users) = (request.devices(), request.users());
     let asked = ctx
-        .call(token, Judge::Claim, async |apple, secret| {
+        .call(token, turn, Judge::Claim, async |apple, secret| {
             let write = Write { assets: &request.assets, devices: &devices, users: &users };
             match request.action {
                 Action::Assign => apple.associate(&secret, &write).await,
@@ -67,6 +66,10 @@ pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Resu
             Ok(Sent::Accepted)
         }
         Err(JobError::Apple(error)) => refused(ctx, token, request, id, error).await,
+        Err(error @ JobError::NotYet { .. }) => {
+            give_back(ctx, token, id).await?;
+            Err(error)
+        }
         Err(error) => Err(error),
     }
 }

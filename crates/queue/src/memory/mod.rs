@@ -116,6 +116,12 @@ impl Memory {
         closed
     }
 
+    /// Takes note that the token's probe of a closed Apple is not made.
+    pub(crate) fn give_back_probe(&self, token: TokenId) {
+        lock(&self.paces).give_back_probe(token);
+        self.wake.notify_one();
+    }
+
     pub(crate) fn rescue(&self) -> Rescued {
         let now = self.now_ms();
         let (rescued, tell) = self.state().rescue(&self.settings, now);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::choose::{Chosen, Moment, choose};
 use crate::contract::{
-    Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record, Rescued, Taken,
-    lane_of,
+    APART_MS, Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record,
+    Rescued, Taken, lane_of,
 };
 use crate::message::split;
 use crate::pace::{Gate, Paces, RESERVED_MS};
@@ -313,9 +313,10 @@ impl State {
         }
         let expired: Vec<_> =
             self.running.iter().take_while(|(until, _)| *until <= now).take(RESCUE_MAX).cloned().collect();
+        let mut suspects = 0;
         for (_, id) in expired {
             let Some(mut message) = self.take_out(&id) else { continue };
-            let due = match &message.place {
+            let mut due = match &message.place {
                 Place::Running { lease, .. } => lease.due,
                 Place::Waiting { due } => *due,
             };
@@ -325,6 +326,10 @@ impl State {
                 rescued.poisoned += 1;
                 tell |= self.anew(id, message.again, now);
             } else {
+                if message.record.rescues > 1 {
+                    due = due.max(now + suspects * APART_MS);
+                    suspects += 1;
+                }
                 let (due, record) = merged(due, message.record, message.again);
                 tell |= self.put(id, due, record, now);
                 rescued.rescued += 1;

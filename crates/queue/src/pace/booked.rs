@@ -27,8 +27,10 @@ pub enum Booking {
     },
 }
 
-/// A turn that is the caller's, at a moment that is close. Dropping it leaves it unused.
+/// A turn that is the caller's, at a moment that is close. One that is not needed after all is to be
+/// [given back](Self::give_back).
 #[derive(Debug)]
+#[must_use]
 pub struct Booked {
     pub(super) pace: Pace,
     pub(super) token: TokenId,
@@ -38,6 +40,10 @@ pub struct Booked {
     pub(super) at: Instant,
     /// How far off it was when it was booked.
     pub(super) off: Duration,
+    /// When it was booked, on the queue's clock.
+    pub(super) booked_us: i64,
+    /// Whether it finds out for all whether Apple is back.
+    pub(super) is_probe: bool,
 }
 
 impl Booked {
@@ -47,19 +53,28 @@ impl Booked {
     ///
     /// [`QueueError::Unavailable`] when Redis does not answer: then nobody may call.
     pub async fn come(self) -> Result<Turn, QueueError> {
-        let Self { pace, token, class, deadline, at, off } = self;
-        tokio::time::sleep_until(at.into()).await;
-        if at.elapsed() > LATE_MAX {
-            let left = deadline.saturating_duration_since(Instant::now());
-            return Box::pin(pace.turn(token, class, left)).await;
+        tokio::time::sleep_until(self.at.into()).await;
+        if self.at.elapsed() > LATE_MAX {
+            self.give_back().await?;
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            return Box::pin(self.pace.turn(self.token, self.class, left)).await;
         }
-        if off < RECHECK_AFTER {
+        if self.off < RECHECK_AFTER {
             return Ok(Turn::Go);
         }
-        let holds = pace.holds(token).await?;
-        Ok(match reason(holds.verdict) {
-            None => Turn::Go,
-            Some(why) => Turn::Wait { until: until(holds.at_us), why },
-        })
+        let holds = self.pace.holds(self.token, self.booked_us).await?;
+        let Some(why) = reason(holds.verdict) else { return Ok(Turn::Go) };
+        self.give_back().await?;
+        Ok(Turn::Wait { until: until(holds.at_us), why })
+    }
+
+    /// Tells that no call is made. The turn is used up all the same; but if it was to find out whether Apple is back,
+    /// another may do that at once.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Unavailable`] when Redis does not answer: then the others wait until the probe would have ended.
+    pub async fn give_back(&self) -> Result<(), QueueError> {
+        if self.is_probe { self.pace.give_back_probe(self.token).await } else { Ok(()) }
     }
 }

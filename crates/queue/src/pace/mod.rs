@@ -121,9 +121,19 @@ impl Pace {
             let answer = self.ask(token, class, left).await?;
             let off = Duration::from_micros(u64::try_from(answer.at_us - answer.now_us).unwrap_or(0));
             let Some(why) = reason(answer.verdict) else {
-                // Counted from before the question, so that the answer's way back does not make the turn late.
-                let at = if off.is_zero() { Instant::now() } else { asked + off };
-                return Ok(Booking::Turn(Booked { pace: self.clone(), token, class, deadline, at, off }));
+                // Counted from before the question: an answer that was long on its way brings a turn that is past.
+                let (at, booked_us, is_probe) = (asked + off, answer.now_us, answer.probe);
+                let pace = self.clone();
+                return Ok(Booking::Turn(Booked {
+                    pace,
+                    token,
+                    class,
+                    deadline,
+                    at,
+                    off,
+                    booked_us,
+                    is_probe,
+                }));
             };
             // Each round waits at least a millisecond, so there are no more rounds than milliseconds of patience.
             let off = off.max(Duration::from_millis(1));
@@ -255,10 +265,22 @@ impl Pace {
         Ok(answer)
     }
 
-    async fn holds(&self, token: TokenId) -> Result<Answer, QueueError> {
+    async fn holds(&self, token: TokenId, booked_us: i64) -> Result<Answer, QueueError> {
         match self.queue.backing() {
-            Backing::Memory(memory) => Ok(lock(&memory.paces).holds(token, memory.clock().now_us())),
-            Backing::Redis(redis) => redis.pace_holds(token).await,
+            Backing::Memory(memory) => {
+                Ok(lock(&memory.paces).holds(token, memory.clock().now_us(), booked_us))
+            }
+            Backing::Redis(redis) => redis.pace_holds(token, booked_us).await,
+        }
+    }
+
+    async fn give_back_probe(&self, token: TokenId) -> Result<(), QueueError> {
+        match self.queue.backing() {
+            Backing::Memory(memory) => {
+                memory.give_back_probe(token);
+                Ok(())
+            }
+            Backing::Redis(redis) => redis.pace_unused(token).await,
         }
     }
 }

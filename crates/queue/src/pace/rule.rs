@@ -259,10 +259,14 @@ impl Paces {
         Answer { verdict, at_us, now_us, probe }
     }
 
-    /// Whether a turn that was booked still holds.
-    pub(crate) fn holds(&mut self, token: TokenId, now_us: i64) -> Answer {
+    /// Whether a turn that was booked at `booked_us` still holds.
+    pub(crate) fn holds(&mut self, token: TokenId, now_us: i64, booked_us: i64) -> Answer {
         let now_ms = now_us / 1_000;
         let answer = |verdict, at_us| Answer { verdict, at_us, now_us, probe: false };
+        let since = *self.since.get_or_insert(now_ms);
+        if since * 1_000 > booked_us {
+            return answer(Verdict::Pace, (since + SETTLE_MS) * 1_000);
+        }
         if let Some(closed) = &self.apple.closed {
             if now_ms < closed.until {
                 return answer(Verdict::AppleClosed, closed.until * 1_000);
@@ -273,6 +277,13 @@ impl Paces {
         }
         let closed = self.token(token, now_ms).closed * 1_000;
         if closed > now_us { answer(Verdict::TokenClosed, closed) } else { answer(Verdict::Go, now_us) }
+    }
+
+    /// Takes note that the token's probe of a closed Apple is not made, so that another may be.
+    pub(crate) fn give_back_probe(&mut self, token: TokenId) {
+        if let Some(closed) = &mut self.apple.closed {
+            closed.probe = closed.probe.filter(|probe| probe.token != token);
+        }
     }
 
     /// Notes that what was sent before `now_ms` is not known.

@@ -13,8 +13,8 @@ mod reply;
 mod scripts;
 mod workers;
 
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 pub(crate) use listen::Listener;
 
@@ -23,6 +23,7 @@ use self::keys::Keys;
 use self::link::Link;
 use self::scripts::{Args, Script, Scripts};
 use crate::clock::Clock;
+use crate::memory::lock;
 use crate::{QueueError, Settings};
 
 /// A Redis that has been found fit to hold a queue.
@@ -32,6 +33,8 @@ pub(crate) struct Redis {
     link: Link,
     scripts: OnceLock<Scripts>,
     clock: Clock,
+    /// What Redis's clock said last, and when that was.
+    told: Mutex<(Instant, i64)>,
 }
 
 impl Redis {
@@ -41,10 +44,12 @@ impl Redis {
         let greeting = Greeting::new(&keys, clock.clone());
         let patience = Duration::from_millis(settings.response_timeout_ms);
         let link = Link::new(settings, patience, Some(greeting))?;
-        let redis = Self { settings: settings.clone(), keys, link, scripts: OnceLock::new(), clock };
+        let told = Mutex::new((Instant::now(), clock.now_ms()));
+        let redis = Self { settings: settings.clone(), keys, link, scripts: OnceLock::new(), clock, told };
         let major = check::server(&redis.link).await?;
         let _ = redis.scripts.set(Scripts::for_version(major));
         check::layout(&redis.link, &redis.keys).await?;
+        redis.now_ms().await?;
         Ok(redis)
     }
 
@@ -82,12 +87,27 @@ impl Redis {
             return Ok(self.clock.now_ms());
         }
         let doing = "asking for the time";
+        let asked = Instant::now();
         let value = self.link.command(doing, &::redis::cmd("TIME")).await?;
         let time = reply::numbers(doing, value)?;
         match time[..] {
-            [seconds, micros] => Ok(seconds * 1_000 + micros / 1_000),
+            [seconds, micros] => {
+                let now = seconds * 1_000 + micros / 1_000;
+                // It was that late somewhere on the way there and back.
+                *lock(&self.told) = (asked + asked.elapsed() / 2, now);
+                Ok(now)
+            }
             _ => Err(reply::surprise(doing)),
         }
+    }
+
+    /// Redis's time in milliseconds, as far as it is known here without asking.
+    pub(crate) fn about_now_ms(&self) -> i64 {
+        if let Clock::Given(_) = self.clock {
+            return self.clock.now_ms();
+        }
+        let (when, told) = *lock(&self.told);
+        told.saturating_add(i64::try_from(when.elapsed().as_millis()).unwrap_or(i64::MAX))
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -16,12 +16,12 @@ impl Redis {
         class: Class,
         ahead_us: i64,
     ) -> Result<Answer, QueueError> {
-        self.pace_ask(token, class, ahead_us, "0").await
+        self.pace_ask(token, class, ahead_us, None).await
     }
 
-    /// Whether a turn that was booked still holds.
-    pub(crate) async fn pace_holds(&self, token: TokenId) -> Result<Answer, QueueError> {
-        self.pace_ask(token, Class::Bulk, 0, "1").await
+    /// Whether a turn that was booked at `booked_us` still holds.
+    pub(crate) async fn pace_holds(&self, token: TokenId, booked_us: i64) -> Result<Answer, QueueError> {
+        self.pace_ask(token, Class::Bulk, 0, Some(booked_us)).await
     }
 
     async fn pace_ask(
@@ -29,7 +29,7 @@ impl Redis {
         token: TokenId,
         class: Class,
         ahead_us: i64,
-        only_check: &str,
+        booked_us: Option<i64>,
     ) -> Result<Answer, QueueError> {
         let doing = "asking for a turn to call Apple";
         let mut args = self.args(8);
@@ -39,7 +39,7 @@ impl Redis {
             .number(PROBE_MS)
             .number(KEEP_MS)
             .number(token)
-            .text(only_check)
+            .text(booked_us.map_or_else(String::new, |booked| booked.to_string()))
             .number(SETTLE_MS);
         let one = |name| self.keys.one(name);
         let keys = [self.keys.pace(token), one("apple"), one("turns"), one("limiter")];
@@ -95,10 +95,19 @@ impl Redis {
 
     /// Notes that a token's request failed or worked; true while Apple is closed.
     pub(crate) async fn pace_report(&self, token: TokenId, failed: bool) -> Result<bool, QueueError> {
+        self.pace_tell(token, if failed { "failed" } else { "worked" }).await
+    }
+
+    /// Takes note that the token's probe of a closed Apple is not made.
+    pub(crate) async fn pace_unused(&self, token: TokenId) -> Result<(), QueueError> {
+        self.pace_tell(token, "unused").await.map(drop)
+    }
+
+    async fn pace_tell(&self, token: TokenId, what: &str) -> Result<bool, QueueError> {
         let doing = "reporting how a request to Apple went";
         let mut args = self.args(6);
         args.number(token)
-            .text(if failed { "failed" } else { "worked" })
+            .text(what)
             .number(self.settings.breaker_window_ms)
             .number(self.settings.breaker_tokens)
             .number(self.settings.breaker_pause_ms)

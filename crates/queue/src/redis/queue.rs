@@ -6,8 +6,8 @@ use ::redis::Value;
 
 use super::{Redis, reply};
 use crate::contract::{
-    Again, Ask, BATCH_MAX, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record,
-    Rescued, Taken,
+    APART_MS, Again, Ask, BATCH_MAX, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON,
+    RESCUE_MAX, Record, Rescued, Taken,
 };
 use crate::message::split;
 use crate::pace::interval_us;
@@ -150,7 +150,8 @@ impl Redis {
             .number(renew_ms * 2)
             .number(renew_ms + renew_ms / 5)
             .number(RESCUE_MAX)
-            .text(POISON);
+            .text(POISON)
+            .number(APART_MS);
         for kind in kinds {
             args.text(kind.as_str());
         }

@@ -346,3 +346,25 @@ async fn a_redis_that_was_started_again_gives_no_turns_for_a_second() {
     server.command(&["FLUSHALL"]);
     assert_ne!(pace.take(token, crate::Class::Bulk).await.unwrap(), crate::Turn::Go);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_turn_booked_before_redis_forgot_everything_is_void() {
+    let server = Server::start(&[]);
+    let place = Place::at(server.url());
+    let queue = place.settled_queue().await;
+    let (pace, token) = (queue.pace(), russet_domain::TokenId(1));
+    pace.set_rate(token, 2.0).await.unwrap();
+    assert_eq!(pace.take(token, crate::Class::Bulk).await.unwrap(), crate::Turn::Go);
+    let booking = pace.book(token, crate::Class::Status, Duration::from_secs(2)).await.unwrap();
+    let crate::Booking::Turn(booked) = booking else { panic!("a turn half a second ahead: {booking:?}") };
+    server.command(&["FLUSHALL"]);
+    assert_ne!(booked.come().await.unwrap(), crate::Turn::Go, "what follows it is booked anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queues_time_is_known_without_asking() {
+    let place = Place::over_redis();
+    let queue = place.queue().await;
+    let asked = queue.now().await.unwrap();
+    assert!((queue.about_now().0 - asked.0).abs() < 200, "{:?} {asked:?}", queue.about_now());
+}

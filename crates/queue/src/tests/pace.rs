@@ -280,7 +280,35 @@ async fn a_turn_that_was_missed_is_void(place: Place) {
     );
 }
 
+async fn a_probe_that_was_missed_or_not_needed_makes_room_at_once(mut place: Place) {
+    place.settings.breaker_pause_ms = 50;
+    let queue = place.settled_queue().await;
+    let pace = queue.pace();
+    for token in 0..5 {
+        pace.failed(TokenId(token)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let patience = Duration::from_secs(2);
+    let Booking::Turn(missed) = pace.book(TOKEN, Class::Bulk, patience).await.unwrap() else {
+        panic!("the probe")
+    };
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    assert_eq!(missed.come().await.unwrap(), Turn::Go, "its own probe is not in its way");
+    pace.worked(TOKEN).await.unwrap();
+
+    for token in 10..15 {
+        pace.failed(TokenId(token)).await.unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
+    let Booking::Turn(unused) = pace.book(TOKEN, Class::Bulk, patience).await.unwrap() else {
+        panic!("the probe")
+    };
+    unused.give_back().await.unwrap();
+    assert_eq!(pace.take(TokenId(9), Class::Bulk).await.unwrap(), Turn::Go, "another probes");
+}
+
 on_both!(
+    a_probe_that_was_missed_or_not_needed_makes_room_at_once,
     a_turn_that_was_missed_is_void,
     a_limiter_that_has_just_begun_gives_no_turns_yet,
     a_token_gets_its_rate_and_no_sliding_second_more,
@@ -341,8 +369,8 @@ async fn play(steps: Vec<Step>) {
             Step::Book(token, class, ahead) => {
                 let there = redis.pace_take(TokenId(token), class, ahead).await.unwrap();
                 assert_eq!(there, paces.take(TokenId(token), class, us, ahead, rate));
-                let there = redis.pace_holds(TokenId(token)).await.unwrap();
-                assert_eq!(there, paces.holds(TokenId(token), us));
+                let there = redis.pace_holds(TokenId(token), us).await.unwrap();
+                assert_eq!(there, paces.holds(TokenId(token), us, us));
             }
             Step::Rate(token, rate) => {
                 redis.pace_rate(TokenId(token), rate).await.unwrap();

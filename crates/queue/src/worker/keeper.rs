@@ -34,6 +34,8 @@ pub(super) async fn keep(crew: Arc<Crew>) {
 async fn attend(crew: &Crew, kinds: &mut Vec<String>) {
     let attended = async {
         crew.queue.attend(&crew.claimant).await?;
+        // So that this process knows the queue's time.
+        crew.queue.now().await?;
         crew.queue.kinds().await
     };
     match attended.await {

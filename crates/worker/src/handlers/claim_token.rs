@@ -27,9 +27,10 @@ pub(crate) async fn claim_token(job: ClaimToken, ctx: &Context) -> Result<Ending
 
 /// Brings a token's state up to date. May be repeated at any time.
 pub(crate) async fn claim(ctx: &Context, token: &Token) -> Result<(), JobError> {
-    ctx.turn(token.id, Class::Interactive).await?;
-    let config =
-        ctx.call(token, Judge::Nothing, async |apple, secret| apple.client_config(&secret).await).await?;
+    let turn = ctx.book(token.id, Class::Interactive).await?;
+    let config = ctx
+        .call(token, turn, Judge::Nothing, async |apple, secret| apple.client_config(&secret).await)
+        .await?;
     let Some(uid) = config.seen.uid.clone() else {
         return ctx
             .set_state(token, TokenState::Invalid, "Apple names no location for the token.", None)
@@ -140,10 +141,12 @@ async fn post(
     notification: Option<NotificationTarget>,
 ) -> Result<(), JobError> {
     let wanted = NewClientConfig { mdm: Some(ctx.ours.clone()), notification };
-    ctx.turn(token.id, Class::Interactive).await?;
+    let turn = ctx.book(token.id, Class::Interactive).await?;
     // Apple's answer may still show the former owner, so that it is not judged as a foreign claim: the next one is.
-    ctx.call(token, Judge::Nothing, async |apple, secret| apple.set_client_config(&secret, &wanted).await)
-        .await?;
+    ctx.call(token, turn, Judge::Nothing, async |apple, secret| {
+        apple.set_client_config(&secret, &wanted).await
+    })
+    .await?;
     Ok(())
 }
 

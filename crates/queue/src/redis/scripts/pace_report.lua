@@ -1,11 +1,21 @@
 -- Counts tokens that fail and tokens that work, and closes all of Apple when too many fail, reopened by a probe.
 -- KEYS 1 all of Apple (HASH), 2 failing (ZSET), 3 working (ZSET), 4 wake (LIST). Bound: 100 old entries are dropped at
 -- a time.
--- ARGV 1 clock, 2 token, 3 'failed' or 'worked', 4 window ms, 5 how many make a failure, 6 first pause ms, 7 longest.
+-- ARGV 1 clock, 2 token, 3 'failed', 'worked' or 'unused' of a probe that is not made, 4 window ms, 5 how many make a failure, 6 first pause ms, 7 longest.
 -- Returns 1 while Apple is closed. Repeating it changes nothing, except that a failed probe doubles the pause.
 local now = clock()
 local token, window = ARGV[2], tonumber(ARGV[4])
 local failed = ARGV[3] == 'failed'
+local function signal()
+  if call('LLEN', KEYS[4]) == 0 then call('LPUSH', KEYS[4], '1') end
+end
+if ARGV[3] == 'unused' then
+  if call('HGET', KEYS[1], 'token') == token then
+    call('HDEL', KEYS[1], 'probe', 'token', 'reserved')
+    signal()
+  end
+  return 1
+end
 call('ZREM', failed and KEYS[3] or KEYS[2], token)
 call('ZADD', failed and KEYS[2] or KEYS[3], text(now), token)
 for i = 2, 3 do
@@ -23,7 +33,7 @@ if f[1] then
   if not failed then
     call('DEL', KEYS[1], KEYS[2])
     -- Claims have passed over whatever calls Apple; now they need not.
-    if call('LLEN', KEYS[4]) == 0 then call('LPUSH', KEYS[4], '1') end
+    signal()
     return 0
   end
   pause = math.min(tonumber(f[4]) * 2, longest)

@@ -1,8 +1,8 @@
 -- Gives a turn to call Apple, or says when to ask again. GCRA: turns of a token are an interval apart.
 -- KEYS 1 the token's pace (HASH), 2 all of Apple (HASH), 3 turns (ZSET), 4 the limiter's memory (HASH run, since).
 -- Bound: these four. ARGV 1 clock, 2 class 0-2, 3 how far ahead a turn may be booked in microseconds, 4 rate when none
--- is set, 5 how long a probe may take in ms, 6 keep ms, 7 token, 8 '1' to ask only whether a booked turn still holds,
--- 9 how old the limiter's memory must be in ms.
+-- is set, 5 how long a probe may take in ms, 6 keep ms, 7 token, 8 for a turn that is booked, to ask whether it still holds,
+-- the microsecond when it was, 9 how old the limiter's memory must be in ms.
 -- Returns what (0 go, 1 pace, 2 token closed, 3 Apple closed), at which microsecond, now, whether it is the probe.
 local now_ms, now = clock()
 local class, ahead, token = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[7]
@@ -16,8 +16,10 @@ if not since then
   since = text(now_ms)
   call('HSET', KEYS[4], 'since', since)
 end
-local settled = tonumber(since) + tonumber(ARGV[9])
-if now_ms < settled and ARGV[8] ~= '1' then return { 1, settled * 1000, now, 0 } end
+local settled, booked = tonumber(since) + tonumber(ARGV[9]), tonumber(ARGV[8])
+if booked and tonumber(since) * 1000 > booked or not booked and now_ms < settled then
+  return { 1, settled * 1000, now, 0 }
+end
 
 local apple = call('HMGET', KEYS[2], 'until', 'probe', 'token', 'reserved')
 local half_open = false
@@ -26,14 +28,14 @@ if apple[1] then
   if now_ms < reopen then return { 3, reopen * 1000, now, 0 } end
   local probe = tonumber(apple[2] or 0)
   -- The probe's own turn is booked already; and a claim may have reserved it for this token.
-  local may = apple[3] == token and (ARGV[8] == '1' or apple[4] == '1')
+  local may = apple[3] == token and (booked or apple[4] == '1')
   if now_ms < probe and not may then return { 3, probe * 1000, now, 0 } end
   half_open = true
 end
 
 local f = call('HMGET', KEYS[1], 'rate', 'cut', 'cut_at', 'tat', 'closed', 'own0', 'own1', 'own2', 'seen0', 'seen1', 'seen2')
 local closed = tonumber(f[5] or 0) * 1000
-if ARGV[8] == '1' then
+if booked then
   if closed > now then return { 2, closed, now, 0 } end
   return { 0, now, now, 0 }
 end

@@ -1,7 +1,7 @@
 -- Takes messages over whose lease has ended, back into line or, after too many times, aside as poison.
 -- KEYS 1-6 common, 7 dead texts (HASH), 8 beat (STRING), 9 amnesty (STRING), then per kind: three lanes and the dead.
 -- Bound: ARGV 6 messages. ARGV 1 clock, 2 dead kept per kind, 3 rescues allowed, 4 gap ms, 5 amnesty ms, 6 limit,
--- 7 the reason for poison, then the kinds' names. Returns how many went back, how many aside.
+-- 7 the reason for poison, 8 how far apart suspects of it come back in ms, then the kinds' names. Returns how many went back, how many aside.
 local now = clock()
 local dead_max, allowed, gap, pardon = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -17,8 +17,8 @@ if #expired == 0 then return { 0, 0 } end
 if tonumber(call('GET', KEYS[9]) or 0) > now then return { 0, 0 } end
 
 local base = {}
-for i = 8, #ARGV do base[ARGV[i]] = 10 + (i - 8) * 4 end
-local rescued, poisoned, tell = 0, 0, false
+for i = 9, #ARGV do base[ARGV[i]] = 10 + (i - 9) * 4 end
+local rescued, poisoned, suspects, tell = 0, 0, 0, false
 for _, id in ipairs(expired) do
   local at = base[string.match(id, '^[^:]*')]
   local lease, record = call('HGET', LEASE, id), call('HGET', MSG, id)
@@ -42,6 +42,11 @@ for _, id in ipairs(expired) do
       poisoned = poisoned + 1
       if sooner and put(at, id, sooner, other, now) then tell = true end
     else
+      -- One of them may be what takes its workers down; the others are to run without it.
+      if rescues > 1 then
+        due = math.max(due, now + suspects * tonumber(ARGV[8]))
+        suspects = suspects + 1
+      end
       if sooner then
         due = math.min(due, sooner)
         record = raised(record, string.sub(other, 1, 1))
