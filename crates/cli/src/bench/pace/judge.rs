@@ -87,6 +87,13 @@ pub(super) fn requests(ledger: &Value) -> u64 {
     ledger.pointer("/requests/total").and_then(Value::as_u64).unwrap_or(0)
 }
 
+/// How many requests a second came in, from the first to the last.
+pub(super) fn requests_per_s(ledger: &Value) -> f64 {
+    let moment = |name: &str| ledger.pointer(&format!("/arrivals/{name}")).and_then(Value::as_i64);
+    let millis = moment("last_ms").zip(moment("first_ms")).map_or(0, |(last, first)| last - first);
+    requests(ledger) as f64 * 1_000.0 / millis.max(1) as f64
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

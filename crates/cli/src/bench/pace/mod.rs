@@ -47,6 +47,9 @@ pub(crate) struct PaceArgs {
     /// where that is more than the machine can carry: `seconds` is then far above `spread_s`.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=600))]
     spread_s: u32,
+    /// How long after Apple took a request its notification comes. Waits for the first request do not depend on it.
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    event_delay_ms: u32,
     /// How many small jobs are measured in the otherwise empty system first.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     alone: u32,
@@ -69,7 +72,7 @@ pub(super) async fn run(args: PaceArgs) -> Result<(), CliError> {
         },
         "rate_limit": true,
         "latency_ms": 50,
-        "event_delay_ms": 20,
+        "event_delay_ms": args.event_delay_ms,
         "allow_http": true,
         // On a machine that is full an answer takes long, and Apple's minute until it tells again is not what is measured.
         "notification_timeout_ms": 30_000,
@@ -137,7 +140,7 @@ fn report(args: &PaceArgs, violations: u64, alone: &Figures, crowd: &Figures, ph
         "alone_done_p99_ms": alone.done_ms[1],
         "seconds": rounded(phase.seconds),
         "requests": judge::requests(&phase.ledger),
-        "requests_per_s": rounded(judge::requests(&phase.ledger) as f64 / phase.seconds),
+        "requests_per_s": rounded(judge::requests_per_s(&phase.ledger)),
         "cpu_s": cpu,
     }));
 }
