@@ -8,6 +8,7 @@ on_both_profiles!(
     without_an_address_for_notifications_apple_is_asked,
     with_notifications_apple_need_not_be_asked,
     an_event_that_stays_pending_is_waited_for,
+    a_notification_as_quick_as_the_answer_ends_its_changes,
 );
 
 async fn jobs_end_right_whatever_becomes_of_notifications(profile: Profile) {
@@ -99,5 +100,24 @@ async fn an_event_that_stays_pending_is_waited_for(profile: Profile) {
 
     world.must_have_succeeded(&world.end_of(job).await);
     assert_eq!(world.must_agree(&token).await.len(), 40);
+    world.must_be_clean().await;
+}
+
+async fn a_notification_as_quick_as_the_answer_ends_its_changes(profile: Profile) {
+    // Many requests, and nothing but a notification ends them in time.
+    let setup =
+        Setup::of(profile).setting("APPLE__POLL_AFTER_S", "120").setting("APPLE__READ_BACK_AFTER_S", "200");
+    let setup = setup.apple(|rules| {
+        rules.limits.max_serial_numbers = 1;
+        rules.limits.max_request_per_second = 200;
+        rules.event_delay_ms = 3;
+    });
+    let world = World::start(setup).await;
+    let location = world.apple.location("North", 1, 300, 0).await;
+    let token = world.token(&location, "north").await;
+
+    world.succeed(&token.assign(&[app(1)], &serials(0..300), &[])).await;
+    assert_eq!(world.must_agree(&token).await.len(), 300);
+    assert_eq!(world.apple.requests(&token.uid, "status").await, 0, "nobody had to ask");
     world.must_be_clean().await;
 }

@@ -38,6 +38,12 @@ pub(super) fn choose(
     let mut heads = heads(state, claimant, max, paces.gate(moment.now), moment);
     let mut turns = Turns { gate: paces.gate(moment.now), seen: HashMap::new(), paces, moment };
     let mut chosen = Chosen::default();
+    // As over Redis, where times are dear: what is taken from a single lane shares the first one's. All that are due
+    // earlier than the last of them are among them, so that one that is put back passes nobody.
+    let shared = match &mut heads[..] {
+        [only] if !only.is_paced => only.entries.peek().map(|first| first.0),
+        _ => None,
+    };
     while chosen.taken.len() < max {
         // A lane of which as much was taken as may be looked at might have more that goes first.
         let cut = heads.iter().any(Head::is_used_up);
@@ -49,7 +55,7 @@ pub(super) fn choose(
         let Some((due, id)) = best.entries.peek() else { break };
         let turn = if best.is_paced { turns.of(id) } else { Turn::Now };
         match turn {
-            Turn::Now => chosen.taken.push((*due, id.clone())),
+            Turn::Now => chosen.taken.push((shared.unwrap_or(*due), id.clone())),
             Turn::Later(at) => chosen.put_off.push((id.clone(), at)),
             Turn::AfterProbe => {
                 best.shut = true;

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use ::redis::Value;
+use futures::TryStreamExt as _;
+use futures::stream::FuturesUnordered;
 
 use super::{Redis, reply};
 use crate::contract::{
     APART_MS, Again, Ask, BATCH_MAX, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON,
-    RESCUE_MAX, Record, Rescued, Taken,
+    RESCUE_MAX, Record, Rescued, Taken, lane_of,
 };
 use crate::message::split;
 use crate::pace::interval_us;
 use crate::{AnyJob, Due, Push, QueueError};
+
+/// How many batches of one push are on their way at once.
+const BATCHES_AT_ONCE: usize = 3;
 
 impl Redis {
     /// Pushes messages; those of one kind travel together.
@@ -21,9 +26,15 @@ impl Redis {
         kinds.dedup();
         for kind in kinds {
             let of_kind: Vec<&Push> = messages.iter().filter(|message| message.kind == kind).collect();
+            // While Redis adds one batch, the next is put together and on its way.
+            let mut flying = FuturesUnordered::new();
             for batch in of_kind.chunks(BATCH_MAX) {
-                self.push_batch(kind, batch).await?;
+                if flying.len() == BATCHES_AT_ONCE {
+                    flying.try_next().await?;
+                }
+                flying.push(self.push_batch(kind, batch));
             }
+            while flying.try_next().await?.is_some() {}
         }
         Ok(())
     }
@@ -35,13 +46,13 @@ impl Redis {
         let mut args = self.args(1 + batch.len() * 3);
         args.text(kind);
         for message in batch {
-            let due = match message.when.due {
-                Due::Now => "+0".to_owned(),
-                Due::In(delay) => format!("+{}", delay.as_millis()),
-                Due::At(moment) => format!("@{}", moment.0),
+            args.put(format_args!("{kind}:{}", message.key));
+            match message.when.due {
+                Due::Now => args.text("+0"),
+                Due::In(delay) => args.put(format_args!("+{}", delay.as_millis())),
+                Due::At(moment) => args.put(format_args!("@{}", moment.0)),
             };
-            let record = Record::fresh(message.when.priority, &message.payload);
-            args.text(message.id()).text(due).text(record.write());
+            args.put(format_args!("{}|0|0|\n{}", lane_of(message.when.priority), message.payload));
         }
         self.run("pushing messages", &self.scripts().push, &keys, &args).await.map(drop)
     }

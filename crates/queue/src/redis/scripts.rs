@@ -1,6 +1,6 @@
 //! The scripts, each with its hash, as text for the server's version.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -111,8 +111,13 @@ impl Args {
     }
 
     pub(super) fn number(&mut self, number: impl Display) -> &mut Self {
+        self.put(format_args!("{number}"))
+    }
+
+    /// What is written here without being put together elsewhere first.
+    pub(super) fn put(&mut self, text: fmt::Arguments<'_>) -> &mut Self {
         // Writing to memory does not fail.
-        let _ = write!(self.bytes, "{number}");
+        let _ = self.bytes.write_fmt(text);
         self.ends.push(self.bytes.len());
         self
     }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::crew::{Crew, about, put_back};
+use super::crew::{Crew, Hold, about, put_back};
 use super::ear::Ear;
 use super::feed::Delivery;
-use crate::contract::{Ask, CLAIM_MAX, Claimed};
+use crate::contract::{Ask, CLAIM_MAX, Claimed, Taken};
 
 /// Signals do not get lost, except with a worker that dies between hearing one and claiming. So everyone looks
 /// without being told, but rarely.
@@ -17,13 +17,17 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// Claims until told to stop. What was claimed and cannot be delivered any more is put back.
+///
+/// What one claim has brought is delivered while the next is on its way, so that neither waits for the other.
 pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Sender<Delivery>) {
     let mut request = 0;
+    let mut brought = Vec::new();
     // When the next message is due, as far as this worker knows.
     let mut next_due: Option<Instant> = None;
     while !crew.stop.is_cancelled() {
         let room = crew.room();
         if room == 0 {
+            deliver(&crew, std::mem::take(&mut brought), &deliveries).await;
             // Others may have room, and what we know or heard they may not.
             if ear.take() || next_due.is_some_and(|due| due <= Instant::now()) {
                 next_due = None;
@@ -40,13 +44,16 @@ pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Send
         ear.take();
         request += 1;
         let max = room.min(CLAIM_MAX);
-        let Some((claimed, sent)) = ask(&crew, request, max).await else { break };
+        let before = deliver(&crew, std::mem::take(&mut brought), &deliveries);
+        let (answer, ()) = tokio::join!(ask(&crew, request, max), before);
+        let Some((claimed, sent)) = answer else { break };
         let full = claimed.taken.len() == max || claimed.more;
         next_due = claimed.next_in_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
-        deliver(&crew, claimed, sent, &deliveries).await;
+        brought = take_on(&crew, claimed, sent);
         if full {
             continue;
         }
+        deliver(&crew, std::mem::take(&mut brought), &deliveries).await;
         tokio::select! {
             () = ear.signal() => {}
             () = reached(next_due) => {}
@@ -54,6 +61,7 @@ pub(super) async fn claim(crew: Arc<Crew>, ear: Arc<Ear>, deliveries: mpsc::Send
             () = crew.stop.cancelled() => {}
         }
     }
+    deliver(&crew, brought, &deliveries).await;
     // A signal that came too late for us is still good for another.
     pass_on(&crew).await;
 }
@@ -92,9 +100,17 @@ async fn ask(crew: &Crew, request: u64, max: usize) -> Option<(Claimed, Instant)
     }
 }
 
-async fn deliver(crew: &Arc<Crew>, claimed: Claimed, sent: Instant, deliveries: &mpsc::Sender<Delivery>) {
-    for taken in claimed.taken {
+/// Takes charge of what a claim has brought.
+fn take_on(crew: &Crew, claimed: Claimed, sent: Instant) -> Vec<(Taken, Hold)> {
+    let hold = |taken: Taken| {
         let hold = crew.take_on(&taken, sent);
+        (taken, hold)
+    };
+    claimed.taken.into_iter().map(hold).collect()
+}
+
+async fn deliver(crew: &Arc<Crew>, brought: Vec<(Taken, Hold)>, deliveries: &mpsc::Sender<Delivery>) {
+    for (taken, hold) in brought {
         if crew.stop.is_cancelled() {
             crew.end(&taken, &hold, put_back(&taken));
             continue;

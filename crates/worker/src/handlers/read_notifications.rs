@@ -159,19 +159,20 @@ async fn ends_of(
     pairs: &[(AssetKey, Holder)],
 ) -> Result<Vec<(ChangeId, Outcome)>, JobError> {
     let now = ctx.now();
-    let known = requests::by_event(tx, token.id, &said.event).await?.is_some();
-    let open = if known {
-        changes::open_of_event(tx, token.id, &said.event, said.action, pairs).await?
-    } else {
-        let open = changes::open_without_event(tx, token.id, said.action, pairs).await?;
+    let mut is_known = requests::by_event(tx, token.id, &said.event).await?.is_some();
+    let mut open = Vec::new();
+    if !is_known {
+        open = changes::open_without_event(tx, token.id, said.action, pairs).await?;
+        // Apple's answer may have been written down between the two looks, and then neither has seen the request.
+        is_known = requests::by_event(tx, token.id, &said.event).await?.is_some();
+    }
+    if is_known {
+        open = changes::open_of_event(tx, token.id, &said.event, said.action, pairs).await?;
+    } else if said.moved && !requests::any_reply_lost(tx, token.id, now.minus(LATEST)).await? {
         // After a lost reply the event may be our own, of a request that was read back and is over: what it says is old by
         // now. The next full sync tells what somebody else did meanwhile.
-        if said.moved && !requests::any_reply_lost(tx, token.id, now.minus(LATEST)).await? {
-            let others = without(pairs, &open);
-            licenses::observe_moved(tx, token.id, said.action, &others, now).await?;
-        }
-        open
-    };
+        licenses::observe_moved(tx, token.id, said.action, &without(pairs, &open), now).await?;
+    }
     let word = if said.moved { Word::Moved } else { Word::Failed { number: said.error } };
     Ok(open.iter().map(|open| (open.id, after(open.action, &word, open.attempts, now, ctx.unit()))).collect())
 }

@@ -177,13 +177,27 @@ local function hand_out(reply, ids, dues)
   end
 end
 
+-- With a single ready lane there is nothing to merge. Its messages share the first one's due time: all that are due
+-- earlier than the last of them are among them, so that one that is put back passes nobody.
+local function take_all(lane)
+  local ids = call('ZRANGEBYSCORE', lane, '-inf', text(now), 'LIMIT', 0, max)
+  local due = call('ZRANGE', lane, 0, 0, 'WITHSCORES')[2]
+  local dues = {}
+  for i = 1, #ids do dues[i] = due end
+  return { { lane = lane, at = #ids * 2 + 1, put_off = {} } }, ids, dues
+end
+
 local before = answered_before()
 if before then return before end
 local gate, reopens = apple_gate(now)
 local lanes, calls, later = ready_lanes(gate, reopens)
-local heads = open_heads(lanes, calls)
-local ids, dues = merge(heads, gate)
-local more
+local heads, ids, dues, more
+if #lanes == 1 and not calls[lanes[1]] then
+  heads, ids, dues = take_all(lanes[1])
+else
+  heads = open_heads(lanes, calls)
+  ids, dues = merge(heads, gate)
+end
 more, later = leave(heads, later)
 remember(ids)
 local reply = { later and later - now or -1, more and 1 or 0 }

@@ -3,8 +3,17 @@
 -- ARGV 1 clock, 2 kind, then per message: id, due, record. Repeating it changes nothing.
 local now = clock()
 local kind = ARGV[2]
-local fresh, first = { {}, {}, {} }, {}
 local tell = false
+
+-- Most messages of a batch are due at the same time, and reading and writing numbers is dear.
+local spec, due, due_text
+local function due_of(given)
+  if given ~= spec then
+    spec, due = given, due_at(given, now)
+    due_text = text(due)
+  end
+  return due, due_text
+end
 
 -- A message that is running is to run once more afterwards.
 local function note(id, due, record)
@@ -31,27 +40,41 @@ local function hasten(id, due, record)
   if put(8, id, due, is, now) then tell = true end
 end
 
-for i = 3, #ARGV, 3 do
-  local id, due, record = ARGV[i], due_at(ARGV[i + 1], now), ARGV[i + 2]
-  if call('HSETNX', MSG, id, record) == 1 then
-    local lane = tonumber(string.sub(record, 1, 1)) + 1
-    local list = fresh[lane]
-    list[#list + 1] = text(due)
-    list[#list + 1] = id
-    if not first[lane] or due < first[lane] then first[lane] = due end
-  elseif call('HEXISTS', LEASE, id) == 1 then
-    note(id, due, record)
+local ids = {}
+for i = 3, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
+local known = call('HMGET', MSG, unpack(ids))
+
+-- New messages are added all at once; one that comes twice in a batch is new only the first time.
+local fresh, first, records, seen, others = { {}, {}, {} }, {}, {}, {}, {}
+for n, id in ipairs(ids) do
+  local at = n * 3
+  if known[n] or seen[id] then
+    others[#others + 1] = at
   else
-    hasten(id, due, record)
+    seen[id] = true
+    local record = ARGV[at + 2]
+    local lane = tonumber(string.sub(record, 1, 1)) + 1
+    local due, due_text = due_of(ARGV[at + 1])
+    local list = fresh[lane]
+    list[#list + 1] = due_text
+    list[#list + 1] = id
+    records[#records + 1] = id
+    records[#records + 1] = record
+    if not first[lane] or due < first[lane] then first[lane] = due end
   end
 end
-
+if #records > 0 then call('HSET', MSG, unpack(records)) end
 for lane = 1, 3 do
   if first[lane] then
     local key = KEYS[7 + lane]
     call('ZADD', key, unpack(fresh[lane]))
     if call('ZADD', NEXT, 'LT', 'CH', text(first[lane]), key) == 1 or first[lane] <= now then tell = true end
   end
+end
+for _, at in ipairs(others) do
+  local id, record = ARGV[at], ARGV[at + 2]
+  local due = due_of(ARGV[at + 1])
+  if call('HEXISTS', LEASE, id) == 1 then note(id, due, record) else hasten(id, due, record) end
 end
 call('SADD', KEYS[7], kind)
 if tell then signal() end
