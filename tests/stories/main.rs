@@ -6,6 +6,7 @@ mod chaos;
 mod crash;
 mod database_down;
 mod demo;
+mod fair;
 mod garbage;
 mod herd;
 mod idempotency;

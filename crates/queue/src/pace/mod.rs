@@ -1,6 +1,7 @@
 //! Says when Apple may be called: one limiter shared by all replicas.
 
 mod booked;
+mod breaker;
 mod rule;
 
 use std::collections::HashMap;
@@ -11,8 +12,9 @@ use rand::RngExt as _;
 use russet_domain::{Timestamp, TokenId};
 
 pub use self::booked::{Booked, Booking};
+pub(crate) use self::breaker::Gate;
 pub(crate) use self::rule::{
-    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, Gate, KEEP_MS, PROBE_MS, Paces, REFUSED_PAUSE_MS, RESERVED_MS,
+    APPLE_PAUSE_MAX_MS, Answer, CLOSED_MAX_MS, KEEP_MS, PROBE_MS, Paces, REFUSED_PAUSE_MS, RESERVED_MS,
     SETTLE_MS, Verdict, interval_us,
 };
 use crate::memory::lock;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use russet_domain::{Timestamp, TokenId};
 
+use super::breaker::{Apple, Gate};
 use super::{Class, Wait};
 use crate::Settings;
 
@@ -169,30 +170,6 @@ impl TokenPace {
     }
 }
 
-/// Whether all of Apple is closed.
-#[derive(Clone, Debug, Default)]
-struct Apple {
-    closed: Option<Closed>,
-    failing: HashMap<TokenId, i64>,
-    working: HashMap<TokenId, i64>,
-}
-
-#[derive(Clone, Debug)]
-struct Closed {
-    until: i64,
-    pause: i64,
-    probe: Option<Probe>,
-}
-
-/// The one request that finds out whether Apple is back.
-#[derive(Clone, Copy, Debug)]
-struct Probe {
-    until: i64,
-    token: TokenId,
-    /// Whether it is only a message that was handed out for it, which has not taken its turn.
-    reserved: bool,
-}
-
 /// Every token's pace, and Apple's state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Paces {
@@ -201,16 +178,6 @@ pub(crate) struct Paces {
     swept: i64,
     /// Since when this remembers.
     since: Option<i64>,
-}
-
-/// Whether a claim may hand out messages that call Apple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Open,
-    /// Not before then, in milliseconds.
-    Shut(i64),
-    /// A single one, which finds out whether Apple is back.
-    Probe,
 }
 
 impl Paces {
@@ -238,24 +205,11 @@ impl Paces {
         if now_ms < settled {
             return Answer { verdict: Verdict::Pace, at_us: settled * 1_000, now_us, probe: false };
         }
-        let wait =
-            |at_ms: i64| Answer { verdict: Verdict::AppleClosed, at_us: at_ms * 1_000, now_us, probe: false };
-        if let Some(closed) = &self.apple.closed {
-            if now_ms < closed.until {
-                return wait(closed.until);
-            }
-            let may = |probe: &Probe| probe.reserved && probe.token == token;
-            if let Some(probe) = closed.probe.filter(|probe| now_ms < probe.until && !may(probe)) {
-                return wait(probe.until);
-            }
+        if let Some(until) = self.apple.shut_for_turn(token, now_ms) {
+            return Answer { verdict: Verdict::AppleClosed, at_us: until * 1_000, now_us, probe: false };
         }
         let (verdict, at_us) = self.token(token, now_ms).take(now_us, class, ahead_us, default_rate);
-        let mut probe = false;
-        if let (Verdict::Go, Some(closed)) = (verdict, &mut self.apple.closed) {
-            let until = (at_us + 999) / 1_000 + PROBE_MS;
-            closed.probe = Some(Probe { until, token, reserved: false });
-            probe = true;
-        }
+        let probe = verdict == Verdict::Go && self.apple.has_turn(token, at_us);
         Answer { verdict, at_us, now_us, probe }
     }
 
@@ -267,13 +221,8 @@ impl Paces {
         if since * 1_000 > booked_us {
             return answer(Verdict::Pace, (since + SETTLE_MS) * 1_000);
         }
-        if let Some(closed) = &self.apple.closed {
-            if now_ms < closed.until {
-                return answer(Verdict::AppleClosed, closed.until * 1_000);
-            }
-            if let Some(probe) = closed.probe.filter(|probe| now_ms < probe.until && probe.token != token) {
-                return answer(Verdict::AppleClosed, probe.until * 1_000);
-            }
+        if let Some(until) = self.apple.shut_for_call(token, now_ms) {
+            return answer(Verdict::AppleClosed, until * 1_000);
         }
         let closed = self.token(token, now_ms).closed * 1_000;
         if closed > now_us { answer(Verdict::TokenClosed, closed) } else { answer(Verdict::Go, now_us) }
@@ -281,9 +230,7 @@ impl Paces {
 
     /// Takes note that the token's probe of a closed Apple is not made, so that another may be.
     pub(crate) fn give_back_probe(&mut self, token: TokenId) {
-        if let Some(closed) = &mut self.apple.closed {
-            closed.probe = closed.probe.filter(|probe| probe.token != token);
-        }
+        self.apple.give_back(token);
     }
 
     /// Notes that what was sent before `now_ms` is not known.
@@ -293,23 +240,12 @@ impl Paces {
 
     /// Whether messages that call Apple may be handed out.
     pub(crate) fn gate(&self, now_ms: i64) -> Gate {
-        let Some(closed) = &self.apple.closed else { return Gate::Open };
-        if now_ms < closed.until {
-            return Gate::Shut(closed.until);
-        }
-        match closed.probe {
-            Some(probe) if now_ms < probe.until => Gate::Shut(probe.until),
-            Some(_) | None => Gate::Probe,
-        }
+        self.apple.gate(now_ms)
     }
 
     /// Lets the token's message be the one that finds out whether Apple is back; returns until when it may.
     pub(crate) fn reserve_probe(&mut self, token: TokenId, now_ms: i64) -> i64 {
-        let until = now_ms + RESERVED_MS;
-        if let Some(closed) = &mut self.apple.closed {
-            closed.probe = Some(Probe { until, token, reserved: true });
-        }
-        until
+        self.apple.reserve(token, now_ms)
     }
 
     /// What keeps a token from calling Apple, and until when.
@@ -356,34 +292,6 @@ impl Paces {
 
     /// Notes that a token's request failed or worked; true while Apple is closed.
     pub(crate) fn report(&mut self, token: TokenId, failed: bool, now_ms: i64, settings: &Settings) -> bool {
-        let window = i64::try_from(settings.breaker_window_ms).unwrap_or(i64::MAX);
-        let apple = &mut self.apple;
-        let (gains, loses) = if failed {
-            (&mut apple.failing, &mut apple.working)
-        } else {
-            (&mut apple.working, &mut apple.failing)
-        };
-        loses.remove(&token);
-        gains.insert(token, now_ms);
-        apple.failing.retain(|_, at| *at > now_ms - window);
-        apple.working.retain(|_, at| *at > now_ms - window);
-        let pause = match &apple.closed {
-            Some(closed) if closed.probe.is_none_or(|probe| probe.token != token) => return true,
-            Some(_) if !failed => {
-                apple.closed = None;
-                apple.failing.clear();
-                return false;
-            }
-            Some(closed) => (closed.pause * 2).min(APPLE_PAUSE_MAX_MS),
-            None => {
-                let failing = apple.failing.len();
-                if !failed || failing < settings.breaker_tokens as usize || failing <= apple.working.len() {
-                    return false;
-                }
-                i64::try_from(settings.breaker_pause_ms).unwrap_or(i64::MAX)
-            }
-        };
-        apple.closed = Some(Closed { until: now_ms + pause, pause, probe: None });
-        true
+        self.apple.report(token, failed, now_ms, settings)
     }
 }

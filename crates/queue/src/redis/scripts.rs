@@ -131,3 +131,24 @@ impl Args {
         begins.zip(&self.ends).filter_map(|(begin, end)| self.bytes.get(begin..*end))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    #[test]
+    fn every_script_says_its_keys_and_its_bound_and_builds_no_key_of_its_own() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/redis/scripts");
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let is_part = ["common.lua", "gate.lua", "pace.lua"].iter().any(|part| path.ends_with(part));
+            let says = |word: &str| text.lines().any(|line| line.starts_with("--") && line.contains(word));
+            assert!(is_part || says("KEYS") && says("Bound: "), "{}", path.display());
+            // A Cluster finds only the keys that are declared.
+            let builds = |line: &str| line.contains("call('") && line.contains("{") && line.contains("}:");
+            assert!(!text.lines().any(builds), "{}", path.display());
+        }
+    }
+}

@@ -368,3 +368,26 @@ async fn the_queues_time_is_known_without_asking() {
     let asked = queue.now().await.unwrap();
     assert!((queue.about_now().0 - asked.0).abs() < 200, "{:?} {asked:?}", queue.about_now());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_priority_that_does_not_exist_ends_in_the_dead_set_and_harms_nobody() {
+    let server = Server::start(&[]);
+    let mut place = Place::at(server.url());
+    (place.settings.lease_ms, place.settings.renew_ms) = (300, 50);
+    let queue = place.queue().await;
+    queue.push_many(pushes(0..3, When::default())).await.unwrap();
+    let messages = format!("{{{}}}:msg", place.settings.prefix);
+    server.command(&["HSET", &messages, "sync_token:1", "9|0|0|\n{\"v\":1,\"token\":1}"]);
+    // Pushed once more, and taken over from a worker that vanished: whatever happens to it, others go on.
+    queue.push_many(pushes(0..3, When::default())).await.unwrap();
+    let vanished = queue.claimant("vanished", crate::AnyJob::KINDS);
+    queue.claim(&vanished, crate::contract::Ask { request: 1, max: 3 }).await.unwrap();
+    let hand = Hand::done();
+    let worker = Running::start_one(&queue, &hand);
+    hand.seen(2).await;
+    all_done(&queue).await;
+    worker.stopped().await;
+    let dead = queue.dead(10, None).await.unwrap().items;
+    assert_eq!(dead.len(), 1);
+    assert!(dead[0].id == "sync_token:1" && dead[0].reason.contains("cannot be read"), "{dead:?}");
+}

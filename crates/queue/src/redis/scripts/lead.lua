@@ -1,4 +1,4 @@
--- Takes or keeps the lead of a role. KEYS 1 the role (STRING who|fence), 2 fence (STRING).
+-- Takes or keeps the lead of a role. KEYS 1 the role (STRING who|fence), 2 fence (STRING). Bound: these two.
 -- ARGV 1 clock, 2 who, 3 how long in ms. Returns the term's fencing number, or nothing when another leads.
 -- Repeating it gives the same term.
 local function text(n) return string.format('%.0f', n) end
