@@ -36,6 +36,15 @@ impl Profile {
     }
 }
 
+/// Which PostgreSQL and Redis a cluster uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Servers {
+    /// Those that are found running, or its own.
+    Any,
+    /// Its own, set up as they come: what is measured must not depend on how this machine's are set up or used.
+    Own,
+}
+
 /// A running Russet. Dropping it ends its processes and removes what they wrote.
 pub(crate) struct Stack {
     /// Where its API is.
@@ -68,6 +77,7 @@ impl Stack {
         profile: Profile,
         apple: &str,
         workers: usize,
+        servers: Servers,
         settings: &[(&str, &str)],
     ) -> Result<Self, CliError> {
         let directory = TempDir::with_prefix("russet-").map_err(failed)?;
@@ -83,7 +93,7 @@ impl Stack {
         settings.iter().for_each(|(name, value)| program.set(name, value));
         let mut stack = match profile {
             Profile::Single => Self::single(program, url)?,
-            Profile::Cluster => Self::cluster(program, url, workers).await?,
+            Profile::Cluster => Self::cluster(program, url, workers, servers).await?,
         };
         stack.wait_until_ready().await?;
         if profile == Profile::Single {
@@ -98,10 +108,18 @@ impl Stack {
         Ok(Self { url, key: Secret::new(""), processes, program, _database: None, services: None })
     }
 
-    async fn cluster(mut program: Program, url: String, workers: usize) -> Result<Self, CliError> {
+    async fn cluster(
+        mut program: Program,
+        url: String,
+        workers: usize,
+        servers: Servers,
+    ) -> Result<Self, CliError> {
         // It may start servers and wait for them.
-        let found = tokio::task::spawn_blocking(|| {
-            let services = Services::find(&Wanted::BOTH)?;
+        let found = tokio::task::spawn_blocking(move || {
+            let services = match servers {
+                Servers::Any => Services::find(&Wanted::BOTH)?,
+                Servers::Own => Services::start_private(&Wanted::BOTH)?,
+            };
             let database = services.new_database()?;
             Ok::<_, russet_services::ServicesError>((services, database))
         });

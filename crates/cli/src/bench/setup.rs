@@ -12,7 +12,7 @@ use super::cpu;
 use crate::answers::Job;
 use crate::client::{Client, plain};
 use crate::error::{CliError, failed};
-use crate::stack::{Profile, Stack};
+use crate::stack::{Profile, Servers, Stack};
 
 /// The longest that a measurement may take.
 const RUN_MAX: Duration = Duration::from_secs(1_800);
@@ -47,7 +47,7 @@ impl Setup {
         let patch = http.patch(format!("{simulator}/_sim/settings")).json(rules);
         crate::demo::apple::answer("setting up the simulator", patch).await?;
         let apple = format!("{simulator}/mdm/v2");
-        let stack = Stack::start(profile, &apple, workers, &[("RUSSET_LOG", "warn")]).await?;
+        let stack = Stack::start(profile, &apple, workers, Servers::Own, &[("RUSSET_LOG", "warn")]).await?;
         let client = Client::new(&stack.url, &stack.key)?;
         Ok(Self { stack, client, http, simulator, process })
     }

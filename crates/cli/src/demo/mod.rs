@@ -16,7 +16,7 @@ use serde_json::json;
 use crate::client::{Client, plain};
 use crate::error::{CliError, failed};
 use crate::print;
-use crate::stack::{Profile, Stack};
+use crate::stack::{Profile, Servers, Stack};
 use apple::{Apple, Location};
 use show::Show;
 
@@ -55,7 +55,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), CliError> {
     show.step("starting the simulator and Russet");
     let simulator = Simulator::start(russet_simulator::Settings::default()).await.map_err(failed)?;
     let settings = [("RUSSET_LOG", "warn"), ("RUSSET_APPLE__POLL_AFTER_S", "20")];
-    let mut stack = Stack::start(args.profile, &simulator.apple_url(), WORKERS, &settings).await?;
+    let mut stack =
+        Stack::start(args.profile, &simulator.apple_url(), WORKERS, Servers::Any, &settings).await?;
     stack.servers().iter().for_each(|server| show.remark(server));
     let http = plain(&simulator.url(), Duration::from_secs(60)).map_err(failed)?;
     let apple = Apple::new(http, simulator.url());

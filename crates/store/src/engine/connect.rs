@@ -170,8 +170,14 @@ async fn open_postgres(url: &str) -> Result<Pools, StoreError> {
         .application_name("russet")
         // Compiling a plan costs more than any of our statements saves by it. And every statement here finds its rows by
         // an index: without this, a table that has just grown by a hundred thousand rows is read from end to end for each
-        // row of a list, because the server still thinks it small.
-        .options([("jit", "off"), ("enable_seqscan", "off")])
+        // row of a list, because the server still thinks it small. Neither does any gain by merging: a plan that was kept
+        // since the tables were empty walks their whole indexes for a list of ten, until they are analyzed.
+        .options([
+            ("jit", "off"),
+            ("enable_seqscan", "off"),
+            ("enable_mergejoin", "off"),
+            ("enable_hashjoin", "off"),
+        ])
         .disable_statement_logging();
     // One connection outside the pool, which would try again and again before it told why.
     let first = options.connect().await;

@@ -45,7 +45,7 @@ pub(super) struct Submitted {
 
 /// Small jobs for the small tokens, of as many as there are.
 pub(super) fn alone(tokens: &[Token], count: usize, devices: u32) -> Vec<Wanted> {
-    let job = |token: &Token| Wanted { token: token.clone(), prefix: "ALONE", devices, big: false };
+    let job = |token: &Token| Wanted { token: token.clone(), prefix: "A", devices, big: false };
     tokens.iter().skip(1).take(count).map(job).collect()
 }
 
@@ -53,7 +53,7 @@ pub(super) fn alone(tokens: &[Token], count: usize, devices: u32) -> Vec<Wanted>
 pub(super) fn crowd(tokens: &[Token], big: u32, small: u32) -> Vec<Wanted> {
     let job = |(number, token): (usize, &Token)| Wanted {
         token: token.clone(),
-        prefix: "CROWD",
+        prefix: "C",
         devices: if number == 0 { big } else { small },
         big: number == 0,
     };
@@ -75,8 +75,10 @@ pub(super) async fn submit(
 }
 
 async fn submit_one(setup: &Setup, wanted: Wanted) -> Result<Submitted, CliError> {
+    // Every location has devices of its own, as in life.
+    let (prefix, token) = (wanted.prefix, wanted.token.id);
     let devices: Vec<String> =
-        (0..wanted.devices).map(|device| format!("{}{device:07}", wanted.prefix)).collect();
+        (0..wanted.devices).map(|device| format!("{prefix}{token:04}{device:06}")).collect();
     let body = json!({
         "kind": "assign_license",
         "token": wanted.token.id,

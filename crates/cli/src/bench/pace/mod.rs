@@ -45,10 +45,10 @@ pub(crate) struct PaceArgs {
     /// Over how many seconds the small jobs are submitted, evenly. At 0 all come at once, which measures how much the
     /// machine can carry rather than how fair Russet is. So do 3,000 tokens within 60 s, which are 500 requests a second,
     /// where that is more than the machine can carry: `seconds` is then far above `spread_s`.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=600))]
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(0..=600))]
     spread_s: u32,
     /// How long after Apple took a request its notification comes. Waits for the first request do not depend on it.
-    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=60_000))]
     event_delay_ms: u32,
     /// How many small jobs are measured in the otherwise empty system first.
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=1_000))]
