@@ -49,4 +49,4 @@ pub use russet_domain::job::Priority;
 pub use settings::Settings;
 pub use view::{DeadMessage, DeadPage, Depth, RunningMessage, SeenWorker};
 pub use why::{Standing, Why};
-pub use worker::{Claim, Ending, Handler, WorkerName, WorkerSettings, run};
+pub use worker::{Claim, Ending, Handler, Places, WorkerName, WorkerSettings, run};

@@ -8,7 +8,7 @@ use russet_domain::event::Patience;
 use russet_domain::limits::Limits;
 use russet_domain::token::MdmInfo;
 use russet_domain::{Timestamp, TokenId};
-use russet_queue::{Job, Pace, Queue, When};
+use russet_queue::{Job, Pace, Places, Queue, When};
 use russet_store::tokens::Token;
 use russet_store::{Store, StoreError, Tx, meta, tokens};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,8 @@ use crate::Settings;
 use crate::error::JobError;
 use crate::rates::Rates;
 
+/// How many more slices work may take while the worker has free places.
+const MORE_SLICES: u32 = 4;
 /// How long the limits read from the database are good for before they are read again.
 const LIMITS_FRESH: Duration = Duration::from_secs(10);
 
@@ -24,8 +26,8 @@ const LIMITS_FRESH: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(crate) struct Context {
     inner: Arc<Inner>,
-    /// Cancelled when the worker is to stop, so that long work ends at the next good moment.
-    stopping: CancellationToken,
+    /// What long work goes by, so that it ends at the next good moment.
+    run: Option<(CancellationToken, Places)>,
 }
 
 pub(crate) struct Inner {
@@ -67,12 +69,12 @@ impl Context {
             ours,
             limits: Mutex::new(None),
         };
-        Self { inner: Arc::new(inner), stopping: CancellationToken::new() }
+        Self { inner: Arc::new(inner), run: None }
     }
 
     /// The same for one run of a message.
-    pub(crate) fn for_run(&self, stopping: CancellationToken) -> Self {
-        Self { inner: Arc::clone(&self.inner), stopping }
+    pub(crate) fn for_run(&self, stopping: CancellationToken, places: Places) -> Self {
+        Self { inner: Arc::clone(&self.inner), run: Some((stopping, places)) }
     }
 
     /// The moment, by the queue's clock, which all replicas share.
@@ -87,8 +89,9 @@ impl Context {
 
     /// Until when one piece of work may go on before others get their turn.
     pub(crate) fn slice(&self) -> Slice {
-        let end = Instant::now() + Duration::from_millis(self.settings.slice_ms);
-        Slice { end, stopping: self.stopping.clone() }
+        let slice = Duration::from_millis(self.settings.slice_ms);
+        let end = Instant::now() + slice;
+        Slice { end, last: end + slice * MORE_SLICES, run: self.run.clone() }
     }
 
     pub(crate) async fn token(&self, id: TokenId) -> Result<Option<Token>, StoreError> {
@@ -133,14 +136,22 @@ impl Context {
     }
 }
 
-/// A fair share of time. It is over early when the worker is to stop.
+/// A fair share of time.
 pub(crate) struct Slice {
     end: Instant,
-    stopping: CancellationToken,
+    last: Instant,
+    run: Option<(CancellationToken, Places)>,
 }
 
 impl Slice {
+    /// Whether others are to get their turn: at once when the worker is to stop, and later when nobody waits for a
+    /// place; but not much later, as what has come meanwhile may be more urgent.
     pub(crate) fn is_over(&self) -> bool {
-        self.stopping.is_cancelled() || Instant::now() >= self.end
+        let now = Instant::now();
+        let (stopping, in_the_way) = match &self.run {
+            Some((stopping, places)) => (stopping.is_cancelled(), !places.any_free()),
+            None => (false, true),
+        };
+        stopping || now >= self.last || (now >= self.end && in_the_way)
     }
 }

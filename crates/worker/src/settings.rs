@@ -10,7 +10,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// How long running work may take to end after SIGTERM, in milliseconds; then it is handed back.
     pub grace_ms: u64,
-    /// After how many milliseconds one piece of work goes to the end of the line, so that others get their turn.
+    /// After how many milliseconds one piece of work goes to the end of the line, so that others get their turn;
+    /// five times as long while nobody waits for a place.
     pub slice_ms: u64,
     /// How long planned changes wait for company, in milliseconds, so that jobs submitted together share requests to Apple.
     /// Changes of high priority do not wait.

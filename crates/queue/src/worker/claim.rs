@@ -1,10 +1,25 @@
 //! A message in a handler's hands.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use russet_domain::Timestamp;
 use russet_domain::job::Priority;
 use tokio_util::sync::CancellationToken;
 
 use crate::AnyJob;
+
+/// Tells whether the worker has places left.
+#[derive(Clone, Debug)]
+pub struct Places(pub(super) Arc<AtomicUsize>);
+
+impl Places {
+    /// Whether a place is free, and so nothing that this worker could take waits for one.
+    #[must_use]
+    pub fn any_free(&self) -> bool {
+        self.0.load(Ordering::Acquire) > 0
+    }
+}
 
 /// A message in a handler's hands.
 #[derive(Clone, Debug)]
@@ -27,4 +42,6 @@ pub struct Claim {
     pub lost: CancellationToken,
     /// Cancelled when the worker is told to stop. A long run should snooze at the next good moment.
     pub stopping: CancellationToken,
+    /// The worker's places. While one is free, a long run keeps nobody waiting.
+    pub places: Places,
 }

@@ -22,7 +22,7 @@ pub(super) struct Crew {
     pub(super) stop: CancellationToken,
     /// Cancelled when the grace is over.
     pub(super) kill: CancellationToken,
-    free: AtomicUsize,
+    pub(super) free: Arc<AtomicUsize>,
     concurrency: usize,
     made_room: Notify,
     /// By ticket.
@@ -63,7 +63,7 @@ impl Crew {
             claimant,
             stop,
             kill: CancellationToken::new(),
-            free: AtomicUsize::new(concurrency),
+            free: Arc::new(AtomicUsize::new(concurrency)),
             concurrency,
             made_room: Notify::new(),
             held: Mutex::default(),

@@ -19,7 +19,7 @@ use tower::layer::util::Identity;
 use tracing::Instrument as _;
 
 use super::crew::{Crew, Hold, put_back};
-use super::{Claim, Ending, Handler};
+use super::{Claim, Ending, Handler, Places};
 use crate::AnyJob;
 use crate::contract::Taken;
 use crate::memory::lock;
@@ -74,6 +74,7 @@ impl Delivery {
             due: Timestamp(self.taken.lease.due),
             lost: self.hold.lost.clone(),
             stopping: self.crew.stop.clone(),
+            places: Places(Arc::clone(&self.crew.free)),
         }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use russet_domain::Timestamp;
 use serde::Deserialize;
 
-pub use self::claim::Claim;
+pub use self::claim::{Claim, Places};
 pub use self::run::run;
 use crate::QueueError;
 

@@ -28,7 +28,7 @@ impl Handler for Handlers {
     async fn handle(&self, claim: Claim) -> Ending {
         let began = Instant::now();
         let (name, key) = (claim.job.kind(), claim.job.key());
-        let (lost, ctx) = (claim.lost.clone(), self.ctx.for_run(claim.stopping));
+        let (lost, ctx) = (claim.lost.clone(), self.ctx.for_run(claim.stopping, claim.places));
         // Dropping the handler rolls its open transaction back; what it has written down stands, and whoever has the message
         // now goes on from there.
         let result = tokio::select! {
