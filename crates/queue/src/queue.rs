@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::contract::BATCH_MAX;
 use crate::memory::Memory;
 use crate::redis::Redis;
-use crate::{Job, Pace, Push, QueueError, Settings, Term, When};
+use crate::{Job, Push, QueueError, Settings, Term, When};
 
 /// A handle on the queue; cloning it is cheap and shares the connection.
 #[derive(Clone)]
@@ -114,12 +114,6 @@ impl Queue {
             Backing::Memory(memory) => memory.now_ms(),
             Backing::Redis(redis) => redis.about_now_ms(),
         })
-    }
-
-    /// The limiter that says when Apple may be called.
-    #[must_use]
-    pub fn pace(&self) -> Pace {
-        Pace::new(self.clone())
     }
 
     /// Takes the lead of `role` for `ttl`, or keeps it when `who` leads already; nothing when another leads. May be

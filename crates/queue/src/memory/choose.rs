@@ -4,11 +4,16 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use russet_domain::TokenId;
 
-use super::state::{Lane, State};
-use crate::contract::{Claimant, LANE_MAX};
+use crate::contract::LANE_MAX;
 use crate::message::token_of;
 use crate::pace::{Gate, Paces};
 use crate::{AnyJob, Settings};
+
+/// A kind and a priority's digit.
+pub(super) type Lane = (String, u8);
+
+/// What waits in a lane, by due time.
+pub(super) type Entries = BTreeSet<(i64, String)>;
 
 /// What a claim has decided.
 #[derive(Default)]
@@ -27,15 +32,14 @@ pub(super) struct Moment<'a> {
     pub(super) micros: i64,
 }
 
-/// The messages with the earliest due time less head start, at most `max`.
-pub(super) fn choose(
-    state: &State,
-    claimant: &Claimant,
+/// The messages of these lanes with the earliest due time less head start, at most `max`.
+pub(super) fn choose<'a>(
+    lanes: impl Iterator<Item = (&'a Lane, &'a Entries)>,
     max: usize,
     paces: &mut Paces,
     moment: &Moment<'_>,
 ) -> Chosen {
-    let mut heads = heads(state, claimant, max, paces.gate(moment.now), moment);
+    let mut heads = heads(lanes, max, paces.gate(moment.now), moment);
     let mut turns = Turns { gate: paces.gate(moment.now), seen: HashMap::new(), paces, moment };
     let mut chosen = Chosen::default();
     // As over Redis, where times are dear: what is taken from a single lane shares the first one's. All that are due
@@ -70,15 +74,13 @@ pub(super) fn choose(
 }
 
 fn heads<'a>(
-    state: &'a State,
-    claimant: &'a Claimant,
+    lanes: impl Iterator<Item = (&'a Lane, &'a Entries)>,
     max: usize,
     gate: Gate,
     moment: &Moment<'_>,
 ) -> Vec<Head<'a>> {
     let may = |lane: &Lane| !(matches!(gate, Gate::Shut(_)) && AnyJob::is_paced(&lane.0));
-    let ready: Vec<_> = state
-        .open_lanes(claimant)
+    let ready: Vec<_> = lanes
         .filter(|(lane, entries)| entries.first().is_some_and(|first| first.0 <= moment.now) && may(lane))
         .collect();
     let limit = if ready.len() > 1 { max.min(LANE_MAX) } else { max };
@@ -139,7 +141,7 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn new(lane: &'a Lane, entries: &'a BTreeSet<(i64, String)>, step: i64, limit: usize) -> Self {
+    fn new(lane: &'a Lane, entries: &'a Entries, step: i64, limit: usize) -> Self {
         Self {
             lane,
             start: i64::from(lane.1) * step,

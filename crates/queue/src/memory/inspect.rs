@@ -3,9 +3,9 @@
 use russet_domain::Timestamp;
 
 use super::Memory;
-use super::lock;
 use super::state::{Dead, Place, State};
 use crate::contract::{forgotten_ms, lane_of};
+use crate::lock::lock;
 use crate::message::{split, token_of};
 use crate::why::{Facts, Waiting, rank_before};
 use crate::{DeadMessage, Depth, Priority, RunningMessage, SeenWorker};

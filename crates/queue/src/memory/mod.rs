@@ -5,7 +5,7 @@ mod inspect;
 mod state;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use russet_domain::TokenId;
@@ -15,6 +15,7 @@ use self::choose::Moment;
 use self::state::State;
 use crate::clock::Clock;
 use crate::contract::{Ask, Claimant, Claimed, End, Named, Rescued, forgotten_ms};
+use crate::lock::lock;
 use crate::pace::{Gate, Paces};
 use crate::{Push, Settings, Term};
 
@@ -166,9 +167,4 @@ impl Memory {
             leads.remove(&term.role);
         }
     }
-}
-
-/// A mutex whose holder panicked is still sound: every change here is complete before anything can panic.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::choose::{Chosen, Moment, choose};
+use super::choose::{Chosen, Entries, Lane, Moment, choose};
 use crate::contract::{
     APART_MS, Ask, CLAIM_MAX, Claimant, Claimed, End, Fate, Lease, Named, POISON, RESCUE_MAX, Record,
     Rescued, Taken, lane_of,
@@ -11,14 +11,11 @@ use crate::message::split;
 use crate::pace::{Gate, Paces, RESERVED_MS};
 use crate::{AnyJob, Due, Priority, Push, Settings};
 
-/// A kind and a priority's digit.
-pub(super) type Lane = (String, u8);
-
 /// Everything the queue holds.
 #[derive(Default)]
 pub(super) struct State {
     pub(super) messages: HashMap<String, Message>,
-    pub(super) lanes: BTreeMap<Lane, BTreeSet<(i64, String)>>,
+    pub(super) lanes: BTreeMap<Lane, Entries>,
     pub(super) running: BTreeSet<(i64, String)>,
     pub(super) dead: HashMap<String, Dead>,
     pub(super) dead_order: BTreeMap<String, BTreeSet<(i64, String)>>,
@@ -145,7 +142,7 @@ impl State {
             Some(_) | None => {}
         }
         let gate = paces.gate(moment.now);
-        let mut chosen = choose(self, claimant, ask.max.clamp(1, CLAIM_MAX), paces, moment);
+        let mut chosen = choose(self.open_lanes(claimant), ask.max.clamp(1, CLAIM_MAX), paces, moment);
         for (id, due) in &chosen.put_off {
             if let Some(message) = self.take_out(id) {
                 self.put(id.clone(), *due, message.record, moment.now);
@@ -166,7 +163,7 @@ impl State {
         gate: Gate,
         now: i64,
     ) -> Claimed {
-        let first = |(lane, entries): (&Lane, &BTreeSet<(i64, String)>)| {
+        let first = |(lane, entries): (&Lane, &Entries)| {
             let due = entries.first()?.0;
             let shut_until = match gate {
                 Gate::Shut(reopens) if AnyJob::is_paced(&lane.0) => Some(reopens),
@@ -212,7 +209,7 @@ impl State {
     pub(super) fn open_lanes<'a>(
         &'a self,
         claimant: &'a Claimant,
-    ) -> impl Iterator<Item = (&'a Lane, &'a BTreeSet<(i64, String)>)> {
+    ) -> impl Iterator<Item = (&'a Lane, &'a Entries)> {
         let open = |kind: &String| claimant.kinds.contains(kind) && !self.paused.contains(kind);
         self.lanes.iter().filter(move |((kind, _), _)| open(kind))
     }

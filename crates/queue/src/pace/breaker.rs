@@ -4,8 +4,14 @@ use std::collections::HashMap;
 
 use russet_domain::TokenId;
 
-use super::rule::{APPLE_PAUSE_MAX_MS, PROBE_MS, RESERVED_MS};
 use crate::Settings;
+
+/// How long the one request that probes a closed Apple may take.
+pub(crate) const PROBE_MS: i64 = 30_000;
+/// The longest Apple is closed before it is probed.
+pub(crate) const APPLE_PAUSE_MAX_MS: i64 = 300_000;
+/// How long the one message that may probe a closed Apple gets to take its turn.
+pub(crate) const RESERVED_MS: i64 = 5_000;
 
 /// Whether all of Apple is closed, and what that is judged by.
 #[derive(Clone, Debug, Default)]

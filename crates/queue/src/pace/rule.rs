@@ -19,14 +19,10 @@ const SLOWEST: f64 = 1.0 / 60.0;
 const STEP_MS: i64 = 60_000;
 /// Refusals closer together than this are one refusal.
 const TOGETHER_MS: i64 = 1_000;
-/// How long the one request that probes a closed Apple may take.
-pub(crate) const PROBE_MS: i64 = 30_000;
 /// The first pause after a refusal, and the longest.
 pub(crate) const REFUSED_PAUSE_MS: (i64, i64) = (1_000, 60_000);
 /// The longest a token is closed, whatever `Retry-After` says.
 pub(crate) const CLOSED_MAX_MS: i64 = 86_400_000;
-/// The longest Apple is closed before it is probed.
-pub(crate) const APPLE_PAUSE_MAX_MS: i64 = 300_000;
 /// How long a token's pace is remembered after it was last used.
 pub(crate) const KEEP_MS: i64 = 86_400_000;
 /// For so long nobody calls after the limiter's memory has begun, as it does not know what was sent just before: the
@@ -34,8 +30,6 @@ pub(crate) const KEEP_MS: i64 = 86_400_000;
 pub(crate) const SETTLE_MS: i64 = 1_200;
 /// A claim hands out a message whose token's turn is so far off, in microseconds: a handler has reading to do first.
 const AHEAD_US: i64 = 100_000;
-/// How long the one message that may probe a closed Apple gets to take its turn.
-pub(crate) const RESERVED_MS: i64 = 5_000;
 
 /// The answer to a request for a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use rand::RngExt as _;
 
 use super::greet::Greeting;
 use super::scripts::{Args, Script};
+use crate::lock::lock;
 use crate::{QueueError, Settings};
 
 /// After a failed attempt to connect, callers are told so at once for this long, and nobody dials.
@@ -181,8 +182,4 @@ fn translate(doing: &'static str, error: &RedisError) -> QueueError {
         }
         _ => QueueError::Unavailable { doing, why },
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

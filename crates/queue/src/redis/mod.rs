@@ -23,7 +23,7 @@ use self::keys::Keys;
 use self::link::Link;
 use self::scripts::{Args, Script, Scripts};
 use crate::clock::Clock;
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::{QueueError, Settings};
 
 /// A Redis that has been found fit to hold a queue.

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Ending;
 use crate::contract::{Again, BATCH_MAX, Claimant, End, Fate, Named, Record, Taken, one_line};
-use crate::memory::lock;
+use crate::lock::lock;
 use crate::{AnyJob, Queue};
 
 /// Shared by the tasks of one worker.

@@ -22,7 +22,7 @@ use super::crew::{Crew, Hold, put_back};
 use super::{Claim, Ending, Handler, Places};
 use crate::AnyJob;
 use crate::contract::Taken;
-use crate::memory::lock;
+use crate::lock::lock;
 
 /// How long a handler gets to notice that its message is lost.
 const NOTICE: Duration = Duration::from_secs(1);

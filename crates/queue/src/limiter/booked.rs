@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use russet_domain::{Timestamp, TokenId};
 
-use super::{Class, Pace, Turn, Wait, reason, until};
+use super::{Pace, Turn, reason, until};
 use crate::QueueError;
+use crate::pace::{Class, Wait};
 
 /// A turn that is further off than this is checked again before it is used.
 const RECHECK_AFTER: Duration = Duration::from_millis(50);
