@@ -64,7 +64,8 @@ async fn tokens_that_apple_lets_in_again_at_once_keep_to_their_rates(profile: Pr
     for token in &tokens {
         assert_eq!(world.must_agree(token).await.len(), 60);
     }
-    world.must_be_clean().await;
+    // A walk and a write of one token may be on their way together; the second cannot know what the first is told.
+    world.must_be_clean_but_for(&["before_retry_after"]).await;
 }
 
 /// Counts what it handles, and takes a moment for it.
