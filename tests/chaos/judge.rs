@@ -9,10 +9,13 @@ use serde_json::Value;
 
 use crate::say::say;
 use crate::stage::{CLIENT_PATIENCE, Stage};
+use crate::weather::SLOWED;
 use crate::work::Wishes;
 
 /// How long after the healing every job has to have ended (I8).
 const RECOVERED_WITHIN: Duration = Duration::from_secs(60);
+/// The same for a token that Apple has told to slow down: its pace climbs back by a tenth a minute.
+const SLOWED_WITHIN: Duration = Duration::from_secs(240);
 /// How long one question may go unanswered while nothing is broken.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 const EVERY: Duration = Duration::from_millis(150);
@@ -74,13 +77,16 @@ pub(crate) async fn list(stage: &Stage, path: &str) -> Option<Vec<Value>> {
 
 /// Waits until every acknowledged job has ended (I1, I2, I8).
 pub(crate) async fn ends(stage: &Stage, wishes: &[Wishes], healed: Instant) {
-    let mut open: Vec<i64> = wishes.iter().flat_map(|one| one.jobs.iter().copied()).collect();
-    while !open.is_empty() && healed.elapsed() < RECOVERED_WITHIN {
+    let within = |token: usize| if token < SLOWED { SLOWED_WITHIN } else { RECOVERED_WITHIN };
+    let of_token =
+        |(token, one): (usize, &Wishes)| one.jobs.iter().map(|job| (*job, within(token))).collect::<Vec<_>>();
+    let mut open: Vec<(i64, Duration)> = wishes.iter().enumerate().flat_map(of_token).collect();
+    while open.iter().any(|(_, within)| healed.elapsed() < *within) {
         let mut still = Vec::new();
-        for job in open {
+        for (job, within) in open {
             match ask(stage, &format!("/jobs/{job}")).await {
                 Some((200, seen)) if matches!(seen["state"].as_str(), Some("queued" | "running")) => {
-                    still.push(job);
+                    still.push((job, within));
                 }
                 Some((200, seen)) => ended(stage, &seen),
                 Some((status, answer)) => {
@@ -89,16 +95,16 @@ pub(crate) async fn ends(stage: &Stage, wishes: &[Wishes], healed: Instant) {
                         .report
                         .finding(format!("job {job} was acknowledged and is not there: {status} {answer}"));
                 }
-                None => still.push(job),
+                None => still.push((job, within)),
             }
         }
         open = still;
         tokio::time::sleep(EVERY).await;
     }
-    for job in &open {
+    for (job, within) in &open {
         stage.report.count("stuck", 1);
         let seen = ask(stage, &format!("/jobs/{job}")).await.map(|(_, seen)| seen).unwrap_or_default();
-        let within = RECOVERED_WITHIN.as_secs();
+        let within = within.as_secs();
         stage.report.finding(format!("job {job} has not ended {within} s after the healing: {seen}"));
     }
 }

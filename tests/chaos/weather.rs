@@ -29,7 +29,7 @@ pub(crate) async fn drizzle(stage: &Stage) {
 
 /// Tokens that may be told to slow down, which they do for minutes. The others stay as fast as Apple allows, or nobody would
 /// ever come near its limit.
-const SLOWED: usize = 2;
+pub(crate) const SLOWED: usize = 2;
 
 /// What everybody hears from Apple while a storm lasts; but 429 is for one token alone.
 const STORMS: [(&str, &str); 6] = [
