@@ -186,6 +186,8 @@ fn setup() -> Setup {
     let setup = Setup::of(Profile::Cluster)
         .setting("QUEUE__LEASE_MS", &LEASE_MS.to_string())
         .setting("QUEUE__RENEW_MS", "500")
+        // Workers vanish here every few seconds, and no message is to blame for it; poison has a story of its own.
+        .setting("QUEUE__MAX_RESCUES", "25")
         .setting("QUEUE__CONNECT_TIMEOUT_MS", "1000")
         .setting("QUEUE__RESPONSE_TIMEOUT_MS", "1500")
         .setting("APPLE__TIMEOUT_MS", "700")
