@@ -96,8 +96,8 @@ impl Queue {
         }
     }
 
-    /// Tells that a worker is there and what it takes. Once it is silent for long it is forgotten. Returns the layout
-    /// of the keys, where there are keys.
+    /// Tells that a worker is there and what it takes. Once it is silent for long it is forgotten. Fails when the
+    /// keys have become another layout's.
     pub(crate) async fn attend(&self, claimant: &Claimant) -> Result<(), QueueError> {
         match self.backing() {
             Backing::Memory(memory) => {
