@@ -5,6 +5,8 @@ use std::time::Duration;
 use russet_domain::Timestamp;
 use russet_domain::token::MdmInfo;
 
+use crate::wire::fault::Oddities;
+
 /// A value from Apple, with what its answer said about the location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<T> {
@@ -14,12 +16,14 @@ pub struct Answer<T> {
     pub seen: Seen,
     /// How long Apple wants to be left alone, should it say so on a success.
     pub retry_after: Option<Duration>,
+    /// What of the answer could not be read and was passed over. Logged already.
+    pub odd: Oddities,
 }
 
 impl<T> Answer<T> {
     /// The same answer with another value.
     pub(crate) fn map<U>(self, with: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { value: with(self.value), seen: self.seen, retry_after: self.retry_after }
+        Answer { value: with(self.value), seen: self.seen, retry_after: self.retry_after, odd: self.odd }
     }
 }
 
@@ -44,8 +48,8 @@ pub struct Seen {
 pub struct Page<T> {
     /// The records that could be understood.
     pub items: Vec<T>,
-    /// Records that named no product or no holder and were left out. A walk with such records is not the whole
-    /// truth: nothing should be deleted because of it.
+    /// Records that could not be read, as they named no product or no holder, and were left out. A walk with such records
+    /// is not the whole truth: nothing should be deleted because of it.
     pub skipped: usize,
     /// This page's index, counted from 0.
     pub index: u32,

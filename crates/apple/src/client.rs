@@ -1,10 +1,11 @@
-//! The calls that Apple offers, one method each.
+//! The calls that Apple offers, one method each; those about users are in `users`.
+
+mod users;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect, retry};
-use russet_domain::event::EventStatus;
 use russet_domain::{Asset, Secret};
 
 use crate::answer::{Answer, Page};
@@ -17,6 +18,7 @@ use crate::report::EventReport;
 use crate::service::ServiceConfig;
 use crate::settings::{Settings, is_loopback};
 use crate::wire;
+use crate::wire::fault::Oddities;
 use crate::write::{EventId, Write};
 
 /// Connections to Apple, shared by all clones.
@@ -60,7 +62,7 @@ impl Apple {
     /// See [`AppleError::consequence`]. May be repeated.
     pub async fn service_config(&self) -> Result<ServiceConfig, AppleError> {
         let reply = self.0.exchange(Call::get(Endpoint::ServiceConfig, None)).await?;
-        reply.read(wire::service_config::ServiceConfig::into_value).map(|answer| answer.value)
+        reply.read(wire::service_config::service_config).map(|answer| answer.value)
     }
 
     /// Whose location a token opens and who has claimed it: the way to check a token.
@@ -69,7 +71,7 @@ impl Apple {
     /// See [`AppleError::consequence`]. May be repeated.
     pub async fn client_config(&self, token: &Secret) -> Result<Answer<ClientConfig>, AppleError> {
         let reply = self.0.exchange(Call::get(Endpoint::ClientConfig, Some(token))).await?;
-        reply.read(wire::client_config::ClientConfig::into_value)
+        reply.read(wire::client_config::client_config)
     }
 
     /// Claims a location, or sets where its notifications go, or both. What Apple then holds is best read again: a
@@ -99,7 +101,7 @@ impl Apple {
             call.query.push(("pageIndex", &index));
         }
         let reply = self.0.exchange(call).await?;
-        reply.read(|wire: wire::asset::Assets<'_>| wire.into_page(page))
+        reply.read(|object| wire::asset::page(object, page))
     }
 
     /// One page of who holds what. A page of 1,000 is some 100 kB and parses in well under a millisecond.
@@ -124,7 +126,8 @@ impl Apple {
         ];
         call.query.extend(conditions.into_iter().filter_map(|(name, value)| Some((name, value?))));
         let reply = self.0.exchange(call).await?;
-        reply.read(|wire: wire::assignment::Assignments<'_>| wire.into_page(page))
+        let changes_only = filter.since_version.is_some();
+        reply.read(|object| wire::assignment::page(object, page, changes_only))
     }
 
     /// Gives every asset to every holder. The answer means accepted, not done: ask for the event.
@@ -132,7 +135,7 @@ impl Apple {
     /// # Errors
     /// See [`AppleError::consequence`]. Never to be repeated after `LostReply` before reading back.
     pub async fn associate(&self, token: &Secret, write: &Write<'_>) -> Result<Answer<EventId>, AppleError> {
-        self.moving(Endpoint::Associate, token, write).await
+        self.begin(Endpoint::Associate, token, wire::write::request(write)).await
     }
 
     /// Takes every asset back from every holder. The answer means accepted, not done: ask for the event.
@@ -144,7 +147,7 @@ impl Apple {
         token: &Secret,
         write: &Write<'_>,
     ) -> Result<Answer<EventId>, AppleError> {
-        self.moving(Endpoint::Disassociate, token, write).await
+        self.begin(Endpoint::Disassociate, token, wire::write::request(write)).await
     }
 
     /// Takes all revocable assets back from the holders. The answer means accepted, not done: ask for the event.
@@ -157,11 +160,12 @@ impl Apple {
         devices: &[String],
         users: &[String],
     ) -> Result<Answer<EventId>, AppleError> {
-        self.moving(Endpoint::Revoke, token, &Write { assets: &[], devices, users }).await
+        let body = wire::write::request(&Write { assets: &[], devices, users });
+        self.begin(Endpoint::Revoke, token, body).await
     }
 
     /// How an event stands. Ask no more often than every 30 seconds. An event that Apple does not know any more is an
-    /// answer too, with [`EventStatus::Unknown`].
+    /// answer too, with [`EventStatus::Unknown`](russet_domain::event::EventStatus::Unknown).
     ///
     /// # Errors
     /// See [`AppleError::consequence`]. May be repeated.
@@ -169,29 +173,26 @@ impl Apple {
         let mut call = Call::get(Endpoint::Status, Some(token));
         call.query.push(("eventId", &event.0));
         match self.0.exchange(call).await {
-            Ok(reply) => reply.read(wire::status::Status::into_value),
+            Ok(reply) => reply.read(wire::status::report),
             Err(AppleError::Refused(refusal)) if refusal.number == Some(EVENT_UNKNOWN) => Ok(Answer {
-                value: EventReport {
-                    status: EventStatus::Unknown,
-                    requested: None,
-                    completed: None,
-                    failures: Vec::new(),
-                },
+                value: EventReport::unknown(),
                 seen: refusal.seen,
                 retry_after: refusal.retry_after,
+                odd: Oddities::default(),
             }),
             Err(error) => Err(error),
         }
     }
 
-    async fn moving(
+    /// Makes a request that begins an event.
+    async fn begin(
         &self,
         endpoint: Endpoint,
         token: &Secret,
-        write: &Write<'_>,
+        body: Vec<u8>,
     ) -> Result<Answer<EventId>, AppleError> {
-        let reply = self.0.exchange(Call::post(endpoint, token, wire::write::request(write))).await?;
-        reply.read(wire::write::Event::into_id)
+        let reply = self.0.exchange(Call::post(endpoint, token, body)).await?;
+        reply.read(wire::write::event)
     }
 }
 

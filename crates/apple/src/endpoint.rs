@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use russet_domain::change::Action;
+use russet_domain::event::EventKind;
 
 /// One of Apple's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,14 @@ pub enum Endpoint {
     Disassociate,
     /// Takes everything back from some holders.
     Revoke,
+    /// The users of the location.
+    Users,
+    /// Registers users.
+    CreateUsers,
+    /// Changes users.
+    UpdateUsers,
+    /// Retires users.
+    RetireUsers,
     /// How an event stands.
     Status,
 }
@@ -39,6 +47,10 @@ impl Endpoint {
             Self::Associate => "/assets/associate",
             Self::Disassociate => "/assets/disassociate",
             Self::Revoke => "/assets/revoke",
+            Self::Users => "/users",
+            Self::CreateUsers => "/users/create",
+            Self::UpdateUsers => "/users/update",
+            Self::RetireUsers => "/users/retire",
             Self::Status => "/status",
         }
     }
@@ -47,26 +59,40 @@ impl Endpoint {
     #[must_use]
     pub fn is_write(self) -> bool {
         match self {
-            Self::SetClientConfig | Self::Associate | Self::Disassociate | Self::Revoke => true,
-            Self::ServiceConfig | Self::ClientConfig | Self::Assets | Self::Assignments | Self::Status => {
-                false
-            }
+            Self::SetClientConfig
+            | Self::Associate
+            | Self::Disassociate
+            | Self::Revoke
+            | Self::CreateUsers
+            | Self::UpdateUsers
+            | Self::RetireUsers => true,
+            Self::ServiceConfig
+            | Self::ClientConfig
+            | Self::Assets
+            | Self::Assignments
+            | Self::Users
+            | Self::Status => false,
         }
     }
 
-    /// Which way it moves licenses, in an event whose id is in the reply. A lost reply of these must be read back.
+    /// The kind of event that a request begins, whose id is in the reply. A lost reply of these must be read back.
     ///
     /// The others may be repeated: reading changes nothing, and setting the client configuration twice is as once.
     #[must_use]
-    pub fn moves(self) -> Option<Action> {
+    pub fn begins(self) -> Option<EventKind> {
         match self {
-            Self::Associate => Some(Action::Assign),
-            Self::Disassociate | Self::Revoke => Some(Action::Revoke),
+            Self::Associate => Some(EventKind::Associate),
+            Self::Disassociate => Some(EventKind::Disassociate),
+            Self::Revoke => Some(EventKind::Revoke),
+            Self::CreateUsers => Some(EventKind::Create),
+            Self::UpdateUsers => Some(EventKind::Update),
+            Self::RetireUsers => Some(EventKind::Retire),
             Self::ServiceConfig
             | Self::ClientConfig
             | Self::SetClientConfig
             | Self::Assets
             | Self::Assignments
+            | Self::Users
             | Self::Status => None,
         }
     }
@@ -83,6 +109,10 @@ impl Endpoint {
             Self::Associate => "assign licenses",
             Self::Disassociate => "take licenses back",
             Self::Revoke => "take all licenses of some holders back",
+            Self::Users => "list the location's users",
+            Self::CreateUsers => "register users",
+            Self::UpdateUsers => "change users",
+            Self::RetireUsers => "retire users",
             Self::Status => "tell how an event stands",
         }
     }

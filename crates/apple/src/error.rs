@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use russet_domain::AssetKey;
 use russet_domain::apple_error::{self, Meaning};
-use russet_domain::change::already_so;
 use russet_domain::token::{TokenState, state_after_error};
 
 use crate::answer::Seen;
@@ -138,8 +137,8 @@ impl AppleError {
         }
     }
 
-    /// Whether licenses may be moving in an event whose id never reached us. True only for requests that move
-    /// licenses: all others may simply be repeated.
+    /// Whether licenses may be moving, or users changing, in an event whose id never reached us. True only for requests
+    /// that begin an event: all others may simply be repeated.
     ///
     /// That is so without an answer once the request had begun, with an answer of success that cannot be read, and
     /// with a 502, 504 or other 5xx of a gateway that does not know what became of the request. Apple's own 500 and 503,
@@ -148,11 +147,11 @@ impl AppleError {
     pub fn reply_lost(&self) -> bool {
         match self {
             Self::Unreachable { endpoint, sent: Sent::Maybe, .. } | Self::Unreadable { endpoint, .. } => {
-                endpoint.moves().is_some()
+                endpoint.begins().is_some()
             }
             Self::Refused(refusal) => {
                 let by_gateway = matches!(refusal.http, 500..=599) && !matches!(refusal.http, 500 | 503);
-                refusal.endpoint.moves().is_some()
+                refusal.endpoint.begins().is_some()
                     && refusal.number.is_none()
                     && refusal.retry_after.is_none()
                     && by_gateway
@@ -225,9 +224,9 @@ impl Refusal {
             Meaning::NeedsPerson => Consequence::NeedsPerson,
             Meaning::Replan => Consequence::Replan,
             Meaning::NoLicense => Consequence::NoLicense,
-            Meaning::AlreadySo => match self.endpoint.moves() {
+            Meaning::AlreadySo => match self.endpoint.begins() {
                 // "Already assigned" is no comfort to someone who takes a license back.
-                Some(action) if !already_so(action, number) => Consequence::Wrong,
+                Some(kind) if !kind.already_so(number) => Consequence::Wrong,
                 Some(_) | None => Consequence::AlreadySo,
             },
         }
@@ -318,6 +317,14 @@ mod tests {
     }
 
     #[test]
+    fn already_known_is_success_for_a_registration_and_already_retired_for_a_retirement() {
+        assert_eq!(refused(Endpoint::CreateUsers, Some(9716), 400).consequence(), Consequence::AlreadySo);
+        assert_eq!(refused(Endpoint::UpdateUsers, Some(9716), 400).consequence(), Consequence::Wrong);
+        assert_eq!(refused(Endpoint::RetireUsers, Some(9618), 400).consequence(), Consequence::AlreadySo);
+        assert_eq!(refused(Endpoint::RetireUsers, Some(9716), 400).consequence(), Consequence::Wrong);
+    }
+
+    #[test]
     fn without_a_number_the_status_decides() {
         let of = |endpoint, http| refused(endpoint, None, http).consequence();
         assert_eq!(of(Endpoint::Assets, 429), Consequence::TooFast);
@@ -340,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_request_that_moves_licenses_can_lose_its_reply() {
+    fn only_a_request_that_begins_an_event_can_lose_its_reply() {
         let cut = |endpoint| AppleError::Unreachable {
             endpoint,
             url: String::new(),
@@ -348,7 +355,9 @@ mod tests {
             why: String::new(),
         };
         assert_eq!(cut(Endpoint::Revoke).consequence(), Consequence::LostReply);
+        assert_eq!(cut(Endpoint::RetireUsers).consequence(), Consequence::LostReply);
         assert_eq!(cut(Endpoint::Assignments).consequence(), Consequence::Later);
+        assert_eq!(cut(Endpoint::Users).consequence(), Consequence::Later);
         assert_eq!(cut(Endpoint::SetClientConfig).consequence(), Consequence::Later);
     }
 

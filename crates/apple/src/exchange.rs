@@ -6,14 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use russet_domain::Secret;
-use serde::Deserialize;
 
-use crate::answer::{Answer, Seen};
+use crate::answer::Answer;
 use crate::endpoint::Endpoint;
-use crate::error::{AppleError, Refusal, Sent, Subjects};
+use crate::error::{AppleError, Refusal, Sent};
 use crate::retry_after;
+use crate::wire::fault::Oddities;
 use crate::wire::head::Head;
-use crate::wire::{self, Fault};
+use crate::wire::{Fault, Notes, Object};
 
 /// The longest text of Apple's that goes into an error.
 const MESSAGE_MAX: usize = 300;
@@ -56,28 +56,33 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Reads the body as `W` and turns it into a value; both may find that it is not what was asked for.
-    pub(crate) fn read<'r, W, T>(
-        &'r self,
-        convert: impl FnOnce(W) -> Result<T, Fault>,
-    ) -> Result<Answer<T>, AppleError>
-    where
-        W: Deserialize<'r>,
-    {
-        match wire::read::<W>(&self.bytes).and_then(convert) {
-            Ok(value) => Ok(self.beside.clone().map(|()| value)),
-            Err(why) => Err(AppleError::Unreadable {
-                endpoint: self.endpoint,
-                url: self.url.clone(),
-                http: self.http,
-                why: why.to_string(),
-            }),
+    /// Turns the body into a value; it may find that it is not what was asked for.
+    pub(crate) fn read<T>(
+        self,
+        convert: impl FnOnce(&Object<'_>) -> Result<T, Fault>,
+    ) -> Result<Answer<T>, AppleError> {
+        let notes = Notes::default();
+        let value = Object::read(&self.bytes, &notes).and_then(|object| convert(&object));
+        let Self { endpoint, url, http, mut beside, .. } = self;
+        beside.odd = beside.odd.and(notes.into_oddities());
+        warn_of(endpoint, &beside.odd);
+        match value {
+            Ok(value) => Ok(beside.map(|()| value)),
+            Err(why) => Err(AppleError::Unreadable { endpoint, url, http, why: why.to_string() }),
         }
     }
 
     /// The answer where only success matters.
     pub(crate) fn empty(self) -> Answer<()> {
+        warn_of(self.endpoint, &self.beside.odd);
         self.beside
+    }
+}
+
+/// Says once for each answer that a part of it was passed over: Apple may have changed its words.
+fn warn_of(endpoint: Endpoint, odd: &Oddities) {
+    if odd.count > 0 {
+        tracing::warn!(apple.endpoint = %endpoint, fields = %odd, "a part of Apple's answer cannot be read");
     }
 }
 
@@ -154,51 +159,40 @@ fn judge(
     body: Result<Vec<u8>, String>,
 ) -> Result<Reply, AppleError> {
     let (endpoint, http) = (call.endpoint, status.as_u16());
-    let read = body.and_then(|bytes| match Told::read(&bytes) {
-        Ok(told) => Ok((bytes, told)),
+    let read = body.and_then(|bytes| match head(&bytes) {
+        Ok((head, odd)) => Ok((bytes, head, odd)),
         Err(fault) => Err(fault.to_string()),
     });
+    let unreadable = |why| Err(AppleError::Unreadable { endpoint, url: url.clone(), http, why });
     match read {
-        Ok((bytes, told)) if told.number.is_none() && status.is_success() => {
-            let beside = Answer { value: (), seen: told.seen, retry_after };
+        Ok((bytes, Head { number: None, seen, .. }, odd)) if status.is_success() => {
+            let beside = Answer { value: (), seen, retry_after, odd };
             Ok(Reply { endpoint, url, http, bytes, beside })
         }
-        Err(why) if status.is_success() => Err(AppleError::Unreadable { endpoint, url, http, why }),
+        Ok((_, Head { number: Some(Err(why)), .. }, _)) if status.is_success() => unreadable(why.to_string()),
+        Err(why) if status.is_success() => unreadable(why),
         refused => {
-            let told = refused.map(|(_, told)| told).unwrap_or_default();
+            let (head, odd) = refused.map(|(_, head, odd)| (head, odd)).unwrap_or_default();
+            warn_of(endpoint, &odd);
             let secrets = [call.token, call.hidden].map(|secret| secret.map(Secret::reveal));
             Err(AppleError::Refused(Box::new(Refusal {
                 endpoint,
-                number: told.number,
+                number: head.number.and_then(Result::ok),
                 http,
-                message: presentable(&told.message, secrets),
+                message: presentable(&head.message, secrets),
                 retry_after,
-                subjects: told.subjects,
-                seen: told.seen,
+                subjects: head.subjects,
+                seen: head.seen,
             })))
         }
     }
 }
 
 /// What a body says beside its value.
-#[derive(Default)]
-struct Told {
-    number: Option<i32>,
-    message: String,
-    subjects: Subjects,
-    seen: Seen,
-}
-
-impl Told {
-    fn read(body: &[u8]) -> Result<Self, Fault> {
-        let head = wire::read::<Head<'_>>(body)?;
-        let number = head.number();
-        let (message, subjects) = match number {
-            Some(_) => (head.message(), head.subjects()),
-            None => Default::default(),
-        };
-        Ok(Self { number, message, subjects, seen: head.seen() })
-    }
+fn head(body: &[u8]) -> Result<(Head, Oddities), Fault> {
+    let notes = Notes::default();
+    let head = Head::of(&Object::read(body, &notes)?);
+    Ok((head, notes.into_oddities()))
 }
 
 /// The whole text of the token file as bearer, without the white space around it.
@@ -238,11 +232,16 @@ pub(crate) fn causes(error: reqwest::Error) -> String {
     presentable(&text, [None, None])
 }
 
-/// A text from outside, fit for a log line: without secrets and control characters, and not endless.
+/// A text from outside, fit for a log line: without secrets, addresses of people and control characters, and not endless.
 fn presentable(text: &str, secrets: [Option<&str>; 2]) -> String {
     let mut text = text.to_owned();
     for secret in secrets.into_iter().flatten().map(str::trim).filter(|secret| !secret.is_empty()) {
         text = text.replace(secret, "…");
+    }
+    // Apple repeats the email address or account that it does not like.
+    if text.contains('@') {
+        let anonymous = |word: &str| if word.contains('@') { "…".to_owned() } else { word.to_owned() };
+        text = text.split(' ').map(anonymous).collect::<Vec<_>>().join(" ");
     }
     text.chars().take(MESSAGE_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -256,6 +255,12 @@ mod tests {
         let text = presentable("bad\nheader “Bearer b3BhcXVl”\u{1b}[31m", [Some("b3BhcXVl\n"), None]);
         assert_eq!(text, "bad header “Bearer …” [31m");
         assert_eq!(presentable(&"x".repeat(9999), [None, None]).len(), MESSAGE_MAX);
+    }
+
+    #[test]
+    fn a_persons_address_in_apples_words_is_not_repeated() {
+        let text = presentable("the email “A.Person@Example.com” is bad", [None, None]);
+        assert_eq!(text, "the email … is bad");
     }
 
     #[test]

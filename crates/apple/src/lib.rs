@@ -19,6 +19,7 @@ mod report;
 mod retry_after;
 mod service;
 mod settings;
+mod user;
 mod wire;
 mod write;
 
@@ -30,6 +31,8 @@ pub use endpoint::Endpoint;
 pub use error::{AppleError, Consequence, Refusal, Sent, Subjects};
 pub use location::{ClientConfig, NewClientConfig, NotificationTarget};
 pub use report::{EventReport, Failure};
-pub use service::ServiceConfig;
+pub use service::{ErrorCode, ServiceConfig, Urls};
 pub use settings::Settings;
+pub use user::{NewUser, User, UserFilter};
+pub use wire::fault::Oddities;
 pub use write::{EventId, Write};

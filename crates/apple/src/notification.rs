@@ -3,10 +3,15 @@
 //! They come up to three times, out of order or not at all, and nothing in them proves itself: whoever receives them
 //! compares the bearer first (<https://developer.apple.com/documentation/devicemanagement/subscribing-to-notifications>).
 
-use russet_domain::{AssetKey, Holder};
+use russet_domain::{AssetKey, Holder, Secret};
 
-use crate::wire::notification as wire;
+pub use crate::user::User;
+use crate::wire::fault::{Notes, Oddities};
+use crate::wire::{Fault, Object, notification as wire};
 use crate::write::EventId;
+
+/// The types that are read here, of those that can be subscribed to. Of the others only the name and the payload are kept.
+pub const TYPES_READ: [&str; 4] = ["ASSET_COUNT", "ASSET_MANAGEMENT", "USER_MANAGEMENT", "USER_ASSOCIATED"];
 
 /// One notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +22,10 @@ pub struct Notification {
     pub uid: Option<String>,
     /// What happened.
     pub what: What,
+    /// Licenses or users in it that could not be read and were left out; the event's status tells of them.
+    pub skipped: usize,
+    /// What could not be read and was passed over, records that were left out included.
+    pub odd: Oddities,
 }
 
 /// What a notification tells.
@@ -62,8 +71,17 @@ pub enum What {
         /// Who.
         users: Vec<User>,
     },
-    /// Something that this version does not read, by Apple's name of it. A reason to read the location again.
-    Other(String),
+    /// Something that this version does not read: a type that Apple added, one of a product that is not used (unlimited
+    /// assets, subscriptions), or one with a word or a field in it that cannot be read. A reason to read the location
+    /// again.
+    Other {
+        /// Apple's name of it, which may be missing.
+        kind: String,
+        /// The payload as it came, in JSON. It may hold what is personal, so that it is not shown by accident.
+        payload: Secret,
+        /// Why it could not be read, by the field, when its type is one that is read here.
+        why: Option<String>,
+    },
 }
 
 /// Which way an event moves licenses.
@@ -88,17 +106,6 @@ pub enum UserWork {
     Retire,
 }
 
-/// A user as a notification names it, without what is personal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
-    /// The `client_user_id`.
-    pub id: String,
-    /// Apple's word for the user's state, such as `Associated`.
-    pub status: Option<String>,
-    /// Names the Apple Account once there is one.
-    pub id_hash: Option<String>,
-}
-
 /// Why a body is no notification. Says where, never what stood there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("could not read a notification: {why}")]
@@ -109,14 +116,18 @@ pub struct Unreadable {
 /// Reads a notification. Types, words and fields that Apple adds later are kept as [`What::Other`].
 ///
 /// # Errors
-/// When the body is not JSON, has a field of a wrong type, or names no notification.
+/// When the body is not a JSON object, or names no notification.
 pub fn read(body: &[u8]) -> Result<Notification, Unreadable> {
-    let unreadable = |fault: crate::wire::Fault| Unreadable { why: fault.to_string() };
-    crate::wire::read::<wire::Envelope<'_>>(body).and_then(wire::Envelope::into_value).map_err(unreadable)
+    let notes = Notes::default();
+    let read = Object::read(body, &notes).and_then(|object| wire::notification(&object));
+    let mut notification = read.map_err(|fault: Fault| Unreadable { why: fault.to_string() })?;
+    notification.odd = notes.into_oddities();
+    Ok(notification)
 }
 
 /// The id alone, to tell a repeated notification early; `None` when there is none that could be kept.
 #[must_use]
 pub fn notification_id(body: &[u8]) -> Option<String> {
-    crate::wire::read::<wire::Name<'_>>(body).ok()?.id()
+    let notes = Notes::default();
+    Object::read(body, &notes).and_then(|object| wire::id(&object)).ok()
 }

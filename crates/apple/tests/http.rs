@@ -7,4 +7,5 @@ mod http {
     mod answers;
     mod failures;
     mod server;
+    mod users;
 }

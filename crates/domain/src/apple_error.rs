@@ -54,7 +54,7 @@ table! {
     9601 TokenDead "login_required" "Apple does not accept the token; download a new one and renew it here.";
     9602 Wrong "invalid_argument" "Apple does not accept an argument, such as an asset or user id it does not know; check the ids.";
     9603 Later "apple_internal_error" "Apple had an internal error; it is tried again.";
-    9604 Wrong "result_not_found" "Apple found no such result.";
+    9604 Wrong "result_not_found" "Apple found no such result; it may be gone, so sync the token and look again.";
     9605 NeedsPerson "wrong_storefront" "The account belongs to another country's store than the license; use an account of the right country.";
     9606 TokenDead "token_unusable" "Apple could not build a session from the token; download a new one and renew it here.";
     9607 Wrong "not_revocable" "This license can never be taken back.";
@@ -85,7 +85,7 @@ table! {
     9632 Later "repeated_too_often" "Apple saw the same request too often; it is tried again in some minutes.";
     9633 Replan "batch_gone" "Apple forgot where a walk of pages stood; it starts again.";
     9634 NeedsPerson "service_gone" "Apple has switched this service off; Russet needs an update.";
-    9635 Wrong "account_not_associable" "The Apple Account cannot be associated.";
+    9635 Wrong "account_not_associable" "The Apple Account cannot be associated; use another account.";
     9636 Wrong "user_not_found" "Apple knows no such user; register the user first.";
     9637 NeedsPerson "facilitator_account" "Apple does not allow this for facilitator accounts; use another account.";
     9638 NeedsPerson "facilitator_account" "Apple does not allow this for facilitator accounts; use another account.";
@@ -113,18 +113,18 @@ table! {
     9710 Wrong "notification_incomplete" "Apple wants the notification address and its secret together; this is a fault of Russet, please report it.";
     9711 Wrong "notification_too_long" "The notification address is too long for Apple; shorten api.public_url.";
     9712 Wrong "notification_address_invalid" "Apple does not accept the notification address; api.public_url must be https and without query.";
-    9713 Wrong "mdm_metadata_too_long" "The metadata about this server is too long for Apple.";
+    9713 Wrong "mdm_metadata_too_long" "The metadata about this server is too long for Apple; shorten api.public_url.";
     9714 Replan "too_many_users" "Apple takes fewer users at once than it said; limits are read again.";
     9715 Wrong "duplicate_users" "A user was listed twice; this is a fault of Russet, please report it.";
-    9716 AlreadySo "user_exists" "The user already exists.";
-    9717 Wrong "invalid_email" "Apple does not accept the email address of the user.";
+    9716 AlreadySo "user_exists" "The user already exists; it is read from Apple.";
+    9717 Wrong "invalid_email" "Apple does not accept the email address of the user; correct it.";
     9718 Wrong "asset_missing" "The request named no asset; this is a fault of Russet, please report it.";
     9719 Wrong "holder_missing" "The request named no user and no device; this is a fault of Russet, please report it.";
     9720 Wrong "user_missing" "The request named no user; this is a fault of Russet, please report it.";
     9721 Replan "version_unknown" "Apple no longer knows the version; everything is read again.";
     9722 TokenDead "token_malformed" "Apple cannot read the token; download it again and renew it here.";
     9723 Wrong "mdm_incomplete" "The description of this server is incomplete; this is a fault of Russet, please report it.";
-    9724 Wrong "mdm_id_too_long" "The id of this server is too long for Apple.";
+    9724 Wrong "mdm_id_too_long" "The id of this server is too long for Apple; this is a fault of Russet, please report it.";
     9725 Wrong "mdm_name_too_long" "The name of this server is too long for Apple; shorten it.";
     9726 Wrong "method_not_supported" "Apple does not support this method here; this is a fault of Russet, please report it.";
     9727 Wrong "content_type_not_supported" "Apple does not take this content type; this is a fault of Russet, please report it.";
@@ -190,6 +190,39 @@ mod tests {
     fn every_number_stands_once() {
         for pair in TABLE.windows(2) {
             assert!(pair[0].number < pair[1].number, "{} and {}", pair[0].number, pair[1].number);
+        }
+    }
+
+    #[test]
+    fn every_number_of_apples_pages_has_a_row() {
+        let synchronous = [9601, 9602, 9603, 9609, 9621, 9622, 9623, 9625, 9634, 9637, 9646, 9647, 9650];
+        let asynchronous = [9603, 9609, 9635, 9641, 9644, 9709, 9716];
+        let of_requests = (9700..=9729).chain(9811..=9818);
+        let legacy = (9600..=9620).chain(9622..=9645).chain([9649]);
+        for number in synchronous.into_iter().chain(asynchronous).chain(of_requests).chain(legacy) {
+            assert!(row(number).is_some(), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_users_fail_with_asks_for_the_right_thing() {
+        let table = [
+            (9603, Meaning::Later),
+            (9609, Meaning::Wrong),
+            (9618, Meaning::AlreadySo),
+            (9620, Meaning::AlreadySo),
+            (9635, Meaning::Wrong),
+            (9641, Meaning::NeedsPerson),
+            (9644, Meaning::Later),
+            (9714, Meaning::Replan),
+            (9715, Meaning::Wrong),
+            (9716, Meaning::AlreadySo),
+            (9717, Meaning::Wrong),
+            (9720, Meaning::Wrong),
+            (9729, Meaning::Later),
+        ];
+        for (number, expected) in table {
+            assert_eq!(meaning(number), expected, "{number}");
         }
     }
 

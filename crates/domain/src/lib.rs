@@ -19,9 +19,11 @@ pub mod read_back;
 pub mod secret;
 pub mod time;
 pub mod token;
+pub mod user;
 
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
 pub use id::{AssetId, ChangeId, JobId, KeyId, RequestId, TokenId};
 pub use secret::Secret;
 pub use time::Timestamp;
+pub use user::UserStatus;

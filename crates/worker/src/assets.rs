@@ -14,32 +14,36 @@ const PAGES_MAX: u32 = 1000;
 
 /// Reads all assets, writes them down and returns their version. Costs one request for some hundred assets; may be repeated at any time.
 pub(crate) async fn refresh(ctx: &Context, token: &Token) -> Result<Option<String>, JobError> {
-    let (assets, version) = read_all(ctx, token).await?;
+    let (assets, version, whole) = read_all(ctx, token).await?;
     let mut tx = ctx.begin().await?;
     let walk = walks::start(&mut tx, token.id, WalkKind::Assets, &[], ctx.now()).await?.id;
     assets::upsert_all(&mut tx, token.id, walk, &assets).await?;
-    assets::mark_unseen_gone(&mut tx, token.id, walk).await?;
+    if whole {
+        assets::mark_unseen_gone(&mut tx, token.id, walk).await?;
+    }
     walks::end(&mut tx, walk, ctx.now()).await?;
     tx.commit().await?;
     Ok(version)
 }
 
-/// Pages may shift while they are read, so a walk during which the version moved starts again, a few times.
-async fn read_all(ctx: &Context, token: &Token) -> Result<(Vec<Asset>, Option<String>), JobError> {
+/// Pages may shift while they are read, so a walk during which the version moved starts again, a few times. Tells whether
+/// all records could be read: one that could not may be an asset that is known.
+async fn read_all(ctx: &Context, token: &Token) -> Result<(Vec<Asset>, Option<String>, bool), JobError> {
     let mut tries = 0;
     loop {
         tries += 1;
         let first = page(ctx, token, 0).await?;
-        let (version, mut moved) = (first.version.clone(), false);
+        let (version, mut moved, mut skipped) = (first.version.clone(), false, first.skipped);
         let (mut assets, mut next) = (first.items, first.next);
         while let Some(index) = next.filter(|index| *index < PAGES_MAX) {
             let page = page(ctx, token, index).await?;
             moved |= page.version != version;
+            skipped += page.skipped;
             assets.extend(page.items);
             next = page.next;
         }
         if !moved || tries >= 3 {
-            return Ok((assets, version));
+            return Ok((assets, version, skipped == 0));
         }
     }
 }

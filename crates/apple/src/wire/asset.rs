@@ -4,124 +4,90 @@
 
 use std::collections::HashSet;
 
-use russet_domain::ProductType;
 use russet_domain::asset::Supply;
-use serde::Deserialize;
+use russet_domain::{Asset, ProductType};
 
 use crate::answer::Page;
-use crate::wire::Fault;
 use crate::wire::error::key;
-use crate::wire::page::Paging;
-use crate::wire::scalar::{Text, Whole};
+use crate::wire::object::Records;
+use crate::wire::page::{self, Asked};
+use crate::wire::{Fault, Object};
 
-/// `GetAssetsResponse`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Assets<'a> {
-    #[serde(borrow)]
-    assets: Option<Vec<Asset<'a>>>,
-    #[serde(borrow)]
-    unlimited_assets: Option<Vec<Asset<'a>>>,
-    current_page_index: Option<Whole>,
-    next_page_index: Option<Whole>,
-    total_pages: Option<Whole>,
-    size: Option<Whole>,
-    #[serde(borrow)]
-    version_id: Option<Text<'a>>,
+/// `GetAssetsResponse`: both lists as one. An asset in both is taken from the list of those without a limit.
+pub(crate) fn page(object: &Object<'_>, index: u32) -> Result<Page<Asset>, Fault> {
+    let unlimited = object.records("unlimitedAssets", |record| asset(record, true))?;
+    let limited = object.records("assets", |record| asset(record, false))?;
+    let (mut records, mut twice) = (None, 0);
+    if unlimited.is_some() || limited.is_some() {
+        let (joined, both) = joined(unlimited.unwrap_or_default(), limited.unwrap_or_default());
+        (records, twice) = (Some(joined), both);
+    }
+    page::page(object, Asked { index, list: "assets", changes_only: false }, records, twice)
+}
+
+/// Both lists as one, and how many assets were in both.
+fn joined(unlimited: Records<Asset>, limited: Records<Asset>) -> (Records<Asset>, usize) {
+    let mut items = unlimited.items;
+    let read = items.len() + limited.items.len();
+    let known: HashSet<_> = items.iter().map(|asset| asset.key.clone()).collect();
+    items.extend(limited.items.into_iter().filter(|asset| !known.contains(&asset.key)));
+    let twice = read - items.len();
+    (Records { items, skipped: unlimited.skipped + limited.skipped }, twice)
 }
 
 /// `ResponseAsset` and `UnlimitedResponseAsset`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Asset<'a> {
-    #[serde(borrow)]
-    adam_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    pricing_param: Option<Text<'a>>,
-    #[serde(borrow)]
-    product_type: Option<Text<'a>>,
-    device_assignable: Option<bool>,
-    revocable: Option<bool>,
-    #[serde(borrow)]
-    supported_platforms: Option<Vec<Text<'a>>>,
-    assigned_count: Option<Whole>,
-    available_count: Option<Whole>,
-    total_count: Option<Whole>,
-    retired_count: Option<Whole>,
+fn asset(object: &Object<'_>, unlimited: bool) -> Result<Asset, Fault> {
+    let key = key(object)?;
+    let kind = object.soft_text("productType");
+    let product_type = kind.map_or(ProductType::App, |text| ProductType::from_text(&text));
+    // What Apple leaves out is as it is for most: Apple refuses what does not hold, we would refuse too much.
+    let usual = product_type != ProductType::Book;
+    let platforms = object.soft(object.texts("supportedPlatforms"));
+    let count = |name| object.soft(object.whole(name));
+    let assigned = count("assignedCount").unwrap_or(0);
+    let retired = count("retiredCount").unwrap_or(0);
+    Ok(Asset {
+        key,
+        device_assignable: object.soft(object.flag("deviceAssignable")).unwrap_or(usual),
+        revocable: object.soft(object.flag("revocable")).unwrap_or(usual),
+        product_type,
+        supply: supply(unlimited, count("totalCount"), count("availableCount"), assigned, retired),
+        assigned,
+        retired,
+        platforms: platforms.map_or_else(Vec::new, |texts| texts.items),
+    })
 }
 
-impl Assets<'_> {
-    /// Both lists as one. An asset in both is taken from the list of those without a limit.
-    pub(crate) fn into_page(self, asked: u32) -> Result<Page<russet_domain::Asset>, Fault> {
-        let named = self.assets.is_some() || self.unlimited_assets.is_some();
-        let unlimited = self.unlimited_assets.unwrap_or_default();
-        let limited = self.assets.unwrap_or_default();
-        let read = unlimited.len() + limited.len();
-        let mut items: Vec<_> = unlimited.into_iter().filter_map(|asset| asset.into_value(true)).collect();
-        let known: HashSet<_> = items.iter().map(|asset| asset.key.clone()).collect();
-        let mut twice = 0;
-        for asset in limited.into_iter().filter_map(|asset| asset.into_value(false)) {
-            if known.contains(&asset.key) {
-                twice += 1;
-            } else {
-                items.push(asset);
-            }
+/// The counts, with what is missing worked out from the others.
+fn supply(
+    unlimited: bool,
+    total: Option<i64>,
+    available: Option<i64>,
+    assigned: i64,
+    retired: i64,
+) -> Supply {
+    match (unlimited, total, available) {
+        (true, _, _) => Supply::Unlimited,
+        (false, Some(total), Some(available)) => Supply::from_counts(total, available),
+        (false, Some(total), None) => {
+            Supply::from_counts(total, total.saturating_sub(assigned).saturating_sub(retired))
         }
-        let skipped = read - items.len() - twice;
-        let paging = Paging {
-            current: self.current_page_index,
-            next: self.next_page_index,
-            total: self.total_pages,
-            size: self.size,
-            version: self.version_id,
-        };
-        paging.page(asked, named, items, skipped)
-    }
-}
-
-impl Asset<'_> {
-    fn into_value(self, unlimited: bool) -> Option<russet_domain::Asset> {
-        let key = key(self.adam_id, self.pricing_param)?;
-        let product_type =
-            self.product_type.map_or(ProductType::App, |Text(text)| ProductType::from_text(&text));
-        // What Apple leaves out is as it is for most: Apple refuses what does not hold, we would refuse too much.
-        let usual = product_type != ProductType::Book;
-        let count = |count: Option<Whole>| count.map(|Whole(count)| count);
-        let assigned = count(self.assigned_count).unwrap_or(0);
-        let retired = count(self.retired_count).unwrap_or(0);
-        let supply = match (unlimited, count(self.total_count), count(self.available_count)) {
-            (true, _, _) => Supply::Unlimited,
-            (false, Some(total), Some(available)) => Supply::from_counts(total, available),
-            (false, Some(total), None) => {
-                Supply::from_counts(total, total.saturating_sub(assigned).saturating_sub(retired))
-            }
-            (false, None, available) => {
-                let available = available.unwrap_or(0);
-                let total = available.saturating_add(assigned).saturating_add(retired);
-                Supply::Limited { total, available }
-            }
-        };
-        Some(russet_domain::Asset {
-            key,
-            device_assignable: self.device_assignable.unwrap_or(usual),
-            revocable: self.revocable.unwrap_or(usual),
-            product_type,
-            supply,
-            assigned,
-            retired,
-            platforms: self.supported_platforms.into_iter().flatten().map(Text::into_string).collect(),
-        })
+        (false, None, available) => {
+            let available = available.unwrap_or(0);
+            let total = available.saturating_add(assigned).saturating_add(retired);
+            Supply::from_counts(total, available)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::read;
+    use crate::wire::{read_odd, read_plain};
     use russet_domain::Pricing;
 
-    fn page(text: &str) -> Page<russet_domain::Asset> {
-        read::<Assets<'_>>(text.as_bytes()).unwrap().into_page(0).unwrap()
+    fn page(text: &str) -> Page<Asset> {
+        read_plain(text, |object| super::page(object, 0))
     }
 
     #[test]
@@ -142,11 +108,10 @@ mod tests {
     fn assets_without_a_limit_are_found_in_either_list_and_counted_once() {
         let page = page(
             r#"{"assets":[{"adamId":"1","totalCount":2147483647,"availableCount":2147483600,"assignedCount":47},
-            {"adamId":"2","totalCount":2147483647},{"productType":"App"}],
-            "unlimitedAssets":[{"adamId":"2","assignedCount":3}]}"#,
+            {"adamId":"2","totalCount":2147483647}],"unlimitedAssets":[{"adamId":"2","assignedCount":3}]}"#,
         );
         assert!(page.items.iter().all(|asset| asset.supply == Supply::Unlimited));
-        assert_eq!((page.items.len(), page.skipped), (2, 1));
+        assert_eq!((page.items.len(), page.skipped), (2, 0));
     }
 
     #[test]
@@ -159,5 +124,23 @@ mod tests {
         assert!(!book.device_assignable && !book.revocable);
         assert_eq!(song.product_type, ProductType::Other("Song".into()));
         assert_eq!(app.supply, Supply::Limited { total: 0, available: 0 });
+    }
+
+    #[test]
+    fn a_record_that_names_no_asset_is_counted_and_named_and_the_rest_is_kept() {
+        let text = r#"{"assets":[{"productType":"App"},{"adamId":"1"},{"adamId":{}},"2",{"adamId":"3","revocable":"perhaps"}]}"#;
+        let (page, notes) = read_odd(text, |object| super::page(object, 0));
+        let page = page.unwrap();
+        assert_eq!((page.items.len(), page.skipped), (2, 3));
+        assert!(page.items[1].revocable);
+        assert_eq!(
+            notes,
+            [
+                "`assets[0].adamId` is missing or empty",
+                "`assets[2].adamId` is not a text",
+                "`assets[3]` is not an object",
+                "`assets[4].revocable` is neither true nor false",
+            ]
+        );
     }
 }

@@ -3,82 +3,34 @@
 //! <https://developer.apple.com/documentation/devicemanagement/get-assignments-9wv1e>
 
 use russet_domain::Holder;
-use serde::Deserialize;
 
 use crate::answer::Page;
-use crate::assignment::Assignment as Value;
-use crate::wire::Fault;
+use crate::assignment::Assignment;
 use crate::wire::error::key;
-use crate::wire::page::Paging;
-use crate::wire::scalar::{Text, Whole};
+use crate::wire::page::{self, Asked};
+use crate::wire::scalar::Text;
+use crate::wire::{Fault, Object};
 
 /// `GetAssignmentsResponse`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Assignments<'a> {
-    #[serde(borrow)]
-    assignments: Option<Vec<Assignment<'a>>>,
-    current_page_index: Option<Whole>,
-    next_page_index: Option<Whole>,
-    total_pages: Option<Whole>,
-    size: Option<Whole>,
-    #[serde(borrow)]
-    version_id: Option<Text<'a>>,
+pub(crate) fn page(object: &Object<'_>, index: u32, changes_only: bool) -> Result<Page<Assignment>, Fault> {
+    let records = object.records("assignments", assignment)?;
+    page::page(object, Asked { index, list: "assignments", changes_only }, records, 0)
 }
 
-/// `Assignment`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Assignment<'a> {
-    #[serde(borrow)]
-    adam_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    pricing_param: Option<Text<'a>>,
-    #[serde(borrow)]
-    client_user_id: Option<Text<'a>>,
-    #[serde(borrow)]
-    serial_number: Option<Text<'a>>,
-}
-
-impl Assignments<'_> {
-    pub(crate) fn into_page(self, asked: u32) -> Result<Page<Value>, Fault> {
-        let named = self.assignments.is_some();
-        let (items, skipped) = understood(self.assignments);
-        let paging = Paging {
-            current: self.current_page_index,
-            next: self.next_page_index,
-            total: self.total_pages,
-            size: self.size,
-            version: self.version_id,
-        };
-        paging.page(asked, named, items, skipped)
-    }
-}
-
-impl Assignment<'_> {
-    /// The license, when both a product and a holder are named.
-    fn into_value(self) -> Option<Value> {
-        let device = self.serial_number.and_then(Text::filled).map(Holder::Device);
-        let holder = device.or_else(|| self.client_user_id.and_then(Text::filled).map(Holder::User))?;
-        Some(Value { key: key(self.adam_id, self.pricing_param)?, holder })
-    }
-}
-
-/// The assignments that could be understood, and how many could not.
-pub(crate) fn understood(list: Option<Vec<Assignment<'_>>>) -> (Vec<Value>, usize) {
-    let list = list.unwrap_or_default();
-    let read = list.len();
-    let mut items = Vec::with_capacity(read);
-    items.extend(list.into_iter().filter_map(Assignment::into_value));
-    let skipped = read - items.len();
-    (items, skipped)
+/// `Assignment`: the license, when both a product and a holder are named.
+pub(crate) fn assignment(object: &Object<'_>) -> Result<Assignment, Fault> {
+    let serial = object.text("serialNumber")?.and_then(Text::filled);
+    let user = object.text("clientUserId")?.and_then(Text::filled);
+    let holder = serial.map(Holder::Device).or_else(|| user.map(Holder::User));
+    let holder =
+        holder.ok_or_else(|| Fault::field("serialNumber", "is missing, and so is `clientUserId`"))?;
+    Ok(Assignment { key: key(object)?, holder })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::wire::head::Head;
-    use crate::wire::read;
+    use crate::wire::{read_odd, read_plain};
 
     #[test]
     fn devices_and_users_are_told_apart_and_the_rest_is_counted() {
@@ -86,15 +38,23 @@ mod tests {
             {"adamId":1,"pricingParam":"PLUS","clientUserId":"u\u0031","userStatus":"Associated"},
             {"adamId":"1","serialNumber":"","clientUserId":null},{"serialNumber":"S2"}],
             "currentPageIndex":0,"nextPageIndex":1,"totalPages":3,"size":4,"versionId":"v"}"#;
-        let page = read::<Assignments<'_>>(text.as_bytes()).unwrap().into_page(0).unwrap();
+        let (page, notes) = read_odd(text, |object| super::page(object, 0, false));
+        let page = page.unwrap();
         let shown: Vec<_> = page.items.iter().map(|item| format!("{} {}", item.key, item.holder)).collect();
         assert_eq!(shown, ["1 device S1", "1/PLUS user u1"]);
         assert_eq!((page.skipped, page.next, page.total_pages), (2, Some(1), 3));
+        assert_eq!(
+            notes,
+            [
+                "`assignments[2].serialNumber` is missing, and so is `clientUserId`",
+                "`assignments[3].adamId` is missing or empty",
+            ]
+        );
     }
 
     #[test]
     fn a_location_that_holds_nothing_is_an_empty_page() {
-        let page = read::<Assignments<'_>>(br#"{"size":0,"versionId":"v"}"#).unwrap().into_page(0).unwrap();
+        let page = read_plain(r#"{"size":0,"versionId":"v"}"#, |object| super::page(object, 0, false));
         assert_eq!((page.items.len(), page.next), (0, None));
     }
 
@@ -115,9 +75,8 @@ mod tests {
         );
         let began = std::time::Instant::now();
         for _ in 0..1000 {
-            let head = read::<Head<'_>>(body.as_bytes()).unwrap();
-            assert_eq!(head.number(), None);
-            let page = read::<Assignments<'_>>(body.as_bytes()).unwrap().into_page(0).unwrap();
+            assert_eq!(read_plain(&body, |object| Ok(Head::of(object))).number, None);
+            let page = read_plain(&body, |object| super::page(object, 0, false));
             assert_eq!(page.items.len(), 1000);
         }
         println!("{:?} a page of {} bytes", began.elapsed() / 1000, body.len());

@@ -3,53 +3,30 @@
 //! <https://developer.apple.com/documentation/devicemanagement/clientconfigrequest>
 
 use russet_domain::Secret;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::location::{ClientConfig as Value, NewClientConfig};
-use crate::wire::Fault;
-use crate::wire::scalar::Text;
+use crate::location::{ClientConfig, NewClientConfig};
+use crate::wire::{Fault, Object, head};
 
-/// `ClientConfigResponse`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ClientConfig<'a> {
-    #[serde(borrow)]
-    location_name: Option<Text<'a>>,
-    #[serde(borrow, rename = "countryISO2ACode")]
-    country: Option<Text<'a>>,
-    #[serde(borrow)]
-    default_platform: Option<Text<'a>>,
-    #[serde(borrow, rename = "websiteURL")]
-    website: Option<Text<'a>>,
-    #[serde(borrow)]
-    notification_url: Option<Text<'a>>,
-    #[serde(borrow)]
-    notification_auth_token: Option<Text<'a>>,
-    #[serde(borrow)]
-    subscribed_notification_types: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
-    u_id: Option<Text<'a>>,
-}
-
-impl ClientConfig<'_> {
-    /// The configuration. An object with neither an id nor a name of the location is not one: a token would seem good
-    /// that Apple has said nothing about.
-    pub(crate) fn into_value(self) -> Result<Value, Fault> {
-        if self.u_id.is_none() && self.location_name.is_none() {
-            return Err(Fault::Sense("it is JSON, but names no location"));
-        }
-        let text = |text: Option<Text<'_>>| text.and_then(Text::filled);
-        let types = self.subscribed_notification_types;
-        Ok(Value {
-            location_name: text(self.location_name),
-            country: text(self.country),
-            platform: text(self.default_platform),
-            website: text(self.website),
-            notification_url: text(self.notification_url),
-            notification_secret: text(self.notification_auth_token).map(Secret::new),
-            notification_types: types.into_iter().flatten().map(Text::into_string).collect(),
-        })
+/// `ClientConfigResponse`. An object with neither an id nor a name of the location is not one: a token would seem good
+/// that Apple has said nothing about. Nor is one whose claim cannot be read: the location would seem free to be taken.
+pub(crate) fn client_config(object: &Object<'_>) -> Result<ClientConfig, Fault> {
+    let location_name = object.soft_text("locationName");
+    let uid = object.text("uId")?.filter(|uid| !uid.0.is_empty());
+    if uid.is_none() && location_name.is_none() {
+        return Err(Fault::field("uId", "is missing, and so is `locationName`"));
     }
+    head::claim_is_readable(object)?;
+    let types = object.soft(object.texts("subscribedNotificationTypes"));
+    Ok(ClientConfig {
+        location_name,
+        country: object.soft_text("countryISO2ACode"),
+        platform: object.soft_text("defaultPlatform"),
+        website: object.soft_text("websiteURL"),
+        notification_url: object.soft_text("notificationUrl"),
+        notification_secret: object.soft_text("notificationAuthToken").map(Secret::new),
+        notification_types: types.map_or_else(Vec::new, |texts| texts.items),
+    })
 }
 
 /// `ClientConfigRequest`.
@@ -88,7 +65,7 @@ pub(crate) fn request(new: &NewClientConfig) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::location::NotificationTarget;
-    use crate::wire::read;
+    use crate::wire::{read_odd, read_plain};
     use russet_domain::token::MdmInfo;
 
     #[test]
@@ -96,7 +73,7 @@ mod tests {
         let text = r#"{"uId":"1","locationName":"North","countryISO2ACode":"DE","defaultPlatform":"volumestore",
             "websiteURL":"https://school.apple.com","notificationUrl":"https://vpp.example.net/n","notificationAuthToken":"opaque",
             "subscribedNotificationTypes":["ASSET_COUNT"],"apnToken":{"x":1}}"#;
-        let value = read::<ClientConfig<'_>>(text.as_bytes()).unwrap().into_value().unwrap();
+        let value = read_plain(text, client_config);
         assert_eq!(value.country.as_deref(), Some("DE"));
         assert_eq!(value.notification_types, ["ASSET_COUNT"]);
         assert!(!format!("{value:?}").contains("opaque"));
@@ -104,7 +81,15 @@ mod tests {
 
     #[test]
     fn an_object_without_a_location_is_no_configuration() {
-        assert!(read::<ClientConfig<'_>>(b"{}").unwrap().into_value().is_err());
+        let (none, _) = read_odd("{}", client_config);
+        assert_eq!(none.unwrap_err(), "`uId` is missing, and so is `locationName`");
+    }
+
+    #[test]
+    fn a_location_whose_claim_cannot_be_read_does_not_seem_free() {
+        let text = r#"{"uId":"1","locationName":"North","mdmInfo":{"id":["x"],"name":"Other"}}"#;
+        let (read, _) = read_odd(text, client_config);
+        assert_eq!(read.unwrap_err(), "`mdmInfo.id` is not a text");
     }
 
     #[test]

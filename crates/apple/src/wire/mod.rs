@@ -1,40 +1,29 @@
 //! Apple's JSON, spelled as Apple spells it, and its conversion by hand into our own types.
 //!
-//! Every field may be missing, unknown ones are passed over, and what is borrowed from the body is not copied before
-//! it is kept.
+//! Every field may be missing, unknown ones are passed over, and a field of an unexpected type costs no more than it must:
+//! itself where it does not matter, its record where it names what the record is about, and the whole answer only where
+//! reading on would lose something without a word. Each time it is named. See `object` for how.
 
 pub(crate) mod asset;
 pub(crate) mod assignment;
 pub(crate) mod client_config;
 pub(crate) mod error;
+pub(crate) mod fault;
 pub(crate) mod head;
 pub(crate) mod notification;
+pub(crate) mod object;
 pub(crate) mod page;
 pub(crate) mod scalar;
 pub(crate) mod service_config;
 pub(crate) mod status;
+pub(crate) mod user;
 pub(crate) mod write;
+
+pub(crate) use fault::{Fault, Notes};
+pub(crate) use object::Object;
 
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
-
-/// Why a body is not what was asked for. Says where, never what stood there: a body may hold secrets.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
-    /// It cannot be taken for the object at all.
-    #[error("{what} at line {line}, column {column}")]
-    Json {
-        /// What is wrong.
-        what: &'static str,
-        /// Where.
-        line: usize,
-        /// Where.
-        column: usize,
-    },
-    /// It is an object, but not a sensible one.
-    #[error("{0}")]
-    Sense(&'static str),
-}
 
 /// Reads a whole body as `T`.
 pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
@@ -42,7 +31,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
         what: match error.classify() {
             Category::Eof => "it ends too early,",
             Category::Syntax => "it is not JSON,",
-            Category::Data => "a field is not of the type expected,",
+            Category::Data => "it is JSON, but not an object,",
             Category::Io => "it could not be read,",
         },
         line: error.line(),
@@ -54,4 +43,24 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Fault> {
 pub(crate) fn body<T: Serialize>(request: &T) -> Vec<u8> {
     // Texts and lists of texts always have a JSON form; an empty body would be refused by Apple and reported.
     serde_json::to_vec(request).unwrap_or_default()
+}
+
+/// Reads a body in a test; it must have no oddities.
+#[cfg(test)]
+pub(crate) fn read_plain<T>(body: &str, convert: impl FnOnce(&Object<'_>) -> Result<T, Fault>) -> T {
+    let notes = Notes::default();
+    let value = convert(&Object::read(body.as_bytes(), &notes).unwrap()).unwrap();
+    assert_eq!(notes.into_oddities().fields, [""; 0], "{body}");
+    value
+}
+
+/// Reads a body in a test; gives the value, if any, beside what was odd or wrong.
+#[cfg(test)]
+pub(crate) fn read_odd<T>(
+    body: &str,
+    convert: impl FnOnce(&Object<'_>) -> Result<T, Fault>,
+) -> (Result<T, String>, Vec<String>) {
+    let notes = Notes::default();
+    let value = Object::read(body.as_bytes(), &notes).and_then(|object| convert(&object));
+    (value.map_err(|fault| fault.to_string()), notes.into_oddities().fields)
 }

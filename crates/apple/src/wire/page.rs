@@ -3,97 +3,143 @@
 //! <https://developer.apple.com/documentation/devicemanagement/using-paginated-endpoints>
 
 use crate::answer::Page;
-use crate::wire::Fault;
-use crate::wire::scalar::{Text, Whole};
+use crate::wire::object::Records;
+use crate::wire::{Fault, Object};
 
-/// What stands beside the records of a page.
-pub(crate) struct Paging<'a> {
-    pub(crate) current: Option<Whole>,
-    pub(crate) next: Option<Whole>,
-    pub(crate) total: Option<Whole>,
-    pub(crate) size: Option<Whole>,
-    pub(crate) version: Option<Text<'a>>,
+/// What was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    /// The page's index.
+    pub(crate) index: u32,
+    /// The name of the list, as Apple spells it.
+    pub(crate) list: &'a str,
+    /// Whether only what changed since a version was asked for.
+    pub(crate) changes_only: bool,
 }
 
-impl Paging<'_> {
-    /// Makes the page that was asked for as number `asked`. `named` says whether the list itself was in the body, if
-    /// only as an empty one.
-    ///
-    /// A walk decides which licenses exist, so that a body that is not surely the page asked for is no page: an
-    /// object without any field of a page would otherwise read as a location that holds nothing.
-    pub(crate) fn page<T>(
-        self,
-        asked: u32,
-        named: bool,
-        items: Vec<T>,
-        skipped: usize,
-    ) -> Result<Page<T>, Fault> {
-        if !named && self.current.is_none() && self.size.is_none() && self.version.is_none() {
-            return Err(Fault::Sense("it is JSON, but not a page of the list"));
+/// Makes the page that was asked for. `records` is what its list holds; `None` when there is no list in it. `twice` of
+/// them came in two lists and are counted once.
+///
+/// A walk decides which licenses exist, so that a body that is not surely the page asked for is no page: an
+/// object without any field of a page would otherwise read as a location that holds nothing. An answer that says that
+/// nothing changed may well have no list.
+pub(crate) fn page<T>(
+    object: &Object<'_>,
+    asked: Asked<'_>,
+    records: Option<Records<T>>,
+    twice: usize,
+) -> Result<Page<T>, Fault> {
+    let version = object.soft_text("versionId");
+    let (total, size) = (number(object, "totalPages")?, object.whole("size")?);
+    if records.is_none() {
+        let says_none = size == Some(0) || total == Some(0);
+        let may_be_silent = asked.changes_only && size.is_none() && version.is_some();
+        if !says_none && !may_be_silent {
+            return Err(Fault::field(asked.list, "is missing, and nothing says that there are none"));
         }
-        let index = self.current.map_or(Ok(asked), number)?;
-        if index != asked {
-            return Err(Fault::Sense("it is another page than the one asked for"));
-        }
-        let total = self.total.map_or(Ok(0), number)?;
-        let next = match self.next.map(number).transpose()? {
-            Some(next) if next <= index => return Err(Fault::Sense("its next page is not a later one")),
-            Some(next) => Some(next),
-            // Apple leaves the next page out on the last one; where the total says otherwise it is asked for.
-            None => (index + 1 < total).then_some(index + 1),
-        };
-        let total_pages = total.max(index + 1).max(next.map_or(0, |next| next + 1));
-        let version = self.version.and_then(Text::filled);
-        Ok(Page { items, skipped, index, next, total_pages, version })
     }
+    let index = number(object, "currentPageIndex")?.unwrap_or(asked.index);
+    if index != asked.index {
+        return Err(Fault::field("currentPageIndex", "names another page than the one asked for"));
+    }
+    let total = total.unwrap_or(0);
+    let next = match number(object, "nextPageIndex")? {
+        Some(next) if next <= index => return Err(Fault::field("nextPageIndex", "is not a later page")),
+        Some(next) => Some(next),
+        // Apple leaves the next page out on the last one; where the total says otherwise it is asked for.
+        None => (index + 1 < total).then_some(index + 1),
+    };
+    let total_pages = total.max(index + 1).max(next.map_or(0, |next| next + 1));
+    let Records { items, skipped } = records.unwrap_or_default();
+    let missing = missing(size, items.len() + skipped + twice);
+    if missing > 0 {
+        object.note(Fault::field("size", "names more records than there are"));
+    }
+    let skipped = skipped + missing;
+    Ok(Page { items, skipped, index, next, total_pages, version })
+}
+
+/// How many records are not there, by the page's own word: `size` is how many it has.
+fn missing(size: Option<i64>, read: usize) -> usize {
+    let size = size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    size.saturating_sub(read)
 }
 
 /// The most pages that a list is believed to have.
 const PAGES_MAX: u32 = 10_000_000;
 
-fn number(Whole(number): Whole) -> Result<u32, Fault> {
+fn number(object: &Object<'_>, name: &str) -> Result<Option<u32>, Fault> {
+    let Some(number) = object.whole(name)? else { return Ok(None) };
     match u32::try_from(number) {
-        Ok(number) if number <= PAGES_MAX => Ok(number),
-        _ => Err(Fault::Sense("its page numbers make no sense")),
+        Ok(number) if number <= PAGES_MAX => Ok(Some(number)),
+        _ => Err(Fault::field(name, "is no number of a page")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Notes, read_odd};
 
-    fn paging(current: Option<i64>, next: Option<i64>, total: Option<i64>) -> Paging<'static> {
-        Paging {
-            current: current.map(Whole),
-            next: next.map(Whole),
-            total: total.map(Whole),
-            size: None,
-            version: None,
-        }
-    }
-
-    fn page(asked: u32, paging: Paging<'_>) -> Result<Page<()>, Fault> {
-        paging.page(asked, true, vec![], 0)
+    fn read(index: u32, changes_only: bool, text: &str) -> Result<Page<()>, String> {
+        let asked = Asked { index, list: "list", changes_only };
+        read_odd(text, |object| page(object, asked, object.records("list", |_| Ok(()))?, 0)).0
     }
 
     #[test]
     fn a_walk_always_ends() {
-        assert!(page(3, paging(Some(3), Some(3), Some(9))).is_err());
-        assert!(page(3, paging(Some(3), Some(-1), Some(9))).is_err());
-        assert!(page(3, paging(Some(2), Some(3), Some(9))).is_err());
-        assert!(page(3, paging(Some(3), Some(i64::MAX), None)).is_err());
-        assert_eq!(page(8, paging(Some(8), None, Some(9))).unwrap().next, None);
+        for odd in [
+            r#"{"list":[],"currentPageIndex":3,"nextPageIndex":3,"totalPages":9}"#,
+            r#"{"list":[],"currentPageIndex":3,"nextPageIndex":-1,"totalPages":9}"#,
+            r#"{"list":[],"currentPageIndex":2,"nextPageIndex":3,"totalPages":9}"#,
+            r#"{"list":[],"currentPageIndex":3,"nextPageIndex":9223372036854775807}"#,
+            r#"{"list":[],"currentPageIndex":3,"nextPageIndex":"later","totalPages":9}"#,
+        ] {
+            let why = read(3, false, odd).unwrap_err();
+            assert!(why.contains("PageIndex` "), "{why}");
+        }
+        assert_eq!(read(8, false, r#"{"list":[],"currentPageIndex":8,"totalPages":9}"#).unwrap().next, None);
     }
 
     #[test]
     fn pages_that_the_total_promises_are_not_left_out() {
-        assert_eq!(page(0, paging(Some(0), None, Some(2))).unwrap().next, Some(1));
-        assert_eq!(page(0, paging(None, Some(1), None)).unwrap().total_pages, 2);
+        let text = r#"{"list":[],"currentPageIndex":0,"totalPages":2}"#;
+        assert_eq!(read(0, false, text).unwrap().next, Some(1));
+        assert_eq!(read(0, false, r#"{"list":[],"nextPageIndex":1}"#).unwrap().total_pages, 2);
     }
 
     #[test]
     fn an_object_that_is_no_page_is_not_an_empty_location() {
-        assert!(paging(None, None, None).page::<()>(0, false, vec![], 0).is_err());
-        assert!(paging(None, None, None).page::<()>(0, true, vec![], 0).is_ok());
+        for none in ["{}", r#"{"status":"ok"}"#, r#"{"versionId":"v"}"#, r#"{"list":null,"size":549}"#] {
+            let why = read(0, false, none).unwrap_err();
+            assert_eq!(why, "`list` is missing, and nothing says that there are none", "{none}");
+        }
+        for empty in [r#"{"list":[]}"#, r#"{"size":0}"#, r#"{"totalPages":0}"#] {
+            assert_eq!(read(0, false, empty).unwrap().items.len(), 0, "{empty}");
+        }
+    }
+
+    #[test]
+    fn records_that_the_size_promises_are_counted_as_skipped() {
+        assert_eq!(read(0, false, r#"{"list":[{},{},7],"size":5}"#).unwrap().skipped, 3);
+        assert_eq!(read(0, false, r#"{"list":[{},{},7],"size":3}"#).unwrap().skipped, 1);
+        assert_eq!(read(0, false, r#"{"list":[{}],"size":-1}"#).unwrap().skipped, 0);
+    }
+
+    #[test]
+    fn an_answer_that_nothing_changed_needs_no_list() {
+        assert_eq!(read(0, true, r#"{"versionId":"v","uId":"1"}"#).unwrap().items.len(), 0);
+        assert!(read(0, true, "{}").is_err());
+        assert!(read(0, true, r#"{"versionId":"v","size":3}"#).is_err());
+    }
+
+    #[test]
+    fn a_version_that_cannot_be_read_is_none() {
+        let notes = Notes::default();
+        let object = Object::read(br#"{"list":[],"versionId":{}}"#, &notes).unwrap();
+        let asked = Asked { index: 0, list: "list", changes_only: false };
+        let records = object.records("list", |_| Ok(())).unwrap();
+        assert_eq!(page(&object, asked, records, 0).unwrap().version, None);
+        assert_eq!(notes.into_oddities().fields, ["`versionId` is not a text"]);
     }
 }

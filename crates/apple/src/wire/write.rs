@@ -1,12 +1,11 @@
-//! The requests that move licenses, and the event that answers them.
+//! The requests that move licenses, and the event that answers these and others.
 //!
 //! <https://developer.apple.com/documentation/devicemanagement/associate-assets>
 
 use russet_domain::AssetKey;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::wire::Fault;
-use crate::wire::scalar::Text;
+use crate::wire::{Fault, Object};
 use crate::write::{EventId, Write};
 
 /// `ManageAssetsRequest`, and `RevokeAssetsRequest`, which has no assets.
@@ -45,18 +44,8 @@ pub(crate) fn request(write: &Write<'_>) -> Vec<u8> {
 }
 
 /// `EventResponse`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Event<'a> {
-    #[serde(borrow)]
-    event_id: Option<Text<'a>>,
-}
-
-impl Event<'_> {
-    pub(crate) fn into_id(self) -> Result<EventId, Fault> {
-        let id = self.event_id.and_then(Text::filled);
-        id.map(EventId).ok_or(Fault::Sense("it is JSON, but names no event"))
-    }
+pub(crate) fn event(object: &Object<'_>) -> Result<EventId, Fault> {
+    object.filled("eventId").map(EventId)
 }
 
 #[cfg(test)]
@@ -77,8 +66,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_an_event_is_not_taken_for_one() {
-        let event = |text: &'static [u8]| super::super::read::<Event<'_>>(text).unwrap().into_id();
-        assert!(event(b"{}").is_err() && event(br#"{"eventId":""}"#).is_err());
-        assert_eq!(event(br#"{"eventId":"e1"}"#).unwrap(), EventId("e1".into()));
+        for none in ["{}", r#"{"eventId":""}"#, r#"{"eventId":null}"#, r#"{"eventId":{}}"#] {
+            let (read, _) = crate::wire::read_odd(none, event);
+            assert!(read.unwrap_err().starts_with("`eventId` is "), "{none}");
+        }
+        assert_eq!(crate::wire::read_plain(r#"{"eventId":"e1"}"#, event), EventId("e1".into()));
     }
 }

@@ -71,7 +71,7 @@ fn counting(matrix: &Matrix, limits: &Limits) -> usize {
             holders_of_row[row].1 += column.users.len();
         }
     }
-    let (max_devices, max_users) = (limits.max_devices.max(1), limits.max_users.max(1));
+    let (max_devices, max_users) = (limits.max_devices.max(1), limits.max_user_holders.max(1));
     let max_assets = limits.max_assets.max(1);
     let tallest = holders_of_row
         .into_iter()
@@ -139,5 +139,7 @@ fn alone(assets: usize, devices: usize, users: usize, limits: &Limits) -> usize 
     let side = |holders: usize, max: usize| {
         (assets * holders).div_ceil(max_assets * max.max(1)).max(holders.div_ceil(max.max(1)))
     };
-    side(devices, limits.max_devices).max(side(users, limits.max_users)).max(assets.div_ceil(max_assets))
+    side(devices, limits.max_devices)
+        .max(side(users, limits.max_user_holders))
+        .max(assets.div_ceil(max_assets))
 }

@@ -168,7 +168,7 @@ fn cut(matrix: &Matrix, block: &Block, limits: &Limits) -> Vec<Rectangle> {
     let devices = gather(|column| &column.devices);
     let users = gather(|column| &column.users);
     let mut devices = devices.chunks(limits.max_devices.max(1));
-    let mut users = users.chunks(limits.max_users.max(1));
+    let mut users = users.chunks(limits.max_user_holders.max(1));
     let mut rectangles = Vec::new();
     loop {
         let (some_devices, some_users) = (devices.next(), users.next());

@@ -105,7 +105,8 @@ impl Matrix {
     /// How many requests a rectangle of rows and columns takes within the limits.
     pub(super) fn requests(&self, rows: &Bits, columns: &[usize], limits: &Limits) -> usize {
         let (devices, users) = self.holders_in(columns);
-        let across = devices.div_ceil(limits.max_devices.max(1)).max(users.div_ceil(limits.max_users.max(1)));
+        let across =
+            devices.div_ceil(limits.max_devices.max(1)).max(users.div_ceil(limits.max_user_holders.max(1)));
         self.assets_in(rows).div_ceil(limits.max_assets.max(1)) * across
     }
 

@@ -171,7 +171,7 @@ mod tests {
     fn small_limits() -> impl Strategy<Value = Limits> {
         (1_usize..8, 1_usize..20, 1_usize..20).prop_map(|(max_assets, max_users, max_devices)| Limits {
             max_assets,
-            max_users,
+            max_user_holders: max_users,
             max_devices,
             ..Limits::default()
         })
@@ -190,7 +190,7 @@ mod tests {
             for rectangle in &plan.rectangles {
                 prop_assert!(rectangle.assets.len() <= limits.max_assets);
                 prop_assert!(rectangle.devices.len() <= limits.max_devices);
-                prop_assert!(rectangle.users.len() <= limits.max_users);
+                prop_assert!(rectangle.users.len() <= limits.max_user_holders);
                 prop_assert!(rectangle.devices.iter().all(|holder| *holder < devices_below));
                 prop_assert!(rectangle.users.iter().all(|holder| *holder >= devices_below));
             }

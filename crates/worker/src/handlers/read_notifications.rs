@@ -94,6 +94,14 @@ impl Batch {
             );
             return "other_location";
         }
+        if read.odd.count > 0 {
+            tracing::warn!(
+                token.id = token.id.0,
+                notification.id = stored.id.0,
+                fields = %read.odd,
+                "a part of a notification cannot be read"
+            );
+        }
         match read.what {
             What::AssetManagement { event, kind, moved, pairs, error } => {
                 let action = match kind {
@@ -108,8 +116,17 @@ impl Batch {
                 "counted"
             }
             What::Test => "test",
-            What::Other(_) => {
+            What::Other { kind, why, .. } => {
                 // An unlimited asset, or a type that Apple added: the assets are worth a look.
+                if let Some(why) = why {
+                    tracing::warn!(
+                        token.id = token.id.0,
+                        notification.id = stored.id.0,
+                        notification.kind = kind,
+                        why,
+                        "a notification has something that this version does not know"
+                    );
+                }
                 self.counts_moved = true;
                 "other"
             }
