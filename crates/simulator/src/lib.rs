@@ -15,6 +15,7 @@
 //! Everything else is done over HTTP, below `/_sim/`; `GET /` lists it.
 
 mod apple;
+mod catalog;
 mod clock;
 mod control;
 mod error;
@@ -32,7 +33,7 @@ mod world;
 
 pub use control::start::World;
 pub use error::SimulatorError;
-pub use rules::{Limits, Rules};
+pub use rules::{CatalogRules, CatalogShape, Limits, LookupArtwork, LookupId, Rules};
 pub use simulator::{Settings, Simulator};
 
 /// Compiles the example of the page that other projects read first.

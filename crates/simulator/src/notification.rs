@@ -8,16 +8,18 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::apple::errors::message_of;
-use crate::apple::reply::{AssetRef, AssignmentRef};
+use crate::apple::reply::{AssetRef, AssignmentRef, UserBody};
 use crate::world::asset::AssetId;
-use crate::world::event::{EventKind, Outcome};
+use crate::world::event::{EventKind, LicenseAct, Outcome, UserAct, UserOutcome};
 use crate::world::licenses::Pair;
 use crate::world::location::Location;
+use crate::world::user::User;
 
 /// Elements in one notification.
 const ELEMENTS: usize = 100;
 
-/// A notification before it is spelled out; names are looked up when it is sent, to keep waiting ones small.
+/// A notification before it is spelled out; names of holders are looked up when it is sent, to keep waiting ones
+/// small. Users are told of as they were when it came to be.
 #[derive(Debug)]
 pub(crate) struct Notification {
     id: String,
@@ -28,7 +30,9 @@ pub(crate) struct Notification {
 enum Content {
     Test,
     AssetCount { asset: AssetId, delta: i64 },
-    AssetManagement { event: Arc<str>, kind: EventKind, error_number: Option<u16>, pairs: Vec<Pair> },
+    AssetManagement { event: Arc<str>, act: LicenseAct, error_number: Option<u16>, pairs: Vec<Pair> },
+    UserManagement { event: Arc<str>, act: UserAct, error_number: Option<u16>, users: Vec<UserBody> },
+    UserAssociated { users: Vec<UserBody> },
 }
 
 #[derive(Serialize)]
@@ -64,9 +68,36 @@ struct AssetManagement<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+struct UserManagement<'a> {
+    event_id: &'a str,
+    r#type: &'a str,
+    result: &'a str,
+    users: &'a [UserBody],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Reason>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct UserAssociated<'a> {
+    associated_users: &'a [UserBody],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Reason {
     error_number: u16,
     error_message: &'static str,
+}
+
+impl Reason {
+    fn of(error_number: Option<u16>) -> Option<Self> {
+        error_number.map(|number| Self { error_number: number, error_message: message_of(number) })
+    }
+}
+
+fn result_of(error_number: Option<u16>) -> &'static str {
+    if error_number.is_some() { "FAILURE" } else { "SUCCESS" }
 }
 
 impl Notification {
@@ -79,10 +110,10 @@ impl Notification {
     }
 
     /// The notifications about an event: what succeeded and what failed apart, a hundred tasks in each.
-    pub(crate) fn about_event(
+    pub(crate) fn about_licenses(
         location: &mut Location,
         event: &Arc<str>,
-        kind: EventKind,
+        act: LicenseAct,
         outcome: &Outcome,
     ) -> Vec<Self> {
         let done = outcome.done.chunks(ELEMENTS).map(|pairs| (None, pairs));
@@ -95,10 +126,46 @@ impl Notification {
                 id: location.dice.uuid(),
                 content: Content::AssetManagement {
                     event: Arc::clone(event),
-                    kind,
+                    act,
                     error_number,
                     pairs: pairs.to_vec(),
                 },
+            })
+            .collect()
+    }
+
+    /// The same about an event that changed users. Of those who failed only the ids are told.
+    pub(crate) fn about_users(
+        location: &mut Location,
+        event: &Arc<str>,
+        act: UserAct,
+        outcome: &UserOutcome,
+    ) -> Vec<Self> {
+        let known = outcome.done.iter().filter_map(|&holder| location.users.get(holder));
+        let done: Vec<UserBody> = known.map(|user| UserBody::of(location, user)).collect();
+        let mut parts: Vec<(Option<u16>, Vec<UserBody>)> =
+            done.chunks(ELEMENTS).map(|users| (None, users.to_vec())).collect();
+        for (number, ids) in &outcome.failed {
+            let named = |ids: &[String]| ids.iter().cloned().map(UserBody::named).collect();
+            parts.extend(ids.chunks(ELEMENTS).map(|ids| (Some(*number), named(ids))));
+        }
+        parts
+            .into_iter()
+            .map(|(error_number, users)| Self {
+                id: location.dice.uuid(),
+                content: Content::UserManagement { event: Arc::clone(event), act, error_number, users },
+            })
+            .collect()
+    }
+
+    /// That these users accepted their invitations.
+    pub(crate) fn associated(location: &mut Location, users: &[User]) -> Vec<Self> {
+        let bodies: Vec<UserBody> = users.iter().map(|user| UserBody::of(location, user)).collect();
+        bodies
+            .chunks(ELEMENTS)
+            .map(|users| Self {
+                id: location.dice.uuid(),
+                content: Content::UserAssociated { users: users.to_vec() },
             })
             .collect()
     }
@@ -111,16 +178,28 @@ impl Notification {
                 let asset = AssetRef::of(&location.assets[*asset as usize].key);
                 self.wrap(location, "ASSET_COUNT", AssetCount { asset, count_delta: *delta })
             }
-            Content::AssetManagement { event, kind, error_number, pairs } => {
+            Content::AssetManagement { event, act, error_number, pairs } => {
                 let payload = AssetManagement {
                     event_id: event,
-                    r#type: kind.as_str(),
-                    result: if error_number.is_some() { "FAILURE" } else { "SUCCESS" },
+                    r#type: EventKind::Licenses(*act).as_str(),
+                    result: result_of(*error_number),
                     assignments: pairs.iter().map(|&pair| AssignmentRef::of(location, pair)).collect(),
-                    error: error_number
-                        .map(|number| Reason { error_number: number, error_message: message_of(number) }),
+                    error: Reason::of(*error_number),
                 };
                 self.wrap(location, "ASSET_MANAGEMENT", payload)
+            }
+            Content::UserManagement { event, act, error_number, users } => {
+                let payload = UserManagement {
+                    event_id: event,
+                    r#type: EventKind::Users(*act).as_str(),
+                    result: result_of(*error_number),
+                    users,
+                    error: Reason::of(*error_number),
+                };
+                self.wrap(location, "USER_MANAGEMENT", payload)
+            }
+            Content::UserAssociated { users } => {
+                self.wrap(location, "USER_ASSOCIATED", UserAssociated { associated_users: users })
             }
         };
         Bytes::from(body)

@@ -32,6 +32,11 @@ pub struct Rules {
     pub retry_after_grace_ms: u64,
     /// Every so many page reads `versionId` moves although nothing else does. 0: never.
     pub version_moves_every_pages: u32,
+    /// The domains of the organization's Managed Apple Accounts: such an account associates its user at once, any
+    /// other is refused with 9635. Empty: every managed account is the organization's.
+    pub managed_domains: Vec<String>,
+    /// How the metadata services behave.
+    pub catalog: CatalogRules,
 }
 
 impl Default for Rules {
@@ -50,6 +55,8 @@ impl Default for Rules {
             status_min_interval_ms: 30_000,
             retry_after_grace_ms: 100,
             version_moves_every_pages: 0,
+            managed_domains: Vec::new(),
+            catalog: CatalogRules::default(),
         }
     }
 }
@@ -63,6 +70,7 @@ impl Rules {
         if !(1..=100_000).contains(&self.page_size) {
             return Err(format!("page_size is {}, it must lie between 1 and 100000", self.page_size));
         }
+        self.catalog.check()?;
         let waits = [
             ("latency_ms", self.latency_ms),
             ("event_delay_ms", self.event_delay_ms),
@@ -83,6 +91,86 @@ impl Rules {
     /// The rate to announce, in requests a second.
     pub(crate) fn announced_rate(&self) -> u32 {
         if self.rate_limit { self.limits.max_request_per_second } else { 1_000_000 }
+    }
+}
+
+/// Which of its two shapes the metadata service for organizations answers in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatalogShape {
+    /// As Apple's schema has it: every attribute in one object, that of the platform asked for first.
+    Flat,
+    /// As Apple's samples and answers have it: what differs between platforms is in `platformAttributes`.
+    PlatformAttributes,
+}
+
+/// How the older lookup spells the artwork of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookupArtwork {
+    /// One object with a template.
+    Object,
+    /// A list of pictures of fixed sizes.
+    Array,
+    /// Either, as the id decides.
+    Mixed,
+}
+
+/// How the older lookup spells the id of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookupId {
+    /// A number.
+    Number,
+    /// A text.
+    String,
+    /// Even ids a number, odd ones a text.
+    Mixed,
+}
+
+/// How the metadata services behave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CatalogRules {
+    /// The shape of the answers of the service for organizations.
+    pub shape: CatalogShape,
+    /// How the older lookup spells artwork.
+    pub lookup_artwork: LookupArtwork,
+    /// How the older lookup spells ids.
+    pub lookup_id: LookupId,
+    /// Requests in any second for one developer's key. Apple does not tell its number. The rate of
+    /// [`Rules::rate_limit`] and [`Rules::enforce_rate`] switch this one, too.
+    pub rate_per_second: u32,
+    /// Apps in one request.
+    pub max_ids: usize,
+    /// Books in one request, 150 as Apple documents.
+    pub max_book_ids: usize,
+    /// Every so many requests are refused with 403 and the code 40300, as Apple does now and then. 0: never.
+    pub forbidden_every: u32,
+}
+
+impl Default for CatalogRules {
+    fn default() -> Self {
+        Self {
+            shape: CatalogShape::PlatformAttributes,
+            lookup_artwork: LookupArtwork::Mixed,
+            lookup_id: LookupId::Mixed,
+            rate_per_second: 20,
+            max_ids: 300,
+            max_book_ids: 150,
+            forbidden_every: 0,
+        }
+    }
+}
+
+impl CatalogRules {
+    fn check(&self) -> Result<(), String> {
+        for (name, value) in [("max_ids", self.max_ids), ("max_book_ids", self.max_book_ids)] {
+            if !(1..=10_000).contains(&value) {
+                return Err(format!("catalog.{name} is {value}, it must lie between 1 and 10000"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::apple::endpoint::Endpoint;
+use crate::catalog::store::Store;
 use crate::clock::{Clock, Mode};
 use crate::faults::{EventFate, Faults};
 use crate::ledger::Ledger;
@@ -15,9 +16,9 @@ use crate::rules::Rules;
 use crate::schedule::{Action, Schedule};
 use crate::world::Organization;
 use crate::world::asset::AssetId;
-use crate::world::event::{Event, EventKind, Progress, Spoil};
-use crate::world::holders::HolderId;
+use crate::world::event::{Event, LicenseAct, Progress, Settled, Spoil, Work};
 use crate::world::location::Location;
+use crate::world::user::User;
 
 /// An event that a fault holds back.
 struct HeldEvent {
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     held: Mutex<Vec<HeldEvent>>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) faults: Faults,
+    pub(crate) store: Store,
     pub(crate) clock: Clock,
     pub(crate) schedule: Schedule,
     pub(crate) notifier: Notifier,
@@ -52,6 +54,7 @@ impl Shared {
             held: Mutex::default(),
             ledger: Arc::default(),
             faults: Faults::new(seed),
+            store: Store::new(seed),
             clock: Clock::real(),
             schedule: Schedule::default(),
             notifier,
@@ -73,28 +76,23 @@ impl Shared {
     }
 
     /// Accepts an event and returns its id. Without a delay it is carried out before this returns.
-    pub(crate) fn accept(
-        &self,
-        location: &mut Location,
-        (endpoint, kind): (Endpoint, EventKind),
-        assets: Vec<AssetId>,
-        holders: Vec<HolderId>,
-    ) -> Arc<str> {
+    pub(crate) fn accept(&self, location: &mut Location, endpoint: Endpoint, work: Work) -> Arc<str> {
         let id: Arc<str> = location.dice.uuid().into();
         let fate = self.faults.for_event(endpoint, &location.uid);
         let spoil: Option<Spoil> = match fate {
             EventFate::Spoiled(spoil) => Some(spoil),
             EventFate::Usual | EventFate::Held { .. } => None,
         };
-        let requested = match kind {
-            EventKind::Associate | EventKind::Disassociate => assets.len() * holders.len(),
-            EventKind::Revoke => location.count_revocable(&holders),
+        let requested = match &work {
+            Work::Licenses { act: LicenseAct::Revoke, holders, .. } => location.count_revocable(holders),
+            Work::Licenses { assets, holders, .. } => assets.len() * holders.len(),
+            Work::Users { users, .. } => users.len(),
         };
         location.events.add(Event {
             id: Arc::clone(&id),
-            kind,
+            kind: work.kind(),
             requested,
-            progress: Progress::Pending { assets, holders, spoil },
+            progress: Progress::Pending { work, spoil },
             told_pending_us: None,
         });
         self.ledger.event_accepted(&location.uid);
@@ -127,16 +125,32 @@ impl Shared {
     }
 
     fn settle(&self, location: &mut Location, event: &Arc<str>) {
-        let Some((kind, outcome)) = location.settle(event) else { return };
-        let associates = kind == EventKind::Associate;
-        self.ledger.event_settled(&location.uid, associates, outcome.moved, outcome.refused());
-        if !wants(location, "ASSET_MANAGEMENT") {
-            return;
-        }
-        let delay_us = i64::try_from(self.rules().notification_delay_ms).unwrap_or(0) * 1000;
+        let rules = self.rules();
+        let Some(settled) = location.settle(event, &rules.managed_domains) else { return };
+        self.ledger.event_settled(&location.uid, &settled);
+        let notifications = match &settled {
+            Settled::Licenses(act, outcome) if wants(location, "ASSET_MANAGEMENT") => {
+                Notification::about_licenses(location, event, *act, outcome)
+            }
+            Settled::Users(act, outcome) if wants(location, "USER_MANAGEMENT") => {
+                Notification::about_users(location, event, *act, outcome)
+            }
+            Settled::Licenses(..) | Settled::Users(..) => Vec::new(),
+        };
+        let delay_us = i64::try_from(rules.notification_delay_ms).unwrap_or(0) * 1000;
         let at_us = self.clock.now_us() + delay_us;
-        for notification in Notification::about_event(location, event, kind, &outcome) {
+        for notification in notifications {
             self.notify(&location.uid, notification, at_us);
+        }
+    }
+
+    /// Tells that users accepted their invitations.
+    pub(crate) fn tell_associated(&self, location: &mut Location, users: &[User]) {
+        self.ledger.users_associated(&location.uid, users.len());
+        if wants(location, "USER_ASSOCIATED") {
+            for notification in Notification::associated(location, users) {
+                self.notify(&location.uid, notification, self.clock.now_us());
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::error::SimulatorError;
 use crate::notifier::Notifier;
 use crate::server::{Door, Switch};
 use crate::shared::Shared;
-use crate::{apple, control, notifier, shared};
+use crate::{apple, catalog, control, notifier, shared};
 
 /// What a simulator needs to know to start.
 #[derive(Debug, Clone)]
@@ -83,6 +83,12 @@ impl Simulator {
         format!("{}{}", self.shared.url, apple::PREFIX)
     }
 
+    /// The root of the metadata service, which a client uses in place of `https://api.ent.apple.com/v1`.
+    #[must_use]
+    pub fn catalog_url(&self) -> String {
+        format!("{}/v1", self.shared.url)
+    }
+
     /// Waits until somebody stops the simulator.
     pub async fn stopped(&self) {
         self.shared.stopping.cancelled().await;
@@ -104,7 +110,7 @@ impl Drop for Simulator {
 }
 
 fn routes(shared: &Arc<Shared>) -> Router {
-    control::routes().merge(apple::routes()).with_state(Arc::clone(shared))
+    control::routes().merge(apple::routes()).merge(catalog::routes()).with_state(Arc::clone(shared))
 }
 
 /// An address that can be called: listening on all addresses means that this machine's own works, too.

@@ -33,9 +33,18 @@ impl Access {
             let (scheme, content) = text.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| content.trim())
         });
-        let Some(content) = bearer.filter(|content| !content.is_empty()) else { return refused(9722) };
+        match bearer.filter(|content| !content.is_empty()) {
+            Some(content) => Self::of_token(content, organization, now_ms),
+            None => refused(9722),
+        }
+    }
+
+    /// What the text of a token leads to.
+    pub(crate) fn of_token(content: &str, organization: &Organization, now_ms: i64) -> Self {
         // The whole text is compared: a token that was decoded and encoded again is another text.
-        let Some(token) = organization.tokens.get(content) else { return refused(9622) };
+        let Some(token) = organization.tokens.get(content) else {
+            return Self { uid: None, verdict: Err(AppleError::new(9622)) };
+        };
         let verdict = match token.state {
             TokenState::Revoked => Err(AppleError::new(9625)),
             TokenState::Invalid => Err(AppleError::new(9622)),

@@ -157,13 +157,13 @@ impl Filter {
                 .filter_map(|pricing| location.asset_id(&AssetKey { adam_id: adam_id.to_owned(), pricing }))
                 .collect()
         });
-        let holder = |name: &str, kind| params.text(name).map(|text| location.holders.find(kind, text));
+        let holder = |name: &str, kind| params.text(name).map(|text| location.holders.all_named(kind, text));
         let wanted = [holder("clientUserId", HolderKind::User), holder("serialNumber", HolderKind::Device)];
         let holders: Option<Vec<HolderId>> = match wanted {
             [None, None] => None,
             // No license is held by a user and a device at once, so both filters together pass nothing.
             [Some(_), Some(_)] => Some(Vec::new()),
-            [Some(one), None] | [None, Some(one)] => Some(one.into_iter().collect()),
+            [Some(one), None] | [None, Some(one)] => Some(one),
         };
         let only_active = params.boolean("excludeInactiveUsers")?.unwrap_or(false);
         Ok(Self { assets, holders, pricing, only_active })

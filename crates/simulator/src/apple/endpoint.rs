@@ -12,6 +12,9 @@ pub(crate) enum Endpoint {
     Revoke,
     Users,
     Status,
+    CreateUsers,
+    UpdateUsers,
+    RetireUsers,
 }
 
 /// Which methods an endpoint takes.
@@ -24,7 +27,7 @@ pub(crate) enum Methods {
 
 impl Endpoint {
     /// In the order of their numbers, which the ledger counts by.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::ServiceConfig,
         Self::ClientConfig,
         Self::Assets,
@@ -34,6 +37,9 @@ impl Endpoint {
         Self::Revoke,
         Self::Users,
         Self::Status,
+        Self::CreateUsers,
+        Self::UpdateUsers,
+        Self::RetireUsers,
     ];
 
     /// The path behind `/mdm/v2/`.
@@ -48,6 +54,9 @@ impl Endpoint {
             Self::Revoke => "assets/revoke",
             Self::Users => "users",
             Self::Status => "status",
+            Self::CreateUsers => "users/create",
+            Self::UpdateUsers => "users/update",
+            Self::RetireUsers => "users/retire",
         }
     }
 
@@ -67,6 +76,9 @@ impl Endpoint {
             Self::Revoke => "revoke",
             Self::Users => "users",
             Self::Status => "status",
+            Self::CreateUsers => "create_users",
+            Self::UpdateUsers => "update_users",
+            Self::RetireUsers => "retire_users",
         }
     }
 
@@ -75,7 +87,12 @@ impl Endpoint {
             Self::ServiceConfig | Self::Assets | Self::Assignments | Self::Users | Self::Status => {
                 Methods::Get
             }
-            Self::Associate | Self::Disassociate | Self::Revoke => Methods::Post,
+            Self::Associate
+            | Self::Disassociate
+            | Self::Revoke
+            | Self::CreateUsers
+            | Self::UpdateUsers
+            | Self::RetireUsers => Methods::Post,
             Self::ClientConfig => Methods::Both,
         }
     }

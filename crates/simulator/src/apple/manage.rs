@@ -14,12 +14,12 @@ use crate::ledger::Violation;
 use crate::rules::Rules;
 use crate::shared::Shared;
 use crate::world::asset::{AssetId, AssetKey, Pricing};
-use crate::world::event::EventKind;
+use crate::world::event::{LicenseAct, Work};
 use crate::world::holders::{HolderId, HolderKind};
 use crate::world::location::Location;
 
 /// A name of a device or user may be as long as this.
-const LONGEST_NAME: usize = 1_024;
+pub(super) const LONGEST_NAME: usize = 1_024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,7 +40,7 @@ struct AssetName {
 pub(crate) fn post(
     shared: &Shared,
     location: &mut Location,
-    (endpoint, kind): (Endpoint, EventKind),
+    (endpoint, act): (Endpoint, LicenseAct),
     body: &[u8],
     rules: &Rules,
     (expires_ms, now_ms): (i64, i64),
@@ -48,27 +48,28 @@ pub(crate) fn post(
     let request: Request = serde_json::from_slice(body).map_err(|_| AppleError::new(9602))?;
     let users = request.client_user_ids.unwrap_or_default();
     let devices = request.serial_numbers.unwrap_or_default();
-    let names = match kind {
-        EventKind::Associate | EventKind::Disassociate => keys_of(request.assets.unwrap_or_default())?,
-        EventKind::Revoke => Vec::new(),
+    let names = match act {
+        LicenseAct::Associate | LicenseAct::Disassociate => keys_of(request.assets.unwrap_or_default())?,
+        LicenseAct::Revoke => Vec::new(),
     };
-    let checked = check_lists(kind, &names, &users, &devices, rules);
+    let checked = check_lists(act, &names, &users, &devices, rules);
     checked.inspect_err(|error| count_violation(shared, location, error.number))?;
-    check_assets(location, kind, &names, !devices.is_empty())?;
+    check_assets(location, act, &names, !devices.is_empty())?;
 
     let assets: Vec<AssetId> = names.into_iter().map(|key| location.asset_id_or_unknown(key)).collect();
     let mut holders: Vec<HolderId> = Vec::with_capacity(users.len() + devices.len());
     holders.extend(users.iter().map(|name| location.holders.intern(HolderKind::User, name)));
     holders.extend(devices.iter().map(|name| location.holders.intern(HolderKind::Device, name)));
-    let event: Arc<str> = shared.accept(location, (endpoint, kind), assets, holders);
+    let event: Arc<str> = shared.accept(location, endpoint, Work::Licenses { act, assets, holders });
     let common = Common::of(location, expires_ms, now_ms);
     Ok(json(&EventAccepted { event_id: &event, common }))
 }
 
-fn count_violation(shared: &Shared, location: &Location, number: u16) {
+/// Counts what a client could have known: lists beyond a limit that was announced, and what is named twice.
+pub(super) fn count_violation(shared: &Shared, location: &Location, number: u16) {
     let violation = match number {
-        9700..=9702 => Violation::ListTooLong,
-        9703..=9705 => Violation::Duplicates,
+        9700..=9702 | 9714 => Violation::ListTooLong,
+        9703..=9705 | 9715 => Violation::Duplicates,
         _ => return,
     };
     shared.ledger.violated(Some(&location.uid), violation);
@@ -91,21 +92,21 @@ fn keys_of(assets: Vec<AssetName>) -> Result<Vec<AssetKey>, AppleError> {
 }
 
 fn check_lists(
-    kind: EventKind,
+    act: LicenseAct,
     assets: &[AssetKey],
     users: &[String],
     devices: &[String],
     rules: &Rules,
 ) -> Result<(), AppleError> {
     let limits = &rules.limits;
-    let (most_users, most_devices) = match kind {
-        EventKind::Associate | EventKind::Disassociate => {
+    let (most_users, most_devices) = match act {
+        LicenseAct::Associate | LicenseAct::Disassociate => {
             if assets.is_empty() {
                 return Err(AppleError::new(9718));
             }
             (limits.max_client_user_ids, limits.max_serial_numbers)
         }
-        EventKind::Revoke => (limits.max_revoke_client_user_ids, limits.max_revoke_serial_numbers),
+        LicenseAct::Revoke => (limits.max_revoke_client_user_ids, limits.max_revoke_serial_numbers),
     };
     if users.is_empty() && devices.is_empty() {
         return Err(AppleError::new(9719));
@@ -141,14 +142,14 @@ fn check_duplicates(assets: &[AssetKey], users: &[String], devices: &[String]) -
 }
 
 /// What a list has twice.
-fn twice<T: Clone + Eq + std::hash::Hash>(list: &[T]) -> Vec<T> {
+pub(super) fn twice<T: Clone + Eq + std::hash::Hash>(list: &[T]) -> Vec<T> {
     let mut seen = HashSet::with_capacity(list.len());
     list.iter().filter(|item| !seen.insert(*item)).cloned().collect()
 }
 
 fn check_assets(
     location: &Location,
-    kind: EventKind,
+    act: LicenseAct,
     keys: &[AssetKey],
     has_devices: bool,
 ) -> Result<(), AppleError> {
@@ -157,7 +158,7 @@ fn check_assets(
         let assets = known.map(|id| &location.assets[id as usize]);
         assets.filter(|asset| wrong(asset)).map(|asset| asset.key.clone()).collect()
     };
-    if kind == EventKind::Disassociate {
+    if act == LicenseAct::Disassociate {
         let irrevocable = those(|asset| !asset.revocable);
         if !irrevocable.is_empty() {
             return Err(AppleError::about(9706, irrevocable));

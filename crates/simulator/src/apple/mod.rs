@@ -7,12 +7,13 @@ mod client_config;
 pub(crate) mod endpoint;
 pub(crate) mod errors;
 mod manage;
+mod manage_users;
 mod paging;
-mod query;
+pub(crate) mod query;
 pub(crate) mod reply;
 mod service_config;
 mod status;
-mod strike;
+pub(crate) mod strike;
 mod users;
 
 use std::sync::Arc;
@@ -30,16 +31,20 @@ use access::{Access, Pass};
 use endpoint::{Endpoint, Methods};
 use errors::AppleError;
 use query::Params;
-use strike::Reply;
+use strike::{Asker, Reply};
 
 use crate::ledger::RequestRecord;
 use crate::rules::Rules;
 use crate::server::Switch;
 use crate::shared::Shared;
-use crate::world::event::EventKind;
+use crate::world::event::{LicenseAct, UserAct};
+use crate::world::location::Location;
 
 /// Where Apple's endpoints are.
 pub(crate) const PREFIX: &str = "/mdm/v2";
+
+/// Where a person accepts an invitation; the same path as on Apple's server.
+pub(crate) const INVITATION: &str = "/WebObjects/MZFinance.woa/wa/associateVPPUserWithITSAccount";
 
 /// The largest body that is read. The largest request within Apple's limits has about 100 kB.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
@@ -123,7 +128,10 @@ impl Call {
         }
         match fate.strike {
             None => self.answer(shared).await,
-            Some(what) => strike::strike(shared, self, &what).await,
+            Some(what) => {
+                let asker = Asker::Location(self.access.uid.clone());
+                strike::strike(shared, &asker, &what, self.answer(shared)).await
+            }
         }
     }
 
@@ -162,21 +170,23 @@ impl Call {
         let rules = &*self.rules;
         let mut organization = shared.organization();
         let location = organization.locations.get_mut(&pass.uid).ok_or_else(|| AppleError::new(9603))?;
-        let event = |kind| (self.endpoint, kind);
+        let licenses = |location: &mut Location, act| {
+            manage::post(shared, location, (self.endpoint, act), &self.body, rules, times)
+        };
+        let users = |location: &mut Location, act| {
+            manage_users::post(shared, location, (self.endpoint, act), &self.body, rules, times)
+        };
         match self.endpoint {
             Endpoint::Assets => assets::get(location, &params, rules, times),
             Endpoint::Assignments => assignments::get(location, &params, rules, times),
             Endpoint::Users => users::get(location, &params, rules, times),
             Endpoint::Status => status::get(shared, location, &params, rules, times),
-            Endpoint::Associate => {
-                manage::post(shared, location, event(EventKind::Associate), &self.body, rules, times)
-            }
-            Endpoint::Disassociate => {
-                manage::post(shared, location, event(EventKind::Disassociate), &self.body, rules, times)
-            }
-            Endpoint::Revoke => {
-                manage::post(shared, location, event(EventKind::Revoke), &self.body, rules, times)
-            }
+            Endpoint::Associate => licenses(location, LicenseAct::Associate),
+            Endpoint::Disassociate => licenses(location, LicenseAct::Disassociate),
+            Endpoint::Revoke => licenses(location, LicenseAct::Revoke),
+            Endpoint::CreateUsers => users(location, UserAct::Create),
+            Endpoint::UpdateUsers => users(location, UserAct::Update),
+            Endpoint::RetireUsers => users(location, UserAct::Retire),
             Endpoint::ClientConfig => Ok(client_config::get(location, pass)),
             Endpoint::ServiceConfig => Err(AppleError::new(9603)),
         }

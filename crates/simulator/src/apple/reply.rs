@@ -37,7 +37,7 @@ pub(crate) struct AssignmentRef<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     serial_number: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id_hash: Option<&'a str>,
+    id_hash: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_status: Option<&'static str>,
 }
@@ -63,10 +63,42 @@ impl<'a> AssignmentRef<'a> {
     /// The same with what is known about the user.
     pub(crate) fn with_user(self, user: Option<&'a User>) -> Self {
         Self {
-            id_hash: user.and_then(|user| user.id_hash.as_deref()),
+            id_hash: user.and_then(User::id_hash),
             user_status: user.map(|user| user.status.as_str()),
             ..self
         }
+    }
+}
+
+/// One record of a user, in lists and in notifications.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct UserBody {
+    client_user_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invite_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_hash: Option<String>,
+}
+
+impl UserBody {
+    pub(crate) fn of(location: &Location, user: &User) -> Self {
+        Self {
+            client_user_id: location.holders.name(user.holder).to_owned(),
+            status: Some(user.status.as_str()),
+            email: user.email.clone(),
+            invite_code: user.invite_code(),
+            id_hash: user.id_hash(),
+        }
+    }
+
+    /// Somebody of whom nothing but the id is known.
+    pub(crate) fn named(client_user_id: String) -> Self {
+        Self { client_user_id, status: None, email: None, invite_code: None, id_hash: None }
     }
 }
 

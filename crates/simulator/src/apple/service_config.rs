@@ -50,6 +50,9 @@ fn urls(base: &str) -> Value {
         ("associateAssets", Endpoint::Associate),
         ("disassociateAssets", Endpoint::Disassociate),
         ("revokeAssets", Endpoint::Revoke),
+        ("createUsers", Endpoint::CreateUsers),
+        ("updateUsers", Endpoint::UpdateUsers),
+        ("retireUsers", Endpoint::RetireUsers),
         ("clientConfig", Endpoint::ClientConfig),
         ("eventStatus", Endpoint::Status),
     ];
@@ -58,8 +61,8 @@ fn urls(base: &str) -> Value {
         .map(|(name, endpoint)| (String::from(*name), format!("{base}/{}", endpoint.path()).into()))
         .collect();
     let root = base.trim_end_matches(super::PREFIX);
-    let invitation = format!("{root}/invitation?inviteCode=%25inviteCode%25&mt=8");
+    let invitation = format!("{root}{}?inviteCode=%25inviteCode%25&mt=8", super::INVITATION);
     urls.insert("invitationEmail".to_owned(), invitation.into());
-    urls.insert("contentMetadataLookup".to_owned(), format!("{root}/lookup").into());
+    urls.insert("contentMetadataLookup".to_owned(), format!("{root}{}", crate::catalog::LOOKUP).into());
     Value::Object(urls)
 }

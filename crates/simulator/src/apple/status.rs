@@ -10,7 +10,7 @@ use super::reply::{AssetRef, Common, json};
 use crate::ledger::Violation;
 use crate::rules::Rules;
 use crate::shared::Shared;
-use crate::world::event::{Failure, Progress};
+use crate::world::event::{FailedTasks, Failure, Progress};
 use crate::world::holders::HolderKind;
 use crate::world::location::Location;
 
@@ -65,23 +65,23 @@ pub(crate) fn get(
     Ok(json(&body))
 }
 
-fn body_of<'a>(location: &'a Location, failure: &Failure) -> ErrorBody<'a> {
-    let names = |wanted: HolderKind| {
-        failure
-            .holders
-            .iter()
-            .filter(|&&holder| location.holders.kind(holder) == wanted)
-            .map(|&holder| location.holders.name(holder))
-            .collect()
-    };
-    let info = ErrorInfoBody {
-        assets: failure
-            .assets
-            .iter()
-            .map(|&asset| AssetRef::of(&location.assets[asset as usize].key))
-            .collect(),
-        client_user_ids: names(HolderKind::User),
-        serial_numbers: names(HolderKind::Device),
+fn body_of<'a>(location: &'a Location, failure: &'a Failure) -> ErrorBody<'a> {
+    let info = match &failure.tasks {
+        FailedTasks::Licenses { assets, holders } => {
+            let names = |wanted: HolderKind| {
+                let of_kind = holders.iter().filter(|&&holder| location.holders.kind(holder) == wanted);
+                of_kind.map(|&holder| location.holders.name(holder)).collect()
+            };
+            ErrorInfoBody {
+                assets: assets.iter().map(|&id| AssetRef::of(&location.assets[id as usize].key)).collect(),
+                client_user_ids: names(HolderKind::User),
+                serial_numbers: names(HolderKind::Device),
+            }
+        }
+        FailedTasks::Users(ids) => ErrorInfoBody {
+            client_user_ids: ids.iter().map(String::as_str).collect(),
+            ..ErrorInfoBody::default()
+        },
     };
     ErrorBody::new(failure.error_number, message_of(failure.error_number), info)
 }

@@ -1,5 +1,6 @@
 //! Answers that go wrong on command, and how each kind leaves the machine.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
@@ -9,14 +10,23 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
 
-use super::Call;
 use super::errors::{AppleError, ErrorBody, ErrorInfoBody, message_of};
+use crate::catalog;
 use crate::faults::{RetryAfter, What};
 use crate::server::Switch;
 use crate::shared::Shared;
 
+/// Who is told to wait, and in which of Apple's two ways an error is spelled.
+#[derive(Debug, Clone)]
+pub(crate) enum Asker {
+    /// A client of the management API, with its location when it is known.
+    Location(Option<Arc<str>>),
+    /// A client of the metadata services, by its key.
+    Store(Arc<str>),
+}
+
 /// What goes out in the end.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Whole {
         status: u16,
         error_number: Option<u16>,
@@ -31,7 +41,7 @@ pub(super) enum Reply {
 }
 
 impl Reply {
-    pub(super) fn json(status: u16, body: Vec<u8>) -> Self {
+    pub(crate) fn json(status: u16, body: Vec<u8>) -> Self {
         Self::Whole {
             status,
             error_number: None,
@@ -41,7 +51,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn error(error: &AppleError) -> Self {
+    pub(crate) fn error(error: &AppleError) -> Self {
         Self::Whole {
             status: error.status(),
             error_number: Some(error.number),
@@ -51,8 +61,19 @@ impl Reply {
         }
     }
 
+    /// An error of the metadata services.
+    pub(crate) fn store_error(status: u16, code: u16, body: Vec<u8>) -> Self {
+        Self::Whole {
+            status,
+            error_number: Some(code),
+            content_type: "application/json",
+            retry_after: None,
+            body: body.into(),
+        }
+    }
+
     /// Status, error number and size, for the log of requests.
-    pub(super) fn summary(&self) -> (Option<u16>, Option<u16>, usize) {
+    pub(crate) fn summary(&self) -> (Option<u16>, Option<u16>, usize) {
         match self {
             Self::Whole { status, error_number, body, .. } => (Some(*status), *error_number, body.len()),
             Self::Broken { status, body, .. } => (Some(*status), None, body.len()),
@@ -60,7 +81,7 @@ impl Reply {
         }
     }
 
-    pub(super) fn into_response(self, switch: &Switch) -> Response {
+    pub(crate) fn into_response(self, switch: &Switch) -> Response {
         match self {
             Self::Whole { status, content_type, retry_after, body, .. } => {
                 let mut response = Response::new(Body::from(body));
@@ -105,19 +126,24 @@ fn broken_body(bytes: Bytes) -> Body {
     Body::from_stream(steps)
 }
 
-/// Makes of a request what the fault orders.
-pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
+/// Makes of a request what the fault orders. `answer` is what would be answered otherwise; some faults let it be done.
+pub(crate) async fn strike(
+    shared: &Shared,
+    asker: &Asker,
+    what: &What,
+    answer: impl Future<Output = Reply>,
+) -> Reply {
     match what {
         What::Status { status, error_number, error_message, retry_after } => {
-            let retry_after = retry_after.as_ref().map(|value| tell_to_wait(shared, call, value));
-            ordered_error(*status, *error_number, error_message.as_deref(), retry_after)
+            let retry_after = retry_after.as_ref().map(|value| tell_to_wait(shared, asker, value));
+            ordered_error(asker, *status, *error_number, error_message.as_deref(), retry_after)
         }
         What::ResetBefore {} => Reply::Cut,
         What::ResetAfter {} => {
-            call.answer(shared).await;
+            answer.await;
             Reply::Cut
         }
-        What::Truncate {} => match call.answer(shared).await {
+        What::Truncate {} => match answer.await {
             Reply::Whole { status, body, .. } => {
                 Reply::Broken { status, promised: body.len(), body: body.slice(..body.len() / 2) }
             }
@@ -131,7 +157,10 @@ pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
             body: Bytes::from_static(b"<html><body><h1>The service is not available.</h1></body></html>"),
         },
         What::ErrorIn200 { error_number } => {
-            let body = AppleError::new(*error_number).body();
+            let body = match asker {
+                Asker::Location(_) => AppleError::new(*error_number).body(),
+                Asker::Store(_) => catalog::errors::body(200, *error_number, "Error", ""),
+            };
             let mut reply = Reply::json(200, body);
             if let Reply::Whole { error_number: shown, .. } = &mut reply {
                 *shown = Some(*error_number);
@@ -140,7 +169,7 @@ pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
         }
         What::Timeout { ms, processed } => {
             if *processed {
-                call.answer(shared).await;
+                answer.await;
             }
             tokio::time::sleep(Duration::from_millis(*ms)).await;
             Reply::Cut
@@ -153,26 +182,30 @@ pub(super) async fn strike(shared: &Shared, call: &Call, what: &What) -> Reply {
         | What::Lost {}
         | What::Late { .. }
         | What::Doubled {}
-        | What::Reordered {} => call.answer(shared).await,
+        | What::Reordered {} => answer.await,
     }
 }
 
 /// An error as it was ordered; without a number its body is empty.
 fn ordered_error(
+    asker: &Asker,
     status: u16,
     error_number: Option<u16>,
     message: Option<&str>,
     retry_after: Option<String>,
 ) -> Reply {
-    let body = error_number.map_or_else(Vec::new, |number| {
-        let text = message.unwrap_or_else(|| message_of(number));
-        super::reply::json(&ErrorBody::new(number, text, ErrorInfoBody::default()))
+    let body = error_number.map_or_else(Vec::new, |number| match asker {
+        Asker::Location(_) => {
+            let text = message.unwrap_or_else(|| message_of(number));
+            super::reply::json(&ErrorBody::new(number, text, ErrorInfoBody::default()))
+        }
+        Asker::Store(_) => catalog::errors::body(status, number, message.unwrap_or("Error"), ""),
     });
     Reply::Whole { status, error_number, content_type: "application/json", retry_after, body: body.into() }
 }
 
 /// Writes down until when nobody should ask again, and returns the value of the header.
-fn tell_to_wait(shared: &Shared, call: &Call, retry_after: &RetryAfter) -> String {
+fn tell_to_wait(shared: &Shared, asker: &Asker, retry_after: &RetryAfter) -> String {
     let now_us = shared.clock.now_us();
     let now = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(now_us).unwrap_or(0));
     let in_seconds = |seconds: u64| i64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000);
@@ -186,7 +219,7 @@ fn tell_to_wait(shared: &Shared, call: &Call, retry_after: &RetryAfter) -> Strin
         RetryAfter::Text(text) => (text.clone(), until_of(text)),
     };
     if let Some(until_us) = until_us {
-        shared.ledger.told_to_wait(call.access.uid.as_ref(), now_us, until_us);
+        shared.ledger.told_to_wait(asker, now_us, until_us);
     }
     text
 }

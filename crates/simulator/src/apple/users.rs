@@ -1,4 +1,4 @@
-//! `GET users`: who is known to the location. Creating, updating and retiring users will stand beside it.
+//! `GET users`: who is known to the location. An id that was retired and created again has several records.
 //!
 //! See <https://developer.apple.com/documentation/devicemanagement/get-users-4mwln>.
 
@@ -7,29 +7,16 @@ use serde::Serialize;
 use super::errors::AppleError;
 use super::paging::Page;
 use super::query::Params;
-use super::reply::{Common, PageCommon, json};
+use super::reply::{Common, PageCommon, UserBody, json};
 use crate::rules::Rules;
 use crate::world::location::{Collection, Location};
 use crate::world::user::User;
 
 #[derive(Serialize)]
 struct Body<'a> {
-    users: Vec<UserBody<'a>>,
+    users: Vec<UserBody>,
     #[serde(flatten)]
     page: PageCommon<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct UserBody<'a> {
-    client_user_id: &'a str,
-    status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    invite_code: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id_hash: Option<&'a str>,
 }
 
 /// One page of the users that pass the filters.
@@ -59,8 +46,8 @@ pub(crate) fn get(
     };
     let passing: Vec<&User> = location.users.all().iter().filter(passes).collect();
     let page = Page::of(passing.len(), params.page_index()?, rules.page_size)?;
-    let users: Vec<UserBody<'_>> =
-        passing[page.range.clone()].iter().map(|user| body_of(location, user)).collect();
+    let users: Vec<UserBody> =
+        passing[page.range.clone()].iter().map(|user| UserBody::of(location, user)).collect();
     let version_id = match since {
         Some((id, _)) if passing.is_empty() => id.to_owned(),
         Some(_) | None => location.version_id(Collection::Users),
@@ -74,14 +61,4 @@ pub(crate) fn get(
         common: Common::of(location, expires_ms, now_ms),
     };
     Ok(json(&Body { users, page }))
-}
-
-fn body_of<'a>(location: &'a Location, user: &'a User) -> UserBody<'a> {
-    UserBody {
-        client_user_id: location.holders.name(user.holder),
-        status: user.status.as_str(),
-        email: user.email.as_deref(),
-        invite_code: user.invite_code.as_deref(),
-        id_hash: user.id_hash.as_deref(),
-    }
 }

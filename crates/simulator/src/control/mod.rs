@@ -2,8 +2,10 @@
 
 mod assets;
 mod assignments;
+mod catalog;
 mod clock;
 mod faults;
+mod invitation;
 mod ledger;
 mod locations;
 mod page;
@@ -22,6 +24,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::apple::INVITATION;
 use crate::shared::Shared;
 use crate::world::Organization;
 use crate::world::location::Location;
@@ -41,17 +44,30 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/_sim/tokens/state", post(locations::set_token_state))
         .route("/_sim/locations/{uid}/assets", get(assets::list).post(assets::add))
         .route("/_sim/locations/{uid}/assets/buy", post(assets::buy))
-        .route("/_sim/locations/{uid}/users", post(users::add))
+        .route("/_sim/locations/{uid}/users", get(users::list).post(users::add))
+        .route("/_sim/locations/{uid}/users/accept", post(users::accept))
+        .route(INVITATION, get(invitation::show).post(invitation::accept))
         .route(
             "/_sim/locations/{uid}/assignments",
             get(assignments::stream).post(assignments::add).delete(assignments::remove),
         )
+        .merge(catalog_routes())
         .route("/_sim/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/_sim/faults/{id}", axum::routing::delete(faults::remove))
         .route("/_sim/ledger", get(ledger::show))
         .route("/_sim/ledger/reset", post(ledger::reset))
         .route("/_sim/requests", get(ledger::requests))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+fn catalog_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/_sim/catalog/products/{adam_id}", get(catalog::show).patch(catalog::change))
+        .route("/_sim/catalog/products/{adam_id}/versions", post(catalog::publish))
+        .route("/_sim/catalog/products/{adam_id}/withdraw", post(catalog::withdraw))
+        .route("/_sim/catalog/products/{adam_id}/return", post(catalog::bring_back))
+        .route("/_sim/catalog/keys", get(catalog::list_keys).post(catalog::add_key))
+        .route("/_sim/catalog/keys/{key_id}", axum::routing::delete(catalog::remove_key))
 }
 
 /// Why the simulated world could not be moved, in a sentence.
@@ -63,24 +79,34 @@ pub(crate) enum Refusal {
     Missing(String),
     /// It contradicts what there is.
     Conflict(String),
+    /// Apple itself would refuse it, with this number.
+    Apple(u16, String),
 }
 
 impl Refusal {
     pub(crate) fn into_sentence(self) -> String {
         match self {
-            Self::Bad(sentence) | Self::Missing(sentence) | Self::Conflict(sentence) => sentence,
+            Self::Bad(sentence)
+            | Self::Missing(sentence)
+            | Self::Conflict(sentence)
+            | Self::Apple(_, sentence) => sentence,
         }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = match self {
-            Self::Bad(_) => StatusCode::BAD_REQUEST,
-            Self::Missing(_) => StatusCode::NOT_FOUND,
-            Self::Conflict(_) => StatusCode::CONFLICT,
+        let (status, error_number) = match self {
+            Self::Bad(_) => (StatusCode::BAD_REQUEST, None),
+            Self::Missing(_) => (StatusCode::NOT_FOUND, None),
+            Self::Conflict(_) => (StatusCode::CONFLICT, None),
+            Self::Apple(number, _) => (StatusCode::CONFLICT, Some(number)),
         };
-        (status, Json(json!({ "error": self.into_sentence() }))).into_response()
+        let mut body = json!({ "error": self.into_sentence() });
+        if let Some(number) = error_number {
+            body["error_number"] = number.into();
+        }
+        (status, Json(body)).into_response()
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 pub(crate) use order::{FaultOrder, RetryAfter, Target, What};
 
 use crate::apple::endpoint::Endpoint;
+use crate::catalog::service::Service;
 use crate::seed::Dice;
 use crate::world::event::Spoil;
 
@@ -119,8 +120,16 @@ impl Faults {
         is_write: bool,
         uid: Option<&Arc<str>>,
     ) -> RequestFate {
+        self.request_fate(|target| target.is_request(endpoint, is_write), uid)
+    }
+
+    /// Decides what strikes a request for metadata.
+    pub(crate) fn for_store(&self, service: Service, uid: Option<&Arc<str>>) -> RequestFate {
+        self.request_fate(|target| target.is_store(service), uid)
+    }
+
+    fn request_fate(&self, hits: impl Fn(Target) -> bool, uid: Option<&Arc<str>>) -> RequestFate {
         let mut fate = RequestFate::default();
-        let hits = |target: Target| target.is_request(endpoint, is_write);
         self.inner().strike(hits, uid, |what| match what {
             What::Latency { ms } => {
                 fate.latency_ms += ms;

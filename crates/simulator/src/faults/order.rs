@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::apple::endpoint::Endpoint;
+use crate::catalog::service::Service;
 
 /// One ordered fault.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,9 +41,16 @@ pub(crate) enum Target {
     Revoke,
     Status,
     Users,
+    CreateUsers,
+    UpdateUsers,
+    RetireUsers,
     AnyWrite,
     Any,
     Notifications,
+    /// The metadata service for organizations.
+    Catalog,
+    /// The older lookup of metadata.
+    Lookup,
 }
 
 impl Target {
@@ -57,22 +65,43 @@ impl Target {
             Self::Revoke => endpoint == Endpoint::Revoke,
             Self::Status => endpoint == Endpoint::Status,
             Self::Users => endpoint == Endpoint::Users,
+            Self::CreateUsers => endpoint == Endpoint::CreateUsers,
+            Self::UpdateUsers => endpoint == Endpoint::UpdateUsers,
+            Self::RetireUsers => endpoint == Endpoint::RetireUsers,
             Self::AnyWrite => is_write,
             Self::Any => true,
-            Self::Notifications => false,
+            Self::Notifications | Self::Catalog | Self::Lookup => false,
+        }
+    }
+
+    /// Whether it is a request for metadata. `any` is any endpoint of the management API alone.
+    pub(crate) fn is_store(self, service: Service) -> bool {
+        match self {
+            Self::Catalog => service != Service::Lookup,
+            Self::Lookup => service == Service::Lookup,
+            _ => false,
         }
     }
 
     fn makes_events(self) -> bool {
         match self {
-            Self::Associate | Self::Disassociate | Self::Revoke | Self::AnyWrite | Self::Any => true,
+            Self::Associate
+            | Self::Disassociate
+            | Self::Revoke
+            | Self::CreateUsers
+            | Self::UpdateUsers
+            | Self::RetireUsers
+            | Self::AnyWrite
+            | Self::Any => true,
             Self::ServiceConfig
             | Self::ClientConfig
             | Self::Assets
             | Self::Assignments
             | Self::Status
             | Self::Users
-            | Self::Notifications => false,
+            | Self::Notifications
+            | Self::Catalog
+            | Self::Lookup => false,
         }
     }
 }
@@ -162,7 +191,7 @@ impl FaultOrder {
         }
         if self.what.is_for_events() && !target.makes_events() {
             return Err("faults of events go with an endpoint that makes events: associate, disassociate, \
-                        revoke, any_write or any"
+                        revoke, create_users, update_users, retire_users, any_write or any"
                 .to_owned());
         }
         if self.times == Some(0) {

@@ -7,6 +7,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::arrivals::Arrivals;
 use crate::apple::endpoint::Endpoint;
+use crate::world::event::{LicenseAct, Settled, UserAct};
 
 /// A rule of Apple's that a client broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +100,15 @@ pub(crate) struct Moved {
     disassociated: usize,
 }
 
+/// Users that were registered, changed and retired by requests, and who accepted an invitation.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct UserCounts {
+    created: usize,
+    updated: usize,
+    retired: usize,
+    pub(super) associated: usize,
+}
+
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct EventCounts {
     /// How many are pending now. The other two have been counted since the last reset.
@@ -125,6 +135,7 @@ pub(crate) struct Counts {
     requests: RequestCounts,
     arrivals: Arrivals,
     licenses_moved: Moved,
+    pub(super) users: UserCounts,
     pub(crate) violations: ViolationCounts,
     answers: BTreeMap<String, u64>,
     pub(super) events: EventCounts,
@@ -142,17 +153,33 @@ impl Counts {
         *self.answers.entry(name).or_default() += 1;
     }
 
-    pub(super) fn settled(&mut self, associates: bool, moved: usize, refused: usize) {
+    pub(super) fn settled(&mut self, settled: &Settled) {
+        let moved = &mut self.licenses_moved;
+        let refused = match settled {
+            Settled::Licenses(LicenseAct::Associate, outcome) => {
+                moved.associated += outcome.moved;
+                outcome.refused()
+            }
+            Settled::Licenses(LicenseAct::Disassociate | LicenseAct::Revoke, outcome) => {
+                moved.disassociated += outcome.moved;
+                outcome.refused()
+            }
+            Settled::Users(act, outcome) => {
+                moved.disassociated += outcome.freed;
+                let count = match act {
+                    UserAct::Create => &mut self.users.created,
+                    UserAct::Update => &mut self.users.updated,
+                    UserAct::Retire => &mut self.users.retired,
+                };
+                *count += outcome.done.len();
+                outcome.refused()
+            }
+        };
         self.events.pending = self.events.pending.saturating_sub(1);
         if refused == 0 {
             self.events.complete += 1;
         } else {
             self.events.failed += 1;
-        }
-        if associates {
-            self.licenses_moved.associated += moved;
-        } else {
-            self.licenses_moved.disassociated += moved;
         }
         self.elements_refused += refused;
     }

@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod counts;
+mod store;
 mod window;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -10,10 +11,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 
 pub(crate) use counts::{Counts, NotificationCounts, Violation};
+use store::{Arrival, StoreCounts, StoreReport};
 use window::Window;
 
 use crate::apple::endpoint::Endpoint;
+use crate::apple::strike::Asker;
+use crate::catalog::service::Service;
 use crate::rules::Rules;
+use crate::world::event::Settled;
 
 /// Requests that are remembered one by one.
 const REMEMBERED: usize = 1_000;
@@ -44,6 +49,7 @@ pub(crate) struct Report {
     by_location: BTreeMap<Arc<str>, Counts>,
     notifications: NotificationCounts,
     max_in_any_second: BTreeMap<Arc<str>, usize>,
+    catalog: StoreReport,
 }
 
 /// A time before which nobody should ask again.
@@ -63,6 +69,7 @@ struct Inner {
     pages_under_way: HashMap<Arc<str>, usize>,
     log: VecDeque<RequestRecord>,
     logged: u64,
+    store: StoreCounts,
 }
 
 /// All counters behind one lock; each call costs well under a microsecond.
@@ -118,22 +125,46 @@ impl Ledger {
         PageUnderWay { ledger: Arc::clone(self), uid: Arc::clone(uid) }
     }
 
-    /// Remembers that this location was told to wait.
-    pub(crate) fn told_to_wait(&self, uid: Option<&Arc<str>>, from_us: i64, until_us: i64) {
-        self.inner().closed.insert(uid.cloned(), Closed { from_us, until_us });
+    /// Remembers that somebody was told to wait.
+    pub(crate) fn told_to_wait(&self, asker: &Asker, from_us: i64, until_us: i64) {
+        let closed = Closed { from_us, until_us };
+        match asker {
+            Asker::Location(uid) => {
+                self.inner().closed.insert(uid.clone(), closed);
+            }
+            Asker::Store(asker) => self.inner().store.close(asker, closed),
+        }
+    }
+
+    /// Counts a request for metadata that came in.
+    pub(crate) fn arrived_at_store(
+        &self,
+        service: Service,
+        asker: &Arc<str>,
+        now_us: i64,
+        rules: &Rules,
+    ) -> Arrival {
+        self.inner().store.arrived(service, asker, now_us, rules)
+    }
+
+    /// Counts the products that were asked for.
+    pub(crate) fn asked_store(&self, ids: usize) {
+        self.inner().store.asked(ids);
+    }
+
+    /// Counts an answer about metadata.
+    pub(crate) fn answered_by_store(&self, record: RequestRecord) {
+        let mut inner = self.inner();
+        inner.store.answered(record.status);
+        inner.remember(record);
     }
 
     /// Counts an answer, or a connection that was cut instead.
-    pub(crate) fn answered(&self, mut record: RequestRecord) {
+    pub(crate) fn answered(&self, record: RequestRecord) {
         let mut inner = self.inner();
         let uid = record.uid.clone();
         inner.each(uid.as_ref(), |counts| counts.answered(record.status));
-        inner.logged += 1;
-        record.n = inner.logged;
-        if inner.log.len() >= REMEMBERED {
-            inner.log.pop_front();
-        }
-        inner.log.push_back(record);
+        inner.remember(record);
     }
 
     /// Counts an event that was accepted.
@@ -142,8 +173,13 @@ impl Ledger {
     }
 
     /// Counts an event that was carried out.
-    pub(crate) fn event_settled(&self, uid: &Arc<str>, associates: bool, moved: usize, refused: usize) {
-        self.inner().each(Some(uid), |counts| counts.settled(associates, moved, refused));
+    pub(crate) fn event_settled(&self, uid: &Arc<str>, settled: &Settled) {
+        self.inner().each(Some(uid), |counts| counts.settled(settled));
+    }
+
+    /// Counts users who accepted their invitations.
+    pub(crate) fn users_associated(&self, uid: &Arc<str>, count: usize) {
+        self.inner().each(Some(uid), |counts| counts.users.associated += count);
     }
 
     /// Counts what happens to notifications.
@@ -163,6 +199,7 @@ impl Ledger {
             by_location: inner.by_location.clone(),
             notifications: inner.notifications.clone(),
             max_in_any_second: inner.windows.iter().map(|(uid, window)| (uid.clone(), window.most)).collect(),
+            catalog: inner.store.report(),
         }
     }
 
@@ -173,10 +210,20 @@ impl Ledger {
         inner.by_location.values_mut().for_each(Counts::reset);
         inner.notifications = NotificationCounts::default();
         inner.windows.values_mut().for_each(|window| window.most = 0);
+        inner.store.reset();
     }
 }
 
 impl Inner {
+    fn remember(&mut self, mut record: RequestRecord) {
+        self.logged += 1;
+        record.n = self.logged;
+        if self.log.len() >= REMEMBERED {
+            self.log.pop_front();
+        }
+        self.log.push_back(record);
+    }
+
     fn each(&mut self, uid: Option<&Arc<str>>, mut count: impl FnMut(&mut Counts)) {
         count(&mut self.counts);
         let Some(uid) = uid else { return };

@@ -6,24 +6,67 @@ use std::sync::Arc;
 use super::asset::AssetId;
 use super::holders::HolderId;
 use super::licenses::Pair;
+use super::user::WantedUser;
 
 /// Finished events that can still be asked about. Older ones answer 9708.
 const REMEMBERED: usize = 10_000;
 
-/// What an event does.
+/// What an event does with licenses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum EventKind {
+pub(crate) enum LicenseAct {
     Associate,
     Disassociate,
     Revoke,
 }
 
+/// What an event does with users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UserAct {
+    Create,
+    Update,
+    Retire,
+}
+
+/// What an event does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Licenses(LicenseAct),
+    Users(UserAct),
+}
+
 impl EventKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Associate => "ASSOCIATE",
-            Self::Disassociate => "DISASSOCIATE",
-            Self::Revoke => "REVOKE",
+            Self::Licenses(LicenseAct::Associate) => "ASSOCIATE",
+            Self::Licenses(LicenseAct::Disassociate) => "DISASSOCIATE",
+            Self::Licenses(LicenseAct::Revoke) => "REVOKE",
+            Self::Users(UserAct::Create) => "CREATE",
+            Self::Users(UserAct::Update) => "UPDATE",
+            Self::Users(UserAct::Retire) => "RETIRE",
+        }
+    }
+}
+
+/// The work of an event that was accepted.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Every asset for every holder; a revoke names no assets.
+    Licenses {
+        act: LicenseAct,
+        assets: Vec<AssetId>,
+        holders: Vec<HolderId>,
+    },
+    Users {
+        act: UserAct,
+        users: Vec<WantedUser>,
+    },
+}
+
+impl Work {
+    pub(crate) fn kind(&self) -> EventKind {
+        match self {
+            Self::Licenses { act, .. } => EventKind::Licenses(*act),
+            Self::Users { act, .. } => EventKind::Users(*act),
         }
     }
 }
@@ -36,19 +79,29 @@ pub(crate) struct Spoil {
     pub(crate) error_number: u16,
 }
 
-/// Tasks that failed for the same reason. No assets: it is true for all assets of the request.
+/// Tasks that failed for the same reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     pub(crate) error_number: u16,
-    pub(crate) assets: Vec<AssetId>,
-    pub(crate) holders: Vec<HolderId>,
+    pub(crate) tasks: FailedTasks,
+}
+
+/// What failed. Licenses without assets: it is true for all assets of the request.
+#[derive(Debug, Clone)]
+pub(crate) enum FailedTasks {
+    Licenses {
+        assets: Vec<AssetId>,
+        holders: Vec<HolderId>,
+    },
+    /// Users by their ids, for some were never known.
+    Users(Vec<String>),
 }
 
 /// How far an event has got.
 #[derive(Debug)]
 pub(crate) enum Progress {
     /// Accepted; the work is not done.
-    Pending { assets: Vec<AssetId>, holders: Vec<HolderId>, spoil: Option<Spoil> },
+    Pending { work: Work, spoil: Option<Spoil> },
     /// Done, in whole when there are no failures.
     Settled { completed: usize, failures: Vec<Failure> },
 }
@@ -90,7 +143,38 @@ impl Events {
     }
 }
 
-/// What an event did, for its notifications and for the ledger.
+/// What an event did with users, for its notifications and for the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct UserOutcome {
+    /// The records of those for whom it ended well.
+    pub(crate) done: Vec<HolderId>,
+    /// The ids of those for whom it failed, by their error number.
+    pub(crate) failed: Vec<(u16, Vec<String>)>,
+    /// Licenses that came free.
+    pub(crate) freed: usize,
+}
+
+impl UserOutcome {
+    pub(crate) fn fail(&mut self, error_number: u16, client_user_id: String) {
+        match self.failed.iter_mut().find(|(number, _)| *number == error_number) {
+            Some((_, ids)) => ids.push(client_user_id),
+            None => self.failed.push((error_number, vec![client_user_id])),
+        }
+    }
+
+    pub(crate) fn refused(&self) -> usize {
+        self.failed.iter().map(|(_, ids)| ids.len()).sum()
+    }
+}
+
+/// What a settled event did.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    Licenses(LicenseAct, Outcome),
+    Users(UserAct, UserOutcome),
+}
+
+/// What an event did with licenses, for its notifications and for the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// Tasks that ended well, those that had nothing to do included.

@@ -1,5 +1,7 @@
 //! Gives every serial number and user id that was ever named a small number, and keeps its text once.
 
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
 
 use crate::seed::mix_text;
@@ -27,6 +29,8 @@ pub(crate) struct Holders {
     text: String,
     entries: Vec<Entry>,
     table: HashTable<HolderId>,
+    /// The number that a name had before it got this one; few names ever had another.
+    before: HashMap<HolderId, HolderId>,
 }
 
 impl Holders {
@@ -58,6 +62,29 @@ impl Holders {
                 entry.kind == kind && slice(&self.text, entry) == name
             })
             .copied()
+    }
+
+    /// A new number for a name that has one. From now on the name leads to it, and what belongs to the number
+    /// before stays there.
+    pub(crate) fn renew(&mut self, kind: HolderKind, name: &str) -> HolderId {
+        let Some(before) = self.find(kind, name) else { return self.intern(kind, name) };
+        let id = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        self.entries.push(self.entries[before as usize]);
+        self.before.insert(id, before);
+        if let Some(found) = self.table.find_mut(hash(kind, name), |&known| known == before) {
+            *found = id;
+        }
+        id
+    }
+
+    /// All numbers that a name has and had, the newest first.
+    pub(crate) fn all_named(&self, kind: HolderKind, name: &str) -> Vec<HolderId> {
+        std::iter::successors(self.find(kind, name), |id| self.before.get(id).copied()).collect()
+    }
+
+    /// The number that the name of this one has now.
+    pub(crate) fn newest(&self, id: HolderId) -> HolderId {
+        self.find(self.kind(id), self.name(id)).unwrap_or(id)
     }
 
     pub(crate) fn name(&self, id: HolderId) -> &str {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::asset::{Asset, AssetId, AssetKey};
+use super::asset::{Asset, AssetId, AssetKey, Pricing};
 use super::event::Events;
-use super::holders::{HolderId, HolderKind, Holders};
+use super::holders::{HolderId, Holders};
 use super::licenses::Licenses;
-use super::user::{User, UserStatus, Users};
+use super::user::Users;
 use crate::seed::{Dice, mix, mix_text, uuid_of};
 
 /// Who claims a location. All three parts are given, or none.
@@ -64,6 +64,8 @@ pub(crate) struct Location {
     /// When a page other than the first was last read, so that a walk is not disturbed.
     pub(crate) walked_us: i64,
     key: u64,
+    /// What the hashes of Apple Accounts are made from; the same in all locations.
+    pub(crate) account_seed: u64,
 }
 
 impl Location {
@@ -89,11 +91,20 @@ impl Location {
             page_reads: 0,
             walked_us: i64::MIN / 2,
             key,
+            account_seed: mix_text(seed, "accounts"),
         }
     }
 
     pub(crate) fn asset_id(&self, key: &AssetKey) -> Option<AssetId> {
         self.by_key.get(key).copied()
+    }
+
+    /// An asset that the location owns of a product, of whatever quality.
+    pub(crate) fn product(&self, adam_id: &str) -> Option<&Asset> {
+        [Pricing::Standard, Pricing::Plus].into_iter().find_map(|pricing| {
+            let id = self.asset_id(&AssetKey { adam_id: adam_id.to_owned(), pricing })?;
+            Some(&self.assets[id as usize]).filter(|asset| asset.listed)
+        })
     }
 
     /// Adds an asset, or replaces what it is and how many there are. What is assigned stays assigned.
@@ -154,42 +165,6 @@ impl Location {
             counts.assigned -= 1;
         }
         true
-    }
-
-    /// Whether it is a user who holds licenses without being in the program any more.
-    pub(crate) fn is_retired(&self, holder: HolderId) -> bool {
-        self.users.get(holder).is_some_and(|user| !user.status.is_active())
-    }
-
-    /// Adds a user or changes the state of one, and moves the licenses with it: those of a retired user that
-    /// can be revoked come free, and the others count as retired.
-    pub(crate) fn put_user(&mut self, client_user_id: &str, status: UserStatus) {
-        let holder = self.holders.intern(HolderKind::User, client_user_id);
-        let was_active = self.users.get(holder).is_none_or(|user| user.status.is_active());
-        if was_active != status.is_active() {
-            for asset in self.licenses.assets_of(holder) {
-                if !status.is_active() && self.assets[asset as usize].revocable {
-                    self.unassign(asset, holder);
-                    continue;
-                }
-                let step = if status.is_active() { 1 } else { -1 };
-                let counts = &mut self.assets[asset as usize];
-                counts.assigned += step;
-                counts.retired -= step;
-            }
-        }
-        let mark = mix_text(self.key, client_user_id);
-        let has_account = status == UserStatus::Associated
-            || self.users.get(holder).is_some_and(|user| user.id_hash.is_some());
-        let email = self.users.get(holder).and_then(|user| user.email.clone());
-        self.users.put(User {
-            holder,
-            status,
-            email,
-            invite_code: (status == UserStatus::Registered).then(|| format!("{:032x}", mix(mark))),
-            id_hash: has_account.then(|| format!("{mark:016x}{:012x}", mix(mark) >> 16)),
-            changed: 0,
-        });
     }
 
     /// The id of the present version of a collection.

@@ -5,6 +5,7 @@ pub(crate) mod event;
 pub(crate) mod holders;
 pub(crate) mod licenses;
 pub(crate) mod location;
+pub(crate) mod registry;
 pub(crate) mod settle;
 pub(crate) mod token;
 pub(crate) mod user;

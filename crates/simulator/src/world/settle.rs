@@ -1,12 +1,15 @@
-//! Carries out an event: a whole cross product, task by task, as far as there are licenses and holders.
+//! Carries out an event: a whole cross product of licenses, or a list of users, task by task as far as it goes.
 
 use std::sync::Arc;
 
 use super::asset::AssetId;
-use super::event::{Event, EventKind, Failure, Outcome, Progress, Spoil};
+use super::event::{
+    FailedTasks, Failure, LicenseAct, Outcome, Progress, Settled, Spoil, UserAct, UserOutcome, Work,
+};
 use super::holders::{HolderId, HolderKind};
 use super::licenses::Pair;
 use super::location::{Assigned, Location};
+use super::user::WantedUser;
 
 /// No license is left of the asset.
 const NOT_ENOUGH: u16 = 9709;
@@ -17,18 +20,76 @@ const NOT_ASSOCIATED: u16 = 9619;
 
 impl Location {
     /// Does the work of a pending event, once. `None` when it is done already or was never there.
-    pub(crate) fn settle(&mut self, id: &str) -> Option<(EventKind, Outcome)> {
+    ///
+    /// `domains` are those of the organization's Managed Apple Accounts; none: every account is the organization's.
+    pub(crate) fn settle(&mut self, id: &str, domains: &[String]) -> Option<Settled> {
         let event = self.events.get_mut(id)?;
-        let Progress::Pending { assets, holders, spoil } = &mut event.progress else { return None };
-        let (assets, holders, spoil) = (std::mem::take(assets), std::mem::take(holders), *spoil);
-        let kind = event.kind;
-        let outcome = self.work(kind, &assets, &holders, spoil);
-        let failures = failures_of(&outcome, assets.len());
-        let event = self.events.get_mut(id)?;
-        finish(event, &outcome, failures);
+        let nothing = Progress::Settled { completed: 0, failures: Vec::new() };
+        let (work, spoil) = match std::mem::replace(&mut event.progress, nothing) {
+            Progress::Pending { work, spoil } => (work, spoil),
+            settled @ Progress::Settled { .. } => {
+                event.progress = settled;
+                return None;
+            }
+        };
+        let settled = match work {
+            Work::Licenses { act, assets, mut holders } => {
+                // A user may have got a new record since the request came.
+                holders.iter_mut().for_each(|holder| *holder = self.holders.newest(*holder));
+                let outcome = self.work(act, &assets, &holders, spoil);
+                let failures = failures_of(&outcome, assets.len());
+                self.finish(id, outcome.done.len(), outcome.refused(), failures);
+                Settled::Licenses(act, outcome)
+            }
+            Work::Users { act, users } => {
+                let outcome = self.work_users(act, users, domains, spoil);
+                let failed = outcome.failed.iter().cloned();
+                let failures = failed
+                    .map(|(error_number, ids)| Failure { error_number, tasks: FailedTasks::Users(ids) })
+                    .collect();
+                self.finish(id, outcome.done.len(), outcome.refused(), failures);
+                Settled::Users(act, outcome)
+            }
+        };
+        Some(settled)
+    }
+
+    fn finish(&mut self, id: &str, completed: usize, refused: usize, failures: Vec<Failure>) {
+        let Some(event) = self.events.get_mut(id) else { return };
         let id = Arc::clone(&event.id);
+        // A revoke learns only now what its holders had.
+        event.requested = completed + refused;
+        event.progress = Progress::Settled { completed, failures };
         self.events.remember(id);
-        Some((kind, outcome))
+    }
+
+    fn work_users(
+        &mut self,
+        act: UserAct,
+        users: Vec<WantedUser>,
+        domains: &[String],
+        spoil: Option<Spoil>,
+    ) -> UserOutcome {
+        let mut outcome = UserOutcome::default();
+        for (task, wanted) in (0_u32..).zip(users) {
+            if let Some(spoil) = spoil.filter(|spoil| is_spoiled(task, spoil.fraction)) {
+                outcome.fail(spoil.error_number, wanted.client_user_id);
+                continue;
+            }
+            let result = match act {
+                UserAct::Create => self.create_user(&wanted, domains),
+                UserAct::Update => self.update_user(&wanted, domains),
+                UserAct::Retire => self.retire_user(&wanted.client_user_id).map(|(holder, freed)| {
+                    outcome.freed += freed;
+                    holder
+                }),
+            };
+            match result {
+                Ok(holder) => outcome.done.push(holder),
+                Err(number) => outcome.fail(number, wanted.client_user_id),
+            }
+        }
+        outcome
     }
 
     /// Tasks that a revoke of these holders has.
@@ -45,14 +106,14 @@ impl Location {
 
     fn work(
         &mut self,
-        kind: EventKind,
+        act: LicenseAct,
         assets: &[AssetId],
         holders: &[HolderId],
         spoil: Option<Spoil>,
     ) -> Outcome {
-        let mut work = Work { location: self, kind, spoil, task: 0, outcome: Outcome::default() };
-        match kind {
-            EventKind::Associate | EventKind::Disassociate => {
+        let mut work = Tasks { location: self, act, spoil, task: 0, outcome: Outcome::default() };
+        match act {
+            LicenseAct::Associate | LicenseAct::Disassociate => {
                 work.outcome.done.reserve(assets.len() * holders.len());
                 for &asset in assets {
                     for &holder in holders {
@@ -60,7 +121,7 @@ impl Location {
                     }
                 }
             }
-            EventKind::Revoke => {
+            LicenseAct::Revoke => {
                 for &holder in holders {
                     for asset in work.location.revocable_of(holder) {
                         work.carry_out((asset, holder));
@@ -72,15 +133,15 @@ impl Location {
     }
 }
 
-struct Work<'a> {
+struct Tasks<'a> {
     location: &'a mut Location,
-    kind: EventKind,
+    act: LicenseAct,
     spoil: Option<Spoil>,
     task: u32,
     outcome: Outcome,
 }
 
-impl Work<'_> {
+impl Tasks<'_> {
     fn carry_out(&mut self, pair: Pair) {
         let task = self.task;
         self.task += 1;
@@ -92,13 +153,13 @@ impl Work<'_> {
         if is_user && !self.location.users.is_active(holder) {
             return self.outcome.fail(NO_SUCH_USER, pair);
         }
-        match self.kind {
-            EventKind::Associate => match self.location.assign(asset, holder) {
+        match self.act {
+            LicenseAct::Associate => match self.location.assign(asset, holder) {
                 Assigned::New => self.done(pair, 1),
                 Assigned::Already => self.done(pair, 0),
                 Assigned::NoneLeft => self.outcome.fail(NOT_ENOUGH, pair),
             },
-            EventKind::Disassociate | EventKind::Revoke => {
+            LicenseAct::Disassociate | LicenseAct::Revoke => {
                 if self.location.unassign(asset, holder) {
                     self.done(pair, 1);
                 } else {
@@ -120,12 +181,6 @@ fn is_spoiled(task: u32, fraction: f64) -> bool {
     (f64::from(task + 1) * fraction).floor() > before || fraction >= 1.0
 }
 
-fn finish(event: &mut Event, outcome: &Outcome, failures: Vec<Failure>) {
-    // A revoke learns only now what its holders had.
-    event.requested = outcome.done.len() + outcome.refused();
-    event.progress = Progress::Settled { completed: outcome.done.len(), failures };
-}
-
 /// Groups failed tasks as Apple reports them: by reason, and by asset unless a user fails for every asset.
 fn failures_of(outcome: &Outcome, asset_count: usize) -> Vec<Failure> {
     let mut failures: Vec<Failure> = Vec::new();
@@ -135,7 +190,8 @@ fn failures_of(outcome: &Outcome, asset_count: usize) -> Vec<Failure> {
             holders.sort_unstable();
             holders.dedup();
             if holders.len() * asset_count == pairs.len() {
-                failures.push(Failure { error_number: *error_number, assets: Vec::new(), holders });
+                let tasks = FailedTasks::Licenses { assets: Vec::new(), holders };
+                failures.push(Failure { error_number: *error_number, tasks });
                 continue;
             }
         }
@@ -145,8 +201,7 @@ fn failures_of(outcome: &Outcome, asset_count: usize) -> Vec<Failure> {
         }
         failures.extend(by_asset.into_iter().map(|(asset, holders)| Failure {
             error_number: *error_number,
-            assets: vec![asset],
-            holders,
+            tasks: FailedTasks::Licenses { assets: vec![asset], holders },
         }));
     }
     failures

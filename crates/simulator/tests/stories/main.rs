@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A helper that fails fails its test.
 
 mod access;
+mod catalog;
 mod events;
 mod faults;
 mod notifications;
@@ -9,3 +10,4 @@ mod pace;
 mod reading;
 mod readme;
 mod support;
+mod users;
