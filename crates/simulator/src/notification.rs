@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::apple::errors::message_of;
 use crate::apple::reply::{AssetRef, AssignmentRef, UserBody};
@@ -29,10 +30,34 @@ pub(crate) struct Notification {
 #[derive(Debug)]
 enum Content {
     Test,
-    AssetCount { asset: AssetId, delta: i64 },
-    AssetManagement { event: Arc<str>, act: LicenseAct, error_number: Option<u16>, pairs: Vec<Pair> },
-    UserManagement { event: Arc<str>, act: UserAct, error_number: Option<u16>, users: Vec<UserBody> },
-    UserAssociated { users: Vec<UserBody> },
+    AssetCount {
+        asset: AssetId,
+        delta: i64,
+    },
+    AssetManagement {
+        event: Arc<str>,
+        act: LicenseAct,
+        error_number: Option<u16>,
+        pairs: Vec<Pair>,
+    },
+    UserManagement {
+        event: Arc<str>,
+        act: UserAct,
+        error_number: Option<u16>,
+        users: Vec<UserBody>,
+    },
+    UserAssociated {
+        users: Vec<UserBody>,
+    },
+    UnlimitedAsset {
+        asset: AssetId,
+        unlimited: bool,
+    },
+    /// Whatever somebody wants to be sent.
+    Raw {
+        notification_type: String,
+        payload: Value,
+    },
 }
 
 #[derive(Serialize)]
@@ -53,6 +78,14 @@ struct AssetCount<'a> {
     #[serde(flatten)]
     asset: AssetRef<'a>,
     count_delta: i64,
+}
+
+/// Apple publishes only that there is such a notification; these fields are our guess.
+#[derive(Serialize)]
+struct UnlimitedAsset<'a> {
+    #[serde(flatten)]
+    asset: AssetRef<'a>,
+    unlimited: bool,
 }
 
 #[derive(Serialize)]
@@ -107,6 +140,14 @@ impl Notification {
 
     pub(crate) fn asset_count(location: &mut Location, asset: AssetId, delta: i64) -> Self {
         Self { id: location.dice.uuid(), content: Content::AssetCount { asset, delta } }
+    }
+
+    pub(crate) fn unlimited_asset(location: &mut Location, asset: AssetId, unlimited: bool) -> Self {
+        Self { id: location.dice.uuid(), content: Content::UnlimitedAsset { asset, unlimited } }
+    }
+
+    pub(crate) fn raw(location: &mut Location, notification_type: String, payload: Value) -> Self {
+        Self { id: location.dice.uuid(), content: Content::Raw { notification_type, payload } }
     }
 
     /// The notifications about an event: what succeeded and what failed apart, a hundred tasks in each.
@@ -170,6 +211,10 @@ impl Notification {
             .collect()
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The body as it is sent.
     pub(crate) fn render(&self, location: &Location) -> Bytes {
         let body = match &self.content {
@@ -198,6 +243,11 @@ impl Notification {
                 };
                 self.wrap(location, "USER_MANAGEMENT", payload)
             }
+            Content::UnlimitedAsset { asset, unlimited } => {
+                let asset = AssetRef::of(&location.assets[*asset as usize].key);
+                self.wrap(location, "UNLIMITED_ASSET", UnlimitedAsset { asset, unlimited: *unlimited })
+            }
+            Content::Raw { notification_type, payload } => self.wrap(location, notification_type, payload),
             Content::UserAssociated { users } => {
                 self.wrap(location, "USER_ASSOCIATED", UserAssociated { associated_users: users })
             }

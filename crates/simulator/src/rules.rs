@@ -35,6 +35,8 @@ pub struct Rules {
     /// The domains of the organization's Managed Apple Accounts: such an account associates its user at once, any
     /// other is refused with 9635. Empty: every managed account is the organization's.
     pub managed_domains: Vec<String>,
+    /// True: a new token of a location makes those before invalid. Apple does not say so; a community note does.
+    pub new_token_ends_old: bool,
     /// How the metadata services behave.
     pub catalog: CatalogRules,
 }
@@ -56,6 +58,7 @@ impl Default for Rules {
             retry_after_grace_ms: 100,
             version_moves_every_pages: 0,
             managed_domains: Vec::new(),
+            new_token_ends_old: false,
             catalog: CatalogRules::default(),
         }
     }

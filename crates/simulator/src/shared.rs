@@ -162,6 +162,14 @@ impl Shared {
         }
     }
 
+    /// Tells that an asset is unlimited from now on, or is not.
+    pub(crate) fn tell_unlimited(&self, location: &mut Location, asset: AssetId, unlimited: bool) {
+        if wants(location, "UNLIMITED_ASSET") {
+            let notification = Notification::unlimited_asset(location, asset, unlimited);
+            self.notify(&location.uid, notification, self.clock.now_us());
+        }
+    }
+
     /// Does everything whose time has come.
     pub(crate) fn run_due(&self) {
         while let Some(action) = self.schedule.take_due(self.clock.now_us()) {

@@ -7,7 +7,10 @@ use axum::http::header::AUTHORIZATION;
 
 use super::errors::AppleError;
 use crate::world::Organization;
-use crate::world::token::TokenState;
+use crate::world::token::{Token, TokenState};
+
+/// What a token without the privilege answers on writes. Apple documents no number, so this is none of Apple's.
+pub(crate) const READ_ONLY: u16 = 9999;
 
 /// What the `Authorization` header led to.
 #[derive(Debug, Clone)]
@@ -22,7 +25,16 @@ pub(crate) struct Access {
 pub(crate) struct Pass {
     pub(crate) uid: Arc<str>,
     pub(crate) expires_ms: i64,
-    pub(crate) may_write: bool,
+    /// Whether it may write, or with which number it may not.
+    pub(crate) may_write: Result<(), u16>,
+}
+
+/// Apple's own device management comes before what the owner of a token may do.
+fn may_write(token: &Token, organization: &Organization) -> Result<(), u16> {
+    if organization.locations.get(&token.uid).is_some_and(|location| location.is_managed_by_apple) {
+        return Err(9645);
+    }
+    if token.state == TokenState::ReadOnly { Err(READ_ONLY) } else { Ok(()) }
 }
 
 impl Access {
@@ -47,7 +59,8 @@ impl Access {
         };
         let verdict = match token.state {
             TokenState::Revoked => Err(AppleError::new(9625)),
-            TokenState::Invalid => Err(AppleError::new(9622)),
+            TokenState::Invalid => Err(AppleError::new(token.invalid_number)),
+            TokenState::Legacy => Err(AppleError::new(9647)),
             TokenState::Expired => Err(AppleError::new(9621)),
             TokenState::Valid | TokenState::ReadOnly if token.expires_ms <= now_ms => {
                 Err(AppleError::new(9621))
@@ -55,7 +68,7 @@ impl Access {
             TokenState::Valid | TokenState::ReadOnly => Ok(Pass {
                 uid: Arc::clone(&token.uid),
                 expires_ms: token.expires_ms,
-                may_write: token.state == TokenState::Valid,
+                may_write: may_write(token, organization),
             }),
         };
         Self { uid: Some(Arc::clone(&token.uid)), verdict }

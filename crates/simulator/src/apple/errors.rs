@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use super::access::READ_ONLY;
 use super::reply::AssetRef;
 use crate::world::asset::AssetKey;
 
@@ -61,6 +62,7 @@ pub(crate) const ERRORS: &[(u16, u16, &str)] = &[
     (9727, 415, "The content type is not supported."),
     (9728, 400, "The notification URL is not reachable."),
     (9729, 503, "The service is temporarily unavailable."),
+    (READ_ONLY, 403, "The owner of the token may not manage content."),
 ];
 
 /// The text of a number; of one that is not in the table, a text that says nothing.

@@ -153,9 +153,7 @@ impl Call {
             if !is_json(&self.parts.headers) {
                 return Err(AppleError::new(9727));
             }
-            if !pass.may_write {
-                return Err(AppleError::new(9645));
-            }
+            pass.may_write.map_err(AppleError::new)?;
             if self.endpoint == Endpoint::ClientConfig {
                 return client_config::post(shared, &pass, &self.body, &self.rules).await;
             }

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::access::READ_ONLY;
 use super::endpoint::Endpoint;
 use super::errors::ERRORS;
 use crate::rules::Rules;
@@ -12,6 +13,7 @@ use crate::rules::Rules;
 pub(crate) fn get(rules: &Rules, base: &str) -> Vec<u8> {
     let error_codes: Vec<Value> = ERRORS
         .iter()
+        .filter(|(number, ..)| *number != READ_ONLY)
         .map(|(number, _, text)| json!({ "errorNumber": number, "errorMessage": text }))
         .collect();
     let body = json!({

@@ -47,6 +47,10 @@ pub(crate) struct NewAsset {
 pub(crate) struct Generate {
     count: usize,
     total: Option<i64>,
+    #[serde(default)]
+    product_type: Product,
+    #[serde(default)]
+    pricing_param: Pricing,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +63,7 @@ struct Purchase {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     adam_id: &'a str,
     pricing_param: &'static str,
     product_type: &'static str,
@@ -107,10 +111,31 @@ fn make_up(location: &Location, generate: &Generate) -> Result<Vec<Asset>, Refus
         return Err(Refusal::Bad(format!("count is {}, it must be at most {MOST_ASSETS}", generate.count)));
     }
     let total = check_total(generate.total.unwrap_or(DEFAULT_TOTAL))?;
-    let keys = (500_000_001_u64..)
-        .map(|number| AssetKey { adam_id: number.to_string(), pricing: Pricing::Standard })
+    let (product, pricing) = (generate.product_type, generate.pricing_param);
+    let is_app = product == Product::App;
+    let first = if is_app { 500_000_001_u64 } else { 400_000_001 };
+    let keys = (first..)
+        .map(|number| AssetKey { adam_id: number.to_string(), pricing })
         .filter(|key| location.asset_id(key).is_none());
-    Ok(keys.take(generate.count).map(|key| Asset { total, listed: true, ..Asset::unknown(key) }).collect())
+    let assets = keys.take(generate.count).map(|key| Asset {
+        product,
+        device_assignable: is_app,
+        revocable: is_app,
+        platforms: default_platforms(product),
+        total,
+        listed: true,
+        ..Asset::unknown(key)
+    });
+    Ok(assets.collect())
+}
+
+/// Those of books have been seen filled, as if they were apps for the Mac.
+fn default_platforms(product: Product) -> Vec<String> {
+    let names: &[&str] = match product {
+        Product::App => &["iOS"],
+        Product::Book => &["iOS", "macOS"],
+    };
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn check(location: &Location, new: NewAsset) -> Result<Asset, Refusal> {
@@ -144,7 +169,7 @@ fn check(location: &Location, new: NewAsset) -> Result<Asset, Refusal> {
         device_assignable: new.device_assignable.unwrap_or(is_app),
         revocable: new.revocable.unwrap_or(is_app),
         unlimited: new.unlimited,
-        platforms: new.supported_platforms.unwrap_or_else(|| vec!["iOS".to_owned()]),
+        platforms: new.supported_platforms.unwrap_or_else(|| default_platforms(new.product_type)),
         total,
         listed: true,
         ..Asset::unknown(key)
@@ -158,7 +183,7 @@ pub(super) fn check_key(adam_id: String, pricing: Pricing) -> Result<AssetKey, R
     Ok(AssetKey { adam_id, pricing })
 }
 
-fn check_total(total: i64) -> Result<i64, Refusal> {
+pub(super) fn check_total(total: i64) -> Result<i64, Refusal> {
     if (0..UNLIMITED).contains(&total) {
         return Ok(total);
     }
@@ -202,7 +227,7 @@ fn show(location: &Location) -> Answer {
     answer(&json!({ "assets": assets }))
 }
 
-fn shown(asset: &Asset) -> Shown<'_> {
+pub(super) fn shown(asset: &Asset) -> Shown<'_> {
     Shown {
         adam_id: &asset.key.adam_id,
         pricing_param: asset.key.pricing.as_str(),

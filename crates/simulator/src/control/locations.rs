@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Answer, Refusal, answer, location_in, read};
+use crate::apple::errors::AppleError;
 use crate::clock::apple_date;
 use crate::shared::Shared;
 use crate::world::Organization;
-use crate::world::location::MdmInfo;
-use crate::world::token::TokenState;
+use crate::world::location::{MdmInfo, Receiver};
+use crate::world::token::{TokenState, UNKNOWN_TOKEN};
 
 /// A token lives for a year unless something else is said.
 const YEAR_S: i64 = 365 * 86_400;
@@ -30,6 +31,13 @@ pub(crate) struct NewLocation {
     #[serde(default = "default_platform")]
     pub(crate) platform: String,
     pub(crate) expires_in_s: Option<i64>,
+    #[serde(default = "default_owner")]
+    pub(crate) owner: String,
+}
+
+/// Who downloads tokens when nobody is named.
+fn default_owner() -> String {
+    "content-manager@school.example".to_owned()
 }
 
 fn default_country() -> String {
@@ -45,6 +53,8 @@ fn default_platform() -> String {
 struct NewToken {
     expires_in_s: Option<i64>,
     org_name: Option<String>,
+    #[serde(default = "default_owner")]
+    owner: String,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +62,31 @@ struct NewToken {
 struct NewState {
     content: String,
     state: TokenState,
+    /// What an invalid token answers.
+    error_number: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Owner {
+    owner: String,
+    /// What the tokens answer from now on.
+    error_number: Option<u16>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewReceiver {
+    url: String,
+    auth_token: String,
+    #[serde(default)]
+    types: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ManagedByApple {
+    managed: bool,
 }
 
 #[derive(Serialize)]
@@ -61,6 +96,7 @@ struct Shown<'a> {
     country: &'a str,
     platform: &'a str,
     mdm: Option<&'a MdmInfo>,
+    managed_by_apple: bool,
     notification_url: Option<&'a str>,
     notification_types: &'a [String],
     assets: usize,
@@ -90,7 +126,7 @@ pub(crate) fn make(
     let expires_ms = expiry(new.expires_in_s, now_ms)?;
     let name = new.name;
     let uid = organization.add_location(name.clone(), new.country, new.platform);
-    let content = organization.add_token(&uid, &name, expires_ms);
+    let content = organization.add_token(&uid, &name, new.owner, expires_ms);
     Ok((uid, content))
 }
 
@@ -122,7 +158,11 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
                 .filter(|(_, token)| token.uid == location.uid)
                 .map(|(content, token)| {
                     let date = apple_date(token.expires_ms);
-                    (content, json!({ "content": content, "state": token.state, "expires": date }))
+                    let (state, owner) = (token.state, &token.owner);
+                    let shown = json!({
+                        "content": content, "state": state, "owner": owner, "expires": date,
+                    });
+                    (content, shown)
                 })
                 .collect();
             tokens.sort_by_key(|(content, _)| *content);
@@ -132,6 +172,7 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
                 country: &location.country,
                 platform: &location.platform,
                 mdm: location.mdm.as_ref(),
+                managed_by_apple: location.is_managed_by_apple,
                 notification_url: location.receiver.as_ref().map(|receiver| receiver.url.as_str()),
                 notification_types: &location.subscribed,
                 assets: location.assets.iter().filter(|asset| asset.listed).count(),
@@ -142,6 +183,33 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Answer {
         })
         .collect();
     answer(&json!({ "locations": shown }))
+}
+
+/// The number that invalid tokens answer; one with status 401 that Apple has.
+fn check_number(number: Option<u16>) -> Result<u16, Refusal> {
+    let number = number.unwrap_or(UNKNOWN_TOKEN);
+    if AppleError::new(number).status() == 401 {
+        return Ok(number);
+    }
+    Err(Refusal::Bad(format!("error_number is {number}, it must be 9601, 9621, 9622, 9625 or 9722")))
+}
+
+/// Somebody changes or resets a password: every token that person downloaded is worth nothing any more.
+pub(super) async fn change_password(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+    let Owner { owner, error_number } = read(&body)?;
+    let number = check_number(error_number)?;
+    let count = shared.organization().invalidate(number, |token| token.owner == owner);
+    answer(&json!({ "tokens": count }))
+}
+
+/// Somebody leaves the organization: the tokens are worth nothing, and there will be no others.
+pub(super) async fn leave(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+    let Owner { owner, error_number } = read(&body)?;
+    let number = check_number(error_number)?;
+    let mut organization = shared.organization();
+    let count = organization.invalidate(number, |token| token.owner == owner);
+    organization.gone_owners.insert(owner);
+    answer(&json!({ "tokens": count }))
 }
 
 pub(super) async fn add_token(
@@ -155,7 +223,13 @@ pub(super) async fn add_token(
     let location = location_in(&mut organization, &uid)?;
     let org_name = new.org_name.unwrap_or_else(|| location.name.clone());
     let uid = Arc::clone(&location.uid);
-    let content = organization.add_token(&uid, &org_name, expires_ms);
+    if organization.gone_owners.contains(&new.owner) {
+        return Err(Refusal::Conflict(format!("{} has left and downloads no tokens any more", new.owner)));
+    }
+    if shared.rules().new_token_ends_old {
+        organization.invalidate(UNKNOWN_TOKEN, |token| token.uid == uid);
+    }
+    let content = organization.add_token(&uid, &org_name, new.owner, expires_ms);
     answer(&json!({ "content": content }))
 }
 
@@ -165,6 +239,12 @@ pub(super) async fn set_token_state(State(shared): State<Arc<Shared>>, body: Byt
     let token = organization.tokens.get_mut(new.content.trim()).ok_or_else(|| {
         Refusal::Missing("no token has this content; GET /_sim/locations lists those there are".to_owned())
     })?;
+    if new.error_number.is_some() && new.state != TokenState::Invalid {
+        return Err(Refusal::Bad(
+            "error_number goes with the state invalid; the others have theirs".to_owned(),
+        ));
+    }
+    token.invalid_number = check_number(new.error_number)?;
     token.state = new.state;
     answer(&json!({ "uid": token.uid, "state": token.state }))
 }
@@ -181,4 +261,35 @@ pub(super) async fn set_mdm(
     let location = location_in(&mut organization, &uid)?;
     location.mdm = mdm;
     answer(&json!({ "uid": location.uid, "mdm": location.mdm }))
+}
+
+/// Apple's built-in device management takes the location, or lets go of it: every write is refused with 9645.
+pub(super) async fn set_managed_by_apple(
+    State(shared): State<Arc<Shared>>,
+    Path(uid): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let ManagedByApple { managed } = read(&body)?;
+    let mut organization = shared.organization();
+    let location = location_in(&mut organization, &uid)?;
+    location.is_managed_by_apple = managed;
+    answer(&json!({ "uid": location.uid, "managed_by_apple": managed }))
+}
+
+/// Somebody else registers a receiver of notifications, or with `null` there is none. Nothing is tried out.
+pub(super) async fn set_receiver(
+    State(shared): State<Arc<Shared>>,
+    Path(uid): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let new: Option<NewReceiver> = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::Bad(format!("the body is neither a receiver nor null: {error}")))?;
+    let mut organization = shared.organization();
+    let location = location_in(&mut organization, &uid)?;
+    (location.receiver, location.subscribed) = match new {
+        Some(new) => (Some(Receiver { url: new.url, auth_token: new.auth_token }), new.types),
+        None => (None, Vec::new()),
+    };
+    let url = location.receiver.as_ref().map(|receiver| receiver.url.as_str());
+    answer(&json!({ "uid": location.uid, "url": url, "types": location.subscribed }))
 }

@@ -9,6 +9,7 @@ mod invitation;
 mod ledger;
 mod locations;
 mod page;
+mod portal;
 mod settings;
 pub(crate) mod start;
 mod users;
@@ -41,9 +42,17 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/_sim/locations", get(locations::list).post(locations::add))
         .route("/_sim/locations/{uid}/tokens", post(locations::add_token))
         .route("/_sim/locations/{uid}/mdm", put(locations::set_mdm))
+        .route("/_sim/locations/{uid}/managed-by-apple", put(locations::set_managed_by_apple))
+        .route("/_sim/locations/{uid}/receiver", put(locations::set_receiver))
+        .route("/_sim/locations/{uid}/notifications", post(portal::notify))
         .route("/_sim/tokens/state", post(locations::set_token_state))
+        .route("/_sim/owners/password", post(locations::change_password))
+        .route("/_sim/owners/leave", post(locations::leave))
         .route("/_sim/locations/{uid}/assets", get(assets::list).post(assets::add))
         .route("/_sim/locations/{uid}/assets/buy", post(assets::buy))
+        .route("/_sim/locations/{uid}/assets/refund", post(portal::refund))
+        .route("/_sim/locations/{uid}/assets/transfer", post(portal::transfer))
+        .route("/_sim/locations/{uid}/assets/unlimited", post(portal::unlimited))
         .route("/_sim/locations/{uid}/users", get(users::list).post(users::add))
         .route("/_sim/locations/{uid}/users/accept", post(users::accept))
         .route(INVITATION, get(invitation::show).post(invitation::accept))

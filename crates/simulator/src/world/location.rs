@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::asset::{Asset, AssetId, AssetKey, Pricing};
+use super::asset::{Asset, AssetId, AssetKey, Pricing, UNLIMITED};
 use super::event::Events;
 use super::holders::{HolderId, Holders};
 use super::licenses::Licenses;
@@ -50,6 +50,8 @@ pub(crate) struct Location {
     pub(crate) country: String,
     pub(crate) platform: String,
     pub(crate) mdm: Option<MdmInfo>,
+    /// Apple's built-in device management has it: every token may only read.
+    pub(crate) is_managed_by_apple: bool,
     pub(crate) receiver: Option<Receiver>,
     pub(crate) subscribed: Vec<String>,
     pub(crate) assets: Vec<Asset>,
@@ -78,6 +80,7 @@ impl Location {
             country,
             platform,
             mdm: None,
+            is_managed_by_apple: false,
             receiver: None,
             subscribed: Vec::new(),
             assets: Vec::new(),
@@ -136,6 +139,19 @@ impl Location {
         let asset = &mut self.assets[asset as usize];
         asset.total = total;
         asset.listed = true;
+    }
+
+    /// Makes an asset unlimited, or gives it a number of licenses again.
+    pub(crate) fn set_unlimited(&mut self, asset: AssetId, total: Option<i64>) {
+        self.set_total(asset, total.unwrap_or(UNLIMITED));
+        self.assets[asset as usize].unlimited = total.is_none();
+    }
+
+    /// Takes so many licenses of an asset from their holders, whoever they are. Returns how many there were.
+    pub(crate) fn take_away(&mut self, asset: AssetId, count: usize) -> usize {
+        let places = 0..self.licenses.places_of_asset(asset);
+        let pairs: Vec<_> = self.licenses.in_places_of_asset(asset, places).take(count).collect();
+        pairs.iter().filter(|&&(asset, holder)| self.unassign(asset, holder)).count()
     }
 
     /// Gives a license to a holder if one is left. Never a second one.

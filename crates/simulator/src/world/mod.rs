@@ -10,12 +10,12 @@ pub(crate) mod settle;
 pub(crate) mod token;
 pub(crate) mod user;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::seed::Dice;
 use location::Location;
-use token::Token;
+use token::{Token, TokenState};
 
 /// Everything that Apple would know.
 pub(crate) struct Organization {
@@ -24,6 +24,8 @@ pub(crate) struct Organization {
     pub(crate) locations: BTreeMap<Arc<str>, Location>,
     /// By the whole base64 text, as it comes in the `Authorization` header.
     pub(crate) tokens: HashMap<String, Token>,
+    /// Managed Apple Accounts that are no longer here, and download nothing any more.
+    pub(crate) gone_owners: BTreeSet<String>,
 }
 
 impl Organization {
@@ -33,6 +35,7 @@ impl Organization {
             dice: Dice::stream(seed, "organization"),
             locations: BTreeMap::new(),
             tokens: HashMap::new(),
+            gone_owners: BTreeSet::new(),
         }
     }
 
@@ -51,10 +54,29 @@ impl Organization {
     }
 
     /// Makes another token of a location and returns its content.
-    pub(crate) fn add_token(&mut self, uid: &Arc<str>, org_name: &str, expires_ms: i64) -> String {
+    pub(crate) fn add_token(
+        &mut self,
+        uid: &Arc<str>,
+        org_name: &str,
+        owner: String,
+        expires_ms: i64,
+    ) -> String {
         let secret = self.dice.secret();
-        let (content, token) = Token::issue(Arc::clone(uid), org_name, expires_ms, secret);
+        let (content, token) = Token::issue(Arc::clone(uid), org_name, owner, expires_ms, secret);
         self.tokens.insert(content.clone(), token);
         content
+    }
+
+    /// Makes the good tokens invalid that this is true of, and says how many they were.
+    pub(crate) fn invalidate(&mut self, error_number: u16, which: impl Fn(&Token) -> bool) -> usize {
+        let mut count = 0;
+        for token in self.tokens.values_mut().filter(|token| token.state.is_good()) {
+            if which(token) {
+                token.state = TokenState::Invalid;
+                token.invalid_number = error_number;
+                count += 1;
+            }
+        }
+        count
     }
 }

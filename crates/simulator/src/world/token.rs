@@ -19,14 +19,33 @@ pub(crate) enum TokenState {
     Revoked,
     /// Its owner may look and not touch: 403 on every write.
     ReadOnly,
-    /// Nobody knows it any more: 9622.
+    /// Nobody knows it any more: 9622, unless another number is said.
     Invalid,
+    /// From before locations: 9647 on everything.
+    Legacy,
 }
+
+impl TokenState {
+    /// Whether it opens its location, as long as its date is not over.
+    pub(crate) fn is_good(self) -> bool {
+        match self {
+            Self::Valid | Self::ReadOnly => true,
+            Self::Expired | Self::Revoked | Self::Invalid | Self::Legacy => false,
+        }
+    }
+}
+
+/// What a token that nobody knows any more answers when nothing else is said.
+pub(crate) const UNKNOWN_TOKEN: u16 = 9622;
 
 pub(crate) struct Token {
     pub(crate) uid: Arc<str>,
     pub(crate) expires_ms: i64,
     pub(crate) state: TokenState,
+    /// The Managed Apple Account that downloaded it.
+    pub(crate) owner: String,
+    /// What it answers while it is invalid: Apple does not tell which number belongs to which cause.
+    pub(crate) invalid_number: u16,
 }
 
 /// What the base64 text holds.
@@ -41,9 +60,16 @@ struct Inside<'a> {
 
 impl Token {
     /// Makes a token and the text by which it is known.
-    pub(crate) fn issue(uid: Arc<str>, org_name: &str, expires_ms: i64, secret: [u8; 32]) -> (String, Self) {
+    pub(crate) fn issue(
+        uid: Arc<str>,
+        org_name: &str,
+        owner: String,
+        expires_ms: i64,
+        secret: [u8; 32],
+    ) -> (String, Self) {
         let inside = Inside { token: STANDARD.encode(secret), exp_date: apple_date(expires_ms), org_name };
         let json = serde_json::to_vec(&inside).unwrap_or_default();
-        (STANDARD.encode(json), Self { uid, expires_ms, state: TokenState::Valid })
+        let (state, invalid_number) = (TokenState::Valid, UNKNOWN_TOKEN);
+        (STANDARD.encode(json), Self { uid, expires_ms, state, owner, invalid_number })
     }
 }

@@ -7,6 +7,7 @@ mod events;
 mod faults;
 mod notifications;
 mod pace;
+mod portal;
 mod reading;
 mod readme;
 mod support;
