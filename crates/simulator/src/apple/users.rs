@@ -9,6 +9,7 @@ use super::paging::Page;
 use super::query::Params;
 use super::reply::{Common, PageCommon, UserBody, json};
 use crate::rules::Rules;
+use crate::world::holders::HolderKind;
 use crate::world::location::{Collection, Location};
 use crate::world::user::User;
 
@@ -37,14 +38,19 @@ pub(crate) fn get(
     };
     let active_only = params.boolean("activeOnly")?.unwrap_or(false);
     let retired_only = params.boolean("retiredOnly")?.unwrap_or(false);
-    let wanted = params.text("clientUserId");
     let passes = |user: &&User| {
         (!active_only || user.status.is_active())
             && (!retired_only || !user.status.is_active())
-            && wanted.is_none_or(|wanted| location.holders.name(user.holder) == wanted)
             && since.is_none_or(|(_, version)| user.changed > version)
     };
-    let passing: Vec<&User> = location.users.all().iter().filter(passes).collect();
+    let passing: Vec<&User> = match params.text("clientUserId") {
+        Some(wanted) => {
+            // The newest comes first there; here they come in the order in which they were made.
+            let records = location.holders.all_named(HolderKind::User, wanted).into_iter().rev();
+            records.filter_map(|holder| location.users.get(holder)).filter(passes).collect()
+        }
+        None => location.users.all().iter().filter(passes).collect(),
+    };
     let page = Page::of(passing.len(), params.page_index()?, rules.page_size)?;
     let users: Vec<UserBody> =
         passing[page.range.clone()].iter().map(|user| UserBody::of(location, user)).collect();

@@ -40,6 +40,8 @@ struct Change {
     watch_bundle_id: Option<String>,
     /// As assets spell them; platforms that are new get versions, those that are not named go.
     platforms: Option<Vec<String>>,
+    /// Such as `iphone` alone, for an app that is not for the iPad.
+    device_families: Option<Vec<String>>,
     minimum_os: Option<BTreeMap<Platform, String>>,
     /// Where alone it is sold.
     storefronts: Option<Vec<String>>,
@@ -110,6 +112,7 @@ pub(super) async fn change(
     if let Some(platforms) = &change.platforms {
         set_platforms(&shared, &mut facts, platforms)?;
     }
+    facts.device_families = change.device_families.unwrap_or(facts.device_families);
     for (platform, minimum) in change.minimum_os.unwrap_or_default() {
         edition_of(&mut facts, platform)?.minimum_os = minimum;
     }

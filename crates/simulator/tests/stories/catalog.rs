@@ -407,6 +407,8 @@ async fn what_is_set_about_a_product_is_kept_and_nonsense_is_refused() {
     assert_eq!(look_up(&sim, "id=777&cc=us", None).await["777"]["minimumOSVersion"], "18.1");
     let shown = sim.control(Method::GET, "/_sim/catalog/products/777", None).await;
     assert_eq!(shown, facts);
+    let facts = patch(&sim, "777", json!({ "device_families": ["iphone"] })).await;
+    assert_eq!((&facts["device_families"], &facts["name"]), (&json!(["iphone"]), &shown["name"]));
     let cases = [
         ("777", json!({ "color": "red" })),
         ("777", json!({ "platforms": [] })),
