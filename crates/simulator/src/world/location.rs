@@ -133,12 +133,12 @@ impl Location {
         }
     }
 
-    /// Changes how many licenses there are.
+    /// Changes how many licenses there are. An asset of which none is left vanishes from the list.
     pub(crate) fn set_total(&mut self, asset: AssetId, total: i64) {
         self.asset_changes += 1;
         let asset = &mut self.assets[asset as usize];
         asset.total = total;
-        asset.listed = true;
+        asset.listed = total > 0 || asset.assigned > 0 || asset.retired > 0;
     }
 
     /// Makes an asset unlimited, or gives it a number of licenses again.
