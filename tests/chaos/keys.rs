@@ -10,7 +10,7 @@ use crate::stage::Stage;
 
 const PREFIX: &str = "{russet}:";
 /// Messages that the leader pushes by the clock; one of them may always wait.
-const BY_THE_CLOCK: [&str; 2] = ["sweep", "refresh_limits"];
+const BY_THE_CLOCK: [&str; 3] = ["sweep", "refresh_limits", "refresh_catalog"];
 /// What is always there, or may be.
 const CONSTANT: [&str; 10] =
     ["layout", "kinds", "fence", "beat", "wake", "next", "limiter", "turns", "workers", "worker_kinds"];

@@ -46,6 +46,17 @@ impl Apple {
         self.simulator.apple_url()
     }
 
+    /// The root of Apple's metadata service for organizations.
+    #[must_use]
+    pub fn catalog_url(&self) -> String {
+        format!("{}/v1", self.simulator.url())
+    }
+
+    /// Changes what the stores know of a product, or makes something happen to it.
+    pub async fn product(&self, method: Method, adam_id: &str, act: &str, body: &Value) -> Value {
+        self.control(method, &format!("catalog/products/{adam_id}{act}"), body).await
+    }
+
     /// Asks the simulator something it can answer.
     ///
     /// # Panics

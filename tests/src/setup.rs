@@ -41,6 +41,7 @@ impl Setup {
             ("APPLE__POLL_AFTER_S", "1"),
             ("APPLE__POLL_EVERY_S", "1"),
             ("APPLE__READ_BACK_AFTER_S", "3"),
+            ("APPLE__CATALOG_RATE_PER_S", "15"),
             ("QUEUE__LEASE_MS", "3000"),
             ("QUEUE__RENEW_MS", "500"),
             ("QUEUE__BACKOFF_BASE_MS", "100"),
@@ -51,6 +52,7 @@ impl Setup {
             ("WORKER__GRACE_MS", "3000"),
             ("WORKER__LINGER_MS", "50"),
             ("SCHEDULE__SYNC_TOKEN", ""),
+            ("SCHEDULE__REFRESH_CATALOG", ""),
             ("LOG__LEVEL", "info,russet=debug,russet_worker=debug,russet_queue=debug"),
         ];
         let settings = settings.map(|(name, value)| (format!("RUSSET_{name}"), value.to_owned())).to_vec();

@@ -53,16 +53,29 @@ impl World {
     ///
     /// When any part of it does not start, with what that said.
     pub async fn start(setup: Setup) -> Self {
+        Self::start_after(setup, async |_| {}).await
+    }
+
+    /// The same, with something to be done at Apple before anything of Russet starts.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    pub async fn start_after(setup: Setup, at_apple: impl AsyncFnOnce(&Apple)) -> Self {
         let directory = TempDir::with_prefix("russet-story-").expect("a temporary directory");
         for name in ["home", "logs"] {
             fs::create_dir(directory.path().join(name)).expect("a directory");
         }
         let apple = Apple::start(setup.rules).await;
+        at_apple(&apple).await;
         let mut environment = setup.settings;
         let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
         set("HOME", directory.path().join("home").display().to_string());
         set("RUSSET_DATA_DIR", directory.path().join("data").display().to_string());
         set("RUSSET_APPLE__BASE_URL", apple.base_url());
+        for kind in ["BUSINESS", "EDUCATION"] {
+            set(&format!("RUSSET_APPLE__CATALOG_{kind}_URL"), apple.catalog_url());
+        }
         let (mut services, mut database, mut redis) = (None, None, None);
         if setup.profile == Profile::Cluster {
             let found = Services::find(&Wanted { postgres: true, redis: false }).expect("a PostgreSQL");

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod cancel;
+mod catalog;
 mod chaos;
 mod crash;
 mod database_down;

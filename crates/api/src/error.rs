@@ -41,6 +41,8 @@ pub(crate) enum ApiError {
     NoSuchToken(String),
     #[error("There is no job {0}; GET /api/v1/jobs lists those there are.")]
     NoSuchJob(String),
+    #[error("No token owns a product {0}; GET /api/v1/apps lists those there are.")]
+    NoSuchApp(String),
     #[error("No message is of kind {kind}; the kinds are {known}.")]
     NoSuchKind { kind: String, known: String },
 
@@ -92,6 +94,8 @@ pub(crate) enum ApiError {
     #[error("The token's apps have never been read from Apple; POST a job of kind sync_token first.")]
     TokenNotSynced,
 
+    #[error("The API key is bound to certain tokens; name one of them as `token`.")]
+    NameAToken,
     #[error("The field `token` names token {0} and there is none; GET /api/v1/tokens lists those there are.")]
     UnknownToken(TokenId),
     #[error("The field `kind` names {kind} and no message is of that kind; the kinds are {known}.")]
@@ -156,6 +160,7 @@ impl ApiError {
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::NoSuchToken(_) => (StatusCode::NOT_FOUND, "no_such_token"),
             Self::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
+            Self::NoSuchApp(_) => (StatusCode::NOT_FOUND, "no_such_app"),
             Self::NoSuchKind { .. } => (StatusCode::NOT_FOUND, "no_such_kind"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
@@ -171,6 +176,7 @@ impl ApiError {
             Self::TokenFile(why) => (StatusCode::UNPROCESSABLE_ENTITY, token_file_code(why)),
             Self::ConsentRequired => (StatusCode::UNPROCESSABLE_ENTITY, "consent_required"),
             Self::ChooseLicenses => (StatusCode::UNPROCESSABLE_ENTITY, "choose_licenses"),
+            Self::NameAToken => (StatusCode::UNPROCESSABLE_ENTITY, "name_a_token"),
             Self::UnknownToken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_token"),
             Self::UnknownKind { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_kind"),
             Self::IdsOrAll => (StatusCode::UNPROCESSABLE_ENTITY, "ids_or_all"),

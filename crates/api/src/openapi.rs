@@ -12,7 +12,7 @@ use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
 };
 use crate::routes::tokens::{change, create, list, remove, renew, show};
-use crate::routes::{assets, health, licenses, metrics, notifications};
+use crate::routes::{apps, assets, health, licenses, metrics, notifications};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,7 +27,7 @@ use crate::routes::{assets, health, licenses, metrics, notifications};
         create::create, list::list, show::show, change::change, remove::remove, renew::renew,
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
         events::events,
-        assets::list, licenses::list,
+        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,

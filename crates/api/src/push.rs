@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russet_domain::TokenId;
-use russet_queue::jobs::{ApplyChanges, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken};
+use russet_queue::jobs::{
+    ApplyChanges, ClaimToken, ReadNotifications, RefreshCatalog, RemoveToken, RenewToken, SyncToken,
+};
 use russet_queue::{Job, Priority, Push, Queue, When};
+use russet_store::catalog::Storefront;
 
 use crate::metrics::{Metrics, more};
 
@@ -37,6 +40,14 @@ impl Pusher {
     /// Asks for a token's sync jobs to be done.
     pub(crate) async fn sync_token(&self, token: TokenId, priority: Priority) {
         self.push(&[SyncToken { token }], When::priority(priority)).await;
+    }
+
+    /// Asks for stores to be read.
+    pub(crate) async fn refresh_catalog(&self, storefronts: Vec<Storefront>) {
+        let message =
+            |store: Storefront| RefreshCatalog { country: store.country, account_type: store.account_type };
+        let jobs: Vec<_> = storefronts.into_iter().map(message).collect();
+        self.push(&jobs, When::default()).await;
     }
 
     /// Asks for a renewed token to be checked; somebody waits for it.

@@ -35,6 +35,19 @@ impl FromRequestParts<App> for JobInPath {
     }
 }
 
+/// The product that the path names.
+pub(crate) struct AppInPath(pub(crate) String);
+
+impl FromRequestParts<App> for AppInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let text = in_path(parts, app).await?;
+        let is_number = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if is_number { Ok(Self(text)) } else { Err(ApiError::NoSuchApp(shown(&text))) }
+    }
+}
+
 /// The kind of message that the path names; whether there is one, the queue knows.
 pub(crate) struct KindInPath(pub(crate) String);
 

@@ -8,6 +8,7 @@
 
 mod answer;
 mod assignment;
+pub mod catalog;
 mod client;
 mod date;
 mod endpoint;

@@ -35,6 +35,26 @@ pub struct Settings {
     pub limits_every_s: u64,
     /// Which part of Apple's request rate to use, above 0 and up to 1.
     pub rate_share: f64,
+    /// Whether names, icons and versions of products are read from Apple's stores.
+    pub catalog: bool,
+    /// The key of an Apple Developer account for the metadata API, a `.p8` file. Empty: the legacy lookup is used.
+    pub catalog_key_file: String,
+    /// The key's id, ten characters.
+    pub catalog_key_id: String,
+    /// The developer account's team id.
+    pub catalog_team_id: String,
+    /// The root of the metadata API for Apple Business Manager.
+    pub catalog_business_url: String,
+    /// The root of the metadata API for Apple School Manager.
+    pub catalog_education_url: String,
+    /// The language of names, such as `nl-NL`; empty for each store's own.
+    pub catalog_language: String,
+    /// How many products one request to the metadata API asks for.
+    pub catalog_ids_max: usize,
+    /// Requests a second to each metadata service, over all workers. Apple publishes no limit.
+    pub catalog_rate_per_s: f64,
+    /// The countries whose stores are asked, in this order, for a product that its own country does not have.
+    pub catalog_fallback_countries: Vec<String>,
 }
 
 impl Default for Settings {
@@ -51,6 +71,16 @@ impl Default for Settings {
             read_back_after_s: 600,
             limits_every_s: 300,
             rate_share: 0.9,
+            catalog: true,
+            catalog_key_file: String::new(),
+            catalog_key_id: String::new(),
+            catalog_team_id: String::new(),
+            catalog_business_url: "https://api.ent.apple.com/v1".to_owned(),
+            catalog_education_url: "https://api.edu.apple.com/v1".to_owned(),
+            catalog_language: String::new(),
+            catalog_ids_max: 150,
+            catalog_rate_per_s: 2.0,
+            catalog_fallback_countries: ["US", "GB", "DE"].map(str::to_owned).to_vec(),
         }
     }
 }
@@ -94,6 +124,52 @@ impl Settings {
         if !(self.rate_share > 0.0 && self.rate_share <= 1.0) {
             let why = format!("is {}; it must be above 0 and at most 1, such as 0.9", self.rate_share);
             return Err(bad("apple.rate_share", why));
+        }
+        self.check_catalog()
+    }
+
+    fn check_catalog(&self) -> Result<(), AppleError> {
+        self.catalog_root("apple.catalog_business_url", &self.catalog_business_url)?;
+        self.catalog_root("apple.catalog_education_url", &self.catalog_education_url)?;
+        let named = |id: &str| {
+            !id.is_empty() && id.len() <= 32 && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        if !self.catalog_key_file.is_empty() {
+            let ids = [
+                ("apple.catalog_key_id", &self.catalog_key_id),
+                ("apple.catalog_team_id", &self.catalog_team_id),
+            ];
+            for (name, id) in ids {
+                if !named(id) {
+                    let why = format!(
+                        "is {id:?}; beside apple.catalog_key_file it must be the ten letters and digits that the Apple \
+                         Developer account shows"
+                    );
+                    return Err(bad(name, why));
+                }
+            }
+        }
+        let tag = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if self.catalog_language.len() > 35 || !self.catalog_language.chars().all(tag) {
+            let why =
+                format!("is {:?}; it must be empty or a language, such as nl-NL", self.catalog_language);
+            return Err(bad("apple.catalog_language", why));
+        }
+        if !(1..=300).contains(&self.catalog_ids_max) {
+            let why = format!("is {}; it must be from 1 to 300", self.catalog_ids_max);
+            return Err(bad("apple.catalog_ids_max", why));
+        }
+        if !(0.02..=100.0).contains(&self.catalog_rate_per_s) {
+            let why = format!("is {}; it must be from 0.02 to 100", self.catalog_rate_per_s);
+            return Err(bad("apple.catalog_rate_per_s", why));
+        }
+        let is_country =
+            |text: &String| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if self.catalog_fallback_countries.len() > 10
+            || !self.catalog_fallback_countries.iter().all(is_country)
+        {
+            let why = "must be a list of at most ten countries, each as two capital letters, such as [\"US\", \"GB\"]";
+            return Err(bad("apple.catalog_fallback_countries", why.to_owned()));
         }
         Ok(())
     }
@@ -187,6 +263,23 @@ mod tests {
             assert!(error.to_string().contains("apple.rate_share"), "{error}");
         }
         Settings::default().check().unwrap();
+    }
+
+    #[test]
+    fn a_setting_of_the_catalog_is_refused_by_its_name() {
+        let wrong = |change: fn(&mut Settings)| {
+            let mut settings = Settings::default();
+            change(&mut settings);
+            settings.check().unwrap_err().to_string()
+        };
+        assert!(wrong(|s| s.catalog_key_file = "a.p8".into()).contains("apple.catalog_key_id"));
+        assert!(
+            wrong(|s| s.catalog_education_url = "http://x".into()).contains("apple.catalog_education_url")
+        );
+        assert!(wrong(|s| s.catalog_ids_max = 0).contains("apple.catalog_ids_max"));
+        assert!(wrong(|s| s.catalog_rate_per_s = f64::NAN).contains("apple.catalog_rate_per_s"));
+        assert!(wrong(|s| s.catalog_fallback_countries = vec!["us".into()]).contains("fallback_countries"));
+        assert!(wrong(|s| s.catalog_language = "nl NL".into()).contains("apple.catalog_language"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod http {
     mod answers;
+    mod catalog;
     mod failures;
     mod server;
     mod users;

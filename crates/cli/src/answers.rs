@@ -154,12 +154,78 @@ pub(crate) struct Fault {
 #[serde(default)]
 pub(crate) struct Change {
     pub(crate) adam_id: String,
+    pub(crate) name: Option<String>,
     pub(crate) pricing_param: String,
     pub(crate) serial: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) action: String,
     pub(crate) state: String,
     pub(crate) error: Option<Fault>,
+}
+
+/// An app or a book.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct App {
+    pub(crate) adam_id: String,
+    pub(crate) token: Option<i64>,
+    pub(crate) token_name: Option<String>,
+    pub(crate) tokens: u64,
+    pub(crate) product_type: String,
+    pub(crate) platforms: Vec<String>,
+    pub(crate) unlimited: bool,
+    pub(crate) total: Option<i64>,
+    pub(crate) free: Option<i64>,
+    pub(crate) used: i64,
+    pub(crate) retired: i64,
+    pub(crate) qualities: Vec<Quality>,
+    pub(crate) state: Option<String>,
+    pub(crate) country: Option<String>,
+    pub(crate) found_in: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) artist: Option<String>,
+    pub(crate) bundle_id: Option<String>,
+    pub(crate) price: Option<String>,
+    pub(crate) currency: Option<String>,
+    pub(crate) custom: Option<bool>,
+    pub(crate) store_url: Option<String>,
+    pub(crate) fetched_at: Option<String>,
+    pub(crate) versions: Vec<AppVersion>,
+}
+
+/// The counts of one quality.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Quality {
+    pub(crate) pricing_param: String,
+    pub(crate) unlimited: bool,
+    pub(crate) total: Option<i64>,
+    pub(crate) used: i64,
+}
+
+/// A version of an app.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct AppVersion {
+    pub(crate) platform: String,
+    pub(crate) country: String,
+    pub(crate) external_version_id: Option<i64>,
+    pub(crate) version: Option<String>,
+    pub(crate) minimum_os: Option<String>,
+    pub(crate) current: bool,
+    pub(crate) first_seen_at: String,
+    pub(crate) last_seen_at: String,
+}
+
+/// All that is known of an app or a book.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct AppDetail {
+    #[serde(flatten)]
+    pub(crate) app: App,
+    #[serde(default)]
+    pub(crate) history: Vec<AppVersion>,
+    #[serde(default)]
+    pub(crate) owners: Vec<App>,
 }
 
 /// The queue at a glance.

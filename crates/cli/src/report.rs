@@ -78,18 +78,22 @@ pub(crate) async fn changes(
             Some(number) => format!("{} ({}, Apple's {number})", error.detail, error.code),
             None => format!("{} ({})", error.detail, error.code),
         });
-        let asset = asset(&change.adam_id, &change.pricing_param);
+        let asset = asset(&change.adam_id, &change.pricing_param, change.name.as_deref());
         [change.action, asset, holder, change.state, why.unwrap_or_default()]
     });
     print::table(["ACTION", "ASSET", "HOLDER", "STATE", "WHY"], rows);
     Ok(())
 }
 
-/// An asset as people write it: the standard pricing is left out.
-fn asset(adam_id: &str, pricing_param: &str) -> String {
-    match pricing_param {
+/// An asset as people write it, with its name where that is known: the standard pricing is left out.
+fn asset(adam_id: &str, pricing_param: &str, name: Option<&str>) -> String {
+    let id = match pricing_param {
         "" | "STDQ" => adam_id.to_owned(),
         other => format!("{adam_id}:{other}"),
+    };
+    match name {
+        Some(name) => format!("{id} {name}"),
+        None => id,
     }
 }
 

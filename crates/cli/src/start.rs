@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use russet_api::Api;
 use russet_apple::Apple;
+use russet_apple::catalog::Catalog;
 use russet_config::Settings;
 use russet_queue::{Queue, QueueError, WorkerName};
 use russet_store::{KeyRing, Store, StoreError};
-use russet_worker::{Wiring, Worker, WorkerError};
+use russet_worker::{CatalogSource, Wiring, Worker, WorkerError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -154,10 +155,17 @@ pub(crate) async fn worker(
 ) -> Result<Worker, CliError> {
     let name = worker_name()?;
     let apple = Apple::new(&settings.apple).map_err(failed)?;
+    let catalog = CatalogSource {
+        client: Catalog::new(&settings.apple).map_err(failed)?,
+        is_on: settings.apple.catalog,
+        rate_per_s: settings.apple.catalog_rate_per_s,
+        fallback_countries: settings.apple.catalog_fallback_countries.clone(),
+    };
     let wiring = || Wiring {
         store: store.clone(),
         queue: queue.clone(),
         apple: apple.clone(),
+        catalog: catalog.clone(),
         patience: settings.apple.patience(),
         rate_share: settings.apple.rate_share,
         limits_every: Duration::from_secs(settings.apple.limits_every_s),

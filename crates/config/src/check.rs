@@ -82,13 +82,20 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
 }
 
 pub(crate) fn schedule(settings: &ScheduleSettings) -> Vec<Wrong> {
-    match Cron::read(&settings.sync_token, &settings.time_zone) {
-        Ok(_) => Vec::new(),
-        Err(error @ CronError::Zone(_)) => vec![Wrong::new("schedule.time_zone", error.to_string())],
-        Err(error @ CronError::Expression { .. }) => {
-            vec![Wrong::new("schedule.sync_token", error.to_string())]
+    let mut wrong = Vec::new();
+    for (name, text) in [("sync_token", &settings.sync_token), ("refresh_catalog", &settings.refresh_catalog)]
+    {
+        match Cron::read(text, &settings.time_zone) {
+            Ok(_) => {}
+            Err(error @ CronError::Zone(_)) => {
+                return vec![Wrong::new("schedule.time_zone", error.to_string())];
+            }
+            Err(error @ CronError::Expression { .. }) => {
+                wrong.push(Wrong::new(format!("schedule.{name}"), error.to_string()));
+            }
         }
     }
+    wrong
 }
 
 /// What no section can see by itself: Apple calls plain HTTP only on this machine, and only for a simulator.

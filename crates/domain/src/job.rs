@@ -15,12 +15,20 @@ pub enum JobKind {
     RenewToken,
     /// Remove a token, once its licenses are taken back.
     RemoveToken,
+    /// Read names and versions of products from Apple's stores.
+    RefreshCatalog,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::SyncToken, Self::AssignLicense, Self::RevokeLicense, Self::RenewToken, Self::RemoveToken];
+    pub const ALL: [Self; 6] = [
+        Self::SyncToken,
+        Self::AssignLicense,
+        Self::RevokeLicense,
+        Self::RenewToken,
+        Self::RemoveToken,
+        Self::RefreshCatalog,
+    ];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
     #[must_use]
@@ -31,6 +39,7 @@ impl JobKind {
             Self::RevokeLicense => "revoke_license",
             Self::RenewToken => "renew_token",
             Self::RemoveToken => "remove_token",
+            Self::RefreshCatalog => "refresh_catalog",
         }
     }
 

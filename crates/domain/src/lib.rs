@@ -5,6 +5,7 @@
 
 pub mod apple_error;
 pub mod asset;
+pub mod catalog;
 pub mod change;
 pub mod coalesce;
 pub mod event;

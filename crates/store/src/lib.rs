@@ -18,6 +18,7 @@ mod settings;
 
 pub mod assets;
 pub mod audit;
+pub mod catalog;
 pub mod changes;
 pub mod idempotency;
 pub mod jobs;

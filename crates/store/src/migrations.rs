@@ -10,13 +10,22 @@ struct Migration {
 }
 
 /// In order. A migration that was released is never edited; the next one changes what it made.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    text: Sql {
-        sqlite: include_str!("../migrations/sqlite/0001_first.sql"),
-        postgres: include_str!("../migrations/postgres/0001_first.sql"),
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0001_first.sql"),
+            postgres: include_str!("../migrations/postgres/0001_first.sql"),
+        },
     },
-}];
+    Migration {
+        version: 5,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0005_catalog.sql"),
+            postgres: include_str!("../migrations/postgres/0005_catalog.sql"),
+        },
+    },
+];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.
 const LOCK: Sql = Sql {

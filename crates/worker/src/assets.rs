@@ -6,6 +6,7 @@ use russet_store::assets;
 use russet_store::tokens::Token;
 use russet_store::walks::{self, WalkKind};
 
+use crate::catalog::{wake, want_if_incomplete};
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -22,7 +23,10 @@ pub(crate) async fn refresh(ctx: &Context, token: &Token) -> Result<Option<Strin
         assets::mark_unseen_gone(&mut tx, token.id, walk).await?;
     }
     walks::end(&mut tx, walk, ctx.now()).await?;
+    // What was bought gets its name at once.
+    let storefront = want_if_incomplete(ctx, &mut tx, token.id, ctx.now()).await?;
     tx.commit().await?;
+    wake(ctx, storefront).await?;
     Ok(version)
 }
 

@@ -14,6 +14,7 @@ use russet_store::{Store, StoreError, Tx, meta, tokens};
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
+use crate::catalog::CatalogSource;
 use crate::error::JobError;
 use crate::rates::Rates;
 
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) queue: Queue,
     pub(crate) apple: Apple,
+    pub(crate) catalog: CatalogSource,
     pub(crate) settings: Settings,
     pub(crate) patience: Patience,
     pub(crate) rate_share: f64,
@@ -62,6 +64,7 @@ impl Context {
             queue: wiring.queue,
             rates: Rates::default(),
             apple: wiring.apple,
+            catalog: wiring.catalog,
             patience: wiring.patience,
             rate_share: wiring.rate_share,
             public_url: wiring.public_url.trim_end_matches('/').to_owned(),

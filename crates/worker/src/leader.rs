@@ -7,9 +7,10 @@ use russet_domain::{Timestamp, TokenId};
 use russet_queue::jobs::{RefreshLimits, Sweep, SyncToken};
 use russet_queue::{Push, When};
 use russet_store::jobs::{self, NewJob, Origin};
-use russet_store::{schedule, tokens};
+use russet_store::{catalog, schedule, tokens};
 use tokio_util::sync::CancellationToken;
 
+use crate::catalog::message;
 use crate::context::Context;
 use crate::cron::Cron;
 use crate::error::{JobError, chain};
@@ -22,6 +23,7 @@ pub(crate) struct Leader {
     pub(crate) ctx: Context,
     pub(crate) name: String,
     pub(crate) sync: Option<Cron>,
+    pub(crate) refresh_catalog: Option<Cron>,
     pub(crate) limits_every: Duration,
     /// Whether tokens get places of their own between two ticks.
     pub(crate) spread: bool,
@@ -85,6 +87,41 @@ impl Leader {
         }
         if let Some(cron) = &self.sync {
             self.fire_due(cron, now).await?;
+        }
+        if let Some(cron) = &self.refresh_catalog {
+            self.fire_catalog(cron, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the stores of all tokens read again when the moment has come: what was looked for before it is due.
+    async fn fire_catalog(&self, cron: &Cron, now: Timestamp) -> Result<(), JobError> {
+        let kind = JobKind::RefreshCatalog.as_str();
+        let mut db = self.ctx.store.read().await?;
+        let last = schedule::last_tick(&mut db, kind).await?;
+        let is_due = last.is_some_and(|last| cron.is_due(0, last, now, false));
+        if last.is_some() && !is_due {
+            return Ok(());
+        }
+        let storefronts = if is_due { catalog::storefronts(&mut db, None).await? } else { Vec::new() };
+        drop(db);
+        let mut tx = self.ctx.begin().await?;
+        // A schedule that has never fired starts now. Of two leaders only one goes on from the last tick.
+        let successor = format!("{kind}/after");
+        if !schedule::fire(&mut tx, &successor, last.unwrap_or_default(), now).await?
+            || !schedule::fire(&mut tx, kind, now, now).await?
+        {
+            return Ok(());
+        }
+        catalog::want(&mut tx, &storefronts, now).await?;
+        tx.commit().await?;
+        let messages: Vec<Push> = storefronts
+            .into_iter()
+            .map(|storefront| Push::of(&message(storefront), When::priority(Priority::Low)))
+            .collect();
+        if !messages.is_empty() {
+            tracing::info!(job.name = kind, stores = messages.len(), "the schedule fired");
+            self.ctx.queue.push_many(messages).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 
 mod assets;
 mod call;
+mod catalog;
 mod context;
 mod cron;
 mod error;
@@ -26,6 +27,7 @@ use russet_queue::{Queue, QueueError, WorkerName, WorkerSettings};
 use russet_store::{Store, StoreError, meta};
 use tokio_util::sync::CancellationToken;
 
+pub use catalog::CatalogSource;
 pub use cron::{Cron, CronError};
 pub use settings::{ScheduleSettings, Settings};
 
@@ -41,6 +43,8 @@ pub struct Wiring {
     pub queue: Queue,
     /// Apple.
     pub apple: Apple,
+    /// Where names and versions of products come from.
+    pub catalog: CatalogSource,
     /// When Apple is asked after a request.
     pub patience: Patience,
     /// How much of Apple's limit is used, between 0 and 1.
@@ -59,7 +63,7 @@ pub struct Wiring {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The schedule cannot be read.
-    #[error("schedule.sync_token: {0}")]
+    #[error("schedule: {0}")]
     Schedule(#[from] CronError),
     /// The database did not answer.
     #[error(transparent)]
@@ -84,14 +88,18 @@ impl Worker {
     /// When the schedule cannot be read, or the database does not answer.
     pub async fn new(name: WorkerName, wiring: Wiring) -> Result<Self, WorkerError> {
         let sync = Cron::read(&wiring.schedule.sync_token, &wiring.schedule.time_zone)?;
+        let refresh_catalog = Cron::read(&wiring.schedule.refresh_catalog, &wiring.schedule.time_zone)?;
         let (queue, limits_every, spread) =
             (wiring.queue.clone(), wiring.limits_every, wiring.schedule.spread);
         let mut tx = wiring.store.begin().await?;
         let id = meta::server_id(&mut tx).await?;
+        russet_store::catalog::set_language(&mut tx, wiring.catalog.client.language()).await?;
         tx.commit().await?;
         let ours = MdmInfo { id, name: "Russet".to_owned(), metadata: describe(&wiring.public_url) };
         let ctx = Context::new(wiring, ours);
-        let leader = Leader { ctx: ctx.clone(), name: name.as_str().to_owned(), sync, limits_every, spread };
+        let name_of_leader = name.as_str().to_owned();
+        let leader =
+            Leader { ctx: ctx.clone(), name: name_of_leader, sync, refresh_catalog, limits_every, spread };
         Ok(Self { handlers: Handlers { ctx }, leader, queue, name })
     }
 

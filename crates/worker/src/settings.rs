@@ -57,6 +57,8 @@ impl Default for Settings {
 pub struct ScheduleSettings {
     /// When every token is synced: five fields (minute, hour, day, month, weekday), or six with seconds in front.
     pub sync_token: String,
+    /// When names, icons and versions of all products are read again from Apple's stores.
+    pub refresh_catalog: String,
     /// The time zone of the expressions, by its IANA name.
     pub time_zone: String,
     /// Whether the tokens are spread over the time until the next tick, each at its own place.
@@ -65,6 +67,11 @@ pub struct ScheduleSettings {
 
 impl Default for ScheduleSettings {
     fn default() -> Self {
-        Self { sync_token: "0 */12 * * *".to_owned(), time_zone: "UTC".to_owned(), spread: true }
+        Self {
+            sync_token: "0 */12 * * *".to_owned(),
+            refresh_catalog: "30 3 * * *".to_owned(),
+            time_zone: "UTC".to_owned(),
+            spread: true,
+        }
     }
 }

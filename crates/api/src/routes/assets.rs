@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use russet_domain::{AssetId, TokenId};
-use russet_store::{assets, tokens};
+use russet_store::{assets, catalog, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -47,6 +47,15 @@ pub(crate) async fn list(
     let rows = assets::list(&mut db, token, page::one_more(limit), after).await?;
     let mut page = Page::cut(LIST, rows, limit, |row| row.id.0, |row| (row.gone, row));
     // What Apple's list no longer holds stays in the table only while something here refers to it.
-    let items = page.items.drain(..).filter(|(gone, _)| !gone).map(|(_, row)| row.into()).collect();
+    let rows: Vec<_> = page.items.drain(..).filter(|(gone, _)| !gone).map(|(_, row)| row).collect();
+    let ids = rows.iter().map(|row| (row.token, row.asset.key.adam_id.as_str()));
+    let names = catalog::names(&mut db, ids).await?;
+    let items = rows
+        .into_iter()
+        .map(|row| {
+            let name = names.get(&(row.token, row.asset.key.adam_id.clone())).cloned();
+            AssetView::new(row, name)
+        })
+        .collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
 }

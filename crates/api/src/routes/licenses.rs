@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use russet_domain::{AssetId, Holder, TokenId};
-use russet_store::{licenses, tokens};
+use russet_store::{catalog, licenses, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -67,7 +67,14 @@ pub(crate) async fn list(
     let rows = licenses::list(&mut db, &filter, page::one_more(limit), after.as_ref()).await?;
     let page = Page::cut(LIST, rows, limit, place, |row| row);
     // A page of a key that is bound to some tokens may have fewer entries than asked for, also before the last.
-    let items = page.items.into_iter().filter(|row| actor.sees(row.token)).map(Into::into).collect();
+    let rows: Vec<_> = page.items.into_iter().filter(|row| actor.sees(row.token)).collect();
+    let ids = rows.iter().map(|row| (row.token, row.key.adam_id.as_str()));
+    let names = catalog::names(&mut db, ids).await?;
+    let show = |row: licenses::License| {
+        let name = names.get(&(row.token, row.key.adam_id.clone())).cloned();
+        LicenseView::new(row, name)
+    };
+    let items = rows.into_iter().map(show).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }))
 }
 

@@ -1,5 +1,6 @@
 //! One endpoint a file, and the table that says which address leads to which.
 
+pub(crate) mod apps;
 pub(crate) mod assets;
 pub(crate) mod health;
 pub(crate) mod home;
@@ -35,6 +36,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/jobs/{job}/cancel", post(jobs::cancel::cancel))
         .route("/jobs/{job}/retry", post(jobs::retry::retry))
         .route("/jobs/{job}/events", get(jobs::events::events))
+        .route("/apps", get(apps::list::list))
+        .route("/apps/refresh", post(apps::refresh::refresh))
+        .route("/apps/{adam_id}", get(apps::show::show))
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
         .route("/queue", get(queue::list::list))

@@ -13,6 +13,8 @@ pub(crate) struct AssetView {
     token: i64,
     /// The product's number in Apple's stores.
     adam_id: String,
+    /// Its name in the store of the token's country; null until that is known.
+    name: Option<String>,
     /// The quality: `STDQ` or `PLUS`.
     pricing_param: String,
     /// `App` or `Book`.
@@ -35,8 +37,9 @@ pub(crate) struct AssetView {
     platforms: Vec<String>,
 }
 
-impl From<AssetRow> for AssetView {
-    fn from(row: AssetRow) -> Self {
+impl AssetView {
+    /// An asset, and its name as far as it is known.
+    pub(crate) fn new(row: AssetRow, name: Option<String>) -> Self {
         let asset = row.asset;
         let (total, available) = match asset.supply {
             Supply::Unlimited => (None, None),
@@ -45,6 +48,7 @@ impl From<AssetRow> for AssetView {
         Self {
             token: row.token.0,
             adam_id: asset.key.adam_id,
+            name,
             pricing_param: asset.key.pricing.as_str().to_owned(),
             product_type: asset.product_type.as_str().to_owned(),
             device_assignable: asset.device_assignable,

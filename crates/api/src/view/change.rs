@@ -17,6 +17,8 @@ pub(crate) struct ChangeView {
     id: i64,
     /// The product's number in Apple's stores.
     adam_id: String,
+    /// Its name in the store of the token's country; null until that is known.
+    name: Option<String>,
     /// The quality: `STDQ` or `PLUS`.
     pricing_param: String,
     /// The device that is to hold it, or to hold it no more.
@@ -71,8 +73,9 @@ pub(crate) struct ChangeErrorView {
     detail: &'static str,
 }
 
-impl From<Change> for ChangeView {
-    fn from(change: Change) -> Self {
+impl ChangeView {
+    /// A change, and the name of the product as far as it is known.
+    pub(crate) fn new(change: Change, name: Option<String>) -> Self {
         let (serial, user) = serial_and_user(change.holder);
         let waits = match change.state {
             State::Planned => change.attempts > 0,
@@ -86,6 +89,7 @@ impl From<Change> for ChangeView {
         Self {
             id: change.id.0,
             adam_id: change.key.adam_id,
+            name,
             pricing_param: change.key.pricing.as_str().to_owned(),
             serial,
             user,

@@ -57,6 +57,7 @@ pub(crate) enum JobKindName {
     RevokeLicense,
     RenewToken,
     RemoveToken,
+    RefreshCatalog,
 }
 
 /// States of jobs.

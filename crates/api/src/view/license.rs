@@ -13,6 +13,8 @@ pub(crate) struct LicenseView {
     token: i64,
     /// The product's number in Apple's stores.
     adam_id: String,
+    /// Its name in the store of the token's country; null until that is known.
+    name: Option<String>,
     /// The quality: `STDQ` or `PLUS`.
     pricing_param: String,
     /// The device that holds it.
@@ -23,12 +25,14 @@ pub(crate) struct LicenseView {
     user: Option<String>,
 }
 
-impl From<License> for LicenseView {
-    fn from(license: License) -> Self {
+impl LicenseView {
+    /// A license, and the name of the product as far as it is known.
+    pub(crate) fn new(license: License, name: Option<String>) -> Self {
         let (serial, user) = serial_and_user(license.holder);
         Self {
             token: license.token.0,
             adam_id: license.key.adam_id,
+            name,
             pricing_param: license.key.pricing.as_str().to_owned(),
             serial,
             user,

@@ -1,6 +1,7 @@
 //! What clients see of tokens, jobs, changes, assets, licenses and the queue; converted by hand, so that a change inside
 //! does not change an answer unnoticed.
 
+mod app;
 mod asset;
 mod change;
 mod job;
@@ -9,6 +10,7 @@ mod queue;
 mod token;
 mod why;
 
+pub(crate) use app::{AppDetailView, AppView, FactsView, PLATFORMS, VersionView};
 pub(crate) use asset::AssetView;
 pub(crate) use change::ChangeView;
 pub(crate) use job::{JobView, SyncView};

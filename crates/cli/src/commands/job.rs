@@ -29,7 +29,7 @@ pub(crate) enum JobCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only this kind: sync_token, assign_license, revoke_license, renew_token or remove_token.
+    /// Only this kind: sync_token, assign_license, revoke_license, renew_token, remove_token or refresh_catalog.
     #[arg(long)]
     kind: Option<String>,
     /// Only this state: queued, running, succeeded, partly_failed, failed or cancelled.

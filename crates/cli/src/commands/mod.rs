@@ -1,6 +1,7 @@
 //! The commands, one a file, and the list of them.
 
 pub(crate) mod api;
+pub(crate) mod app;
 pub(crate) mod assign;
 pub(crate) mod doctor;
 pub(crate) mod job;
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     Token(token::TokenCommand),
     /// Read a token's assets and licenses from Apple.
     Sync(sync::SyncArgs),
+    /// Apps and books by name, with their counts and versions.
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// Give licenses to devices and users.
     Assign(assign::AssignArgs),
     /// Take licenses back.
@@ -80,6 +84,7 @@ impl Command {
             Self::Key(command) => command.wants_json(),
             Self::Token(command) => command.access().json,
             Self::Sync(args) => args.access.json,
+            Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
             Self::Job(command) => command.access().json,
@@ -103,6 +108,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Key(command) => key::run(command, config).await,
         Command::Token(command) => token::run(command, config).await,
         Command::Sync(args) => sync::run(args, config).await,
+        Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Job(command) => job::run(command, config).await,

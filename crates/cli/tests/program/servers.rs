@@ -128,7 +128,18 @@ async fn the_doctor_finds_a_sound_installation_sound() {
     let about: Vec<_> = checks.iter().filter_map(|check| check["about"].as_str()).collect();
     assert_eq!(
         about,
-        ["settings", "data_dir", "store", "schema", "key", "queue", "clock", "apple", "public_url"]
+        [
+            "settings",
+            "data_dir",
+            "store",
+            "schema",
+            "key",
+            "queue",
+            "clock",
+            "apple",
+            "catalog",
+            "public_url"
+        ]
     );
     assert!(checks.iter().all(|check| check["verdict"] == "ok"), "{}", doctor.out);
     machine.run(&["probe", &format!("{}/readyz", server.url)]).await.with(0);

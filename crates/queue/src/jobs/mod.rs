@@ -5,6 +5,7 @@ mod check_event;
 mod claim_token;
 mod payload;
 mod read_notifications;
+mod refresh_catalog;
 mod refresh_limits;
 mod remove_token;
 mod renew_token;
@@ -15,6 +16,7 @@ pub use apply_changes::ApplyChanges;
 pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
 pub use read_notifications::ReadNotifications;
+pub use refresh_catalog::RefreshCatalog;
 pub use refresh_limits::RefreshLimits;
 pub use remove_token::RemoveToken;
 pub use renew_token::RenewToken;
@@ -94,6 +96,7 @@ kinds!(
     RemoveToken,
     RenewToken,
     RefreshLimits,
+    RefreshCatalog,
     Sweep,
 );
 
@@ -124,6 +127,9 @@ mod tests {
         let job = RenewToken { token };
         check("renew_token", job.payload(), AnyJob::RenewToken(job));
         check("refresh_limits", RefreshLimits.payload(), AnyJob::RefreshLimits(RefreshLimits));
+        let job = RefreshCatalog { country: "NL".to_owned(), account_type: "business".to_owned() };
+        check("refresh_catalog", job.payload(), AnyJob::RefreshCatalog(job.clone()));
+        assert_eq!(job.key(), "NL.business");
         check("sweep", Sweep.payload(), AnyJob::Sweep(Sweep));
     }
 

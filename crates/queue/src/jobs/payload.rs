@@ -23,6 +23,18 @@ pub(super) fn write_ids(ids: &[(&str, i64)]) -> String {
     Value::Object([("v".to_owned(), json!(VERSION))].into_iter().chain(fields).collect()).to_string()
 }
 
+/// A payload that names words.
+pub(super) fn write_words(words: &[(&str, &str)]) -> String {
+    let fields = words.iter().map(|(field, word)| ((*field).to_owned(), json!(word)));
+    Value::Object([("v".to_owned(), json!(VERSION))].into_iter().chain(fields).collect()).to_string()
+}
+
+/// Reads the word that a payload names as `field`.
+pub(super) fn read_word(payload: &str, field: &str) -> Result<String, Unreadable> {
+    let word = object(payload)?.get(field).and_then(Value::as_str).map(str::to_owned);
+    word.ok_or_else(|| unreadable(format!("it has no text called {field:?}")))
+}
+
 /// Reads a payload without an id.
 pub(super) fn read(payload: &str) -> Result<(), Unreadable> {
     object(payload).map(drop)

@@ -69,6 +69,12 @@ impl Booked {
         Ok(Turn::Wait { until: until(holds.at_us), why })
     }
 
+    /// Whether it is the call that finds out for all whether Apple is back.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// Tells that no call is made. The turn is used up all the same; but if it was to find out whether Apple is back,
     /// another may do that at once.
     ///

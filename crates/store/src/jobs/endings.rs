@@ -69,6 +69,11 @@ pub async fn ended(
 /// [`StoreError::Missing`] without such a job.
 pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreError> {
     let (token, kind) = token_and_kind(tx, id).await?;
+    if kind == JobKind::RefreshCatalog {
+        // It may be about no token, and moves nothing.
+        ended(tx, id, JobState::Cancelled, None, None, now).await?;
+        return Ok(0);
+    }
     match token {
         // A token that is gone took all that was open with it.
         Some(token) => match tokens::lock(tx, token).await {
@@ -79,7 +84,7 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
         None => return Ok(0),
     }
     match kind {
-        JobKind::SyncToken | JobKind::RenewToken => {
+        JobKind::SyncToken | JobKind::RenewToken | JobKind::RefreshCatalog => {
             ended(tx, id, JobState::Cancelled, None, None, now).await?;
             Ok(0)
         }

@@ -108,6 +108,23 @@ pub struct Job {
 /// # Errors
 /// As any statement.
 pub async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<JobId, StoreError> {
+    insert_about(tx, new, Some(new.token), now).await
+}
+
+/// Writes a job that is about no token in particular; `new.token` counts for nothing.
+///
+/// # Errors
+/// As any statement.
+pub async fn insert_for_all(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<JobId, StoreError> {
+    insert_about(tx, new, None, now).await
+}
+
+async fn insert_about(
+    tx: &mut Tx,
+    new: &NewJob,
+    token: Option<TokenId>,
+    now: Timestamp,
+) -> Result<JobId, StoreError> {
     sql(
         "writing a job",
         "INSERT INTO jobs (kind, token_id, state, priority, origin, key_id, args, notes, created_at, updated_at)
@@ -115,7 +132,7 @@ pub async fn insert(tx: &mut Tx, new: &NewJob, now: Timestamp) -> Result<JobId, 
          RETURNING id",
     )
     .bind(new.kind.as_str())
-    .bind(new.token.0)
+    .bind(token.map(|token| token.0))
     .bind(JobState::Queued.as_str())
     .bind(new.priority.as_str())
     .bind(new.origin.as_str())
@@ -232,6 +249,21 @@ pub async fn open_syncs(db: &mut Db, token: TokenId) -> Result<Vec<Job>, StoreEr
     )
     .bind(token.0)
     .bind(JobKind::SyncToken.as_str())
+    .all(db, job)
+    .await
+}
+
+/// Jobs that read Apple's stores and have not ended, oldest first, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn open_refreshes(db: &mut Db, limit: usize) -> Result<Vec<Job>, StoreError> {
+    sql(
+        "looking for open readings of stores",
+        select!("WHERE kind = $1 AND state IN ('queued', 'running') ORDER BY id LIMIT $2"),
+    )
+    .bind(JobKind::RefreshCatalog.as_str())
+    .bind(int(limit))
     .all(db, job)
     .await
 }

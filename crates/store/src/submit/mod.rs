@@ -162,7 +162,7 @@ fn action_of(kind: JobKind) -> Option<Action> {
     match kind {
         JobKind::AssignLicense => Some(Action::Assign),
         JobKind::RevokeLicense | JobKind::RemoveToken => Some(Action::Revoke),
-        JobKind::SyncToken | JobKind::RenewToken => None,
+        JobKind::SyncToken | JobKind::RenewToken | JobKind::RefreshCatalog => None,
     }
 }
 

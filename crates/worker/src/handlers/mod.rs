@@ -4,6 +4,7 @@ mod apply_changes;
 mod check_event;
 mod claim_token;
 mod read_notifications;
+mod refresh_catalog;
 pub(crate) mod refresh_limits;
 mod remove_token;
 mod renew_token;
@@ -60,6 +61,7 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
         AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
         AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
+        AnyJob::RefreshCatalog(job) => refresh_catalog::refresh_catalog(job, ctx).await,
         AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
         AnyJob::Sweep(_) => sweep::sweep(ctx).await,
     }

@@ -1,9 +1,10 @@
-//! Reads Apple's limits, which may change at any time.
+//! Reads Apple's limits and addresses, which may change at any time.
 
 use russet_domain::limits::Limits;
 use russet_queue::Ending;
 use russet_store::meta;
 
+use crate::catalog::LOOKUP_META_KEY;
 use crate::context::Context;
 use crate::error::JobError;
 use crate::limits::{META_KEY, write};
@@ -15,9 +16,11 @@ pub(crate) async fn refresh_limits(ctx: &Context) -> Result<Ending, JobError> {
 
 /// Asks Apple for its limits and keeps them for all workers. Needs no token and counts for none.
 pub(crate) async fn read_limits(ctx: &Context) -> Result<Limits, JobError> {
-    let limits = ctx.apple.service_config().await?.limits;
+    let config = ctx.apple.service_config().await?;
+    let limits = config.limits;
     let mut tx = ctx.begin().await?;
     meta::set(&mut tx, META_KEY, &write(&limits)).await?;
+    meta::set(&mut tx, LOOKUP_META_KEY, &config.urls.content_lookup.unwrap_or_default()).await?;
     tx.commit().await?;
     ctx.remember_limits(limits);
     Ok(limits)

@@ -9,8 +9,9 @@ use russet_queue::jobs::{
     ApplyChanges, CheckEvent, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
-use russet_store::{idempotency, notifications, sweep};
+use russet_store::{catalog, idempotency, notifications, sweep};
 
+use crate::catalog::message;
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -41,6 +42,9 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     for token in sweep::removing_tokens(&mut db, AT_MOST).await? {
         messages.push(Push::of(&RemoveToken { token }, When::default()));
+    }
+    for reading in catalog::open(&mut db, now).await? {
+        messages.push(Push::of(&message(reading.storefront), When::default()));
     }
     // Younger requests have their reminder in the queue, or are found here when they are old enough.
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);

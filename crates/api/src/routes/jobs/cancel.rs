@@ -70,7 +70,7 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
                 jobs::ended(tx, job.id, JobState::Cancelled, None, None, now).await?;
             }
         }
-        JobKind::SyncToken | JobKind::AssignLicense | JobKind::RevokeLicense => {}
+        JobKind::SyncToken | JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RefreshCatalog => {}
     }
     Ok(())
 }

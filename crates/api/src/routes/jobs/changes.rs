@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::ChangeId;
 use russet_domain::change::State as ChangeState;
-use russet_store::changes;
+use russet_store::{catalog, changes};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -45,7 +45,13 @@ pub(crate) async fn changes(
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(ChangeId);
     let mut db = app.store.read().await?;
-    known(&mut db, &actor, id).await?;
+    let job = known(&mut db, &actor, id).await?;
     let rows = changes::list_of_job(&mut db, id, state, page::one_more(limit), after).await?;
-    Ok(Json(Page::cut(LIST, rows, limit, |change| change.id.0, ChangeView::from)))
+    let ids = rows.iter().filter_map(|change| Some((job.token?, change.key.adam_id.as_str())));
+    let names = catalog::names(&mut db, ids).await?;
+    let show = |change: changes::Change| {
+        let name = job.token.and_then(|token| names.get(&(token, change.key.adam_id.clone())).cloned());
+        ChangeView::new(change, name)
+    };
+    Ok(Json(Page::cut(LIST, rows, limit, |change| change.id.0, show)))
 }

@@ -51,7 +51,11 @@ fn sees(actor: &Actor, job: &Job) -> bool {
 pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
     let sync = match job.kind {
         JobKind::SyncToken => Some(sync_progress(db, &job).await?),
-        JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RenewToken | JobKind::RemoveToken => None,
+        JobKind::AssignLicense
+        | JobKind::RevokeLicense
+        | JobKind::RenewToken
+        | JobKind::RemoveToken
+        | JobKind::RefreshCatalog => None,
     };
     Ok(JobView::new(job, sync))
 }

@@ -72,7 +72,7 @@ async fn write(
     }
     let moves_licenses = match job.kind {
         JobKind::AssignLicense | JobKind::RevokeLicense => true,
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::RemoveToken => false,
+        JobKind::SyncToken | JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog => false,
     };
     if !moves_licenses || job.progress.refused == 0 {
         return Err(ApiError::NothingToRetry(id));

@@ -92,10 +92,12 @@ fn read(body: &Body) -> Result<Asked, ApiError> {
         Some(kind @ (JobKind::AssignLicense | JobKind::RevokeLicense)) => {
             Wanted::read(kind, from_json::<MoveLicensesJob>(&body.bytes)?).map(Asked::Move)
         }
-        Some(JobKind::RenewToken | JobKind::RemoveToken) | None => Err(ApiError::InvalidField {
-            field: "kind".to_owned(),
-            why: "it should be `sync_token`, `assign_license` or `revoke_license`".to_owned(),
-        }),
+        Some(JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog) | None => {
+            Err(ApiError::InvalidField {
+                field: "kind".to_owned(),
+                why: "it should be `sync_token`, `assign_license` or `revoke_license`".to_owned(),
+            })
+        }
     }
 }
 

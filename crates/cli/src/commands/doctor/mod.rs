@@ -1,6 +1,7 @@
 //! Says whether everything is in order, a line for each thing, and what to do where it is not.
 
 mod apple;
+mod catalog;
 mod clock;
 mod database;
 mod keys;
@@ -107,6 +108,7 @@ async fn examine(settings: &Settings, config: Option<&Path>) -> Vec<Finding> {
     let queue = within("queue", queue::open(settings), &mut findings).await.flatten();
     within("clock", clock::examine(settings, queue.as_ref()), &mut findings).await;
     within("apple", apple::reachable(settings), &mut findings).await;
+    within("catalog", catalog::examine(settings), &mut findings).await;
     within("public_url", apple::public_url(settings), &mut findings).await;
     findings
 }

@@ -1,0 +1,42 @@
+//! Apps and books: lists and shows them by name, and has Apple's stores asked about them again.
+
+mod list;
+mod refresh;
+mod show;
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use crate::access;
+use crate::access::AccessArgs;
+use crate::error::CliError;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AppCommand {
+    /// List apps and books with their counts, over all tokens or one row a token.
+    List(list::ListArgs),
+    /// Show one app or book: versions, stores, tokens.
+    Show(show::ShowArgs),
+    /// Ask Apple's stores again for names, icons and versions.
+    Refresh(refresh::RefreshArgs),
+}
+
+impl AppCommand {
+    pub(crate) fn access(&self) -> &AccessArgs {
+        match self {
+            Self::List(args) => &args.access,
+            Self::Show(args) => &args.access,
+            Self::Refresh(args) => &args.access,
+        }
+    }
+}
+
+pub(crate) async fn run(command: AppCommand, config: Option<&Path>) -> Result<(), CliError> {
+    let client = access::client(command.access(), config)?;
+    match command {
+        AppCommand::List(args) => list::run(&client, &args).await,
+        AppCommand::Show(args) => show::run(&client, &args).await,
+        AppCommand::Refresh(args) => refresh::run(&client, args).await,
+    }
+}
