@@ -5,6 +5,8 @@ use std::time::Duration;
 use russet_domain::Timestamp;
 use russet_domain::token::MdmInfo;
 
+use crate::endpoint::Endpoint;
+use crate::error::AppleError;
 use crate::wire::fault::Oddities;
 
 /// A value from Apple, with what its answer said about the location.
@@ -59,4 +61,22 @@ pub struct Page<T> {
     pub total_pages: u32,
     /// The version of the list. The one of the first page is what a later `since_version` takes.
     pub version: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The page, if all of its records could be read: for whoever concludes something from what is not in the list.
+    ///
+    /// # Errors
+    /// [`AppleError::Unreadable`] when records were left out.
+    pub fn whole(self, endpoint: Endpoint) -> Result<Self, AppleError> {
+        match self.skipped {
+            0 => Ok(self),
+            skipped => Err(AppleError::Unreadable {
+                endpoint,
+                url: endpoint.path().to_owned(),
+                http: 200,
+                why: format!("{skipped} of its records cannot be read; the log names their fields"),
+            }),
+        }
+    }
 }

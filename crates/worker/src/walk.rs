@@ -173,13 +173,16 @@ async fn remove_unseen(ctx: &Context, token: &Token, walk: &Walk) -> Result<u64,
         );
         return Ok(0);
     }
-    let mut held = HashSet::new();
+    let (mut held, mut sure) = (HashSet::new(), BTreeSet::new());
     for asset in assets {
-        held.extend(holders_of(ctx, token, asset).await?);
+        if let Some(pairs) = holders_of(ctx, token, asset).await? {
+            sure.insert(asset.clone());
+            held.extend(pairs);
+        }
     }
     let gone: Vec<_> = suspects
         .into_iter()
-        .filter(|(_, asset, holder)| !held.contains(&(asset.clone(), holder.clone())))
+        .filter(|(_, asset, holder)| sure.contains(asset) && !held.contains(&(asset.clone(), holder.clone())))
         .map(|(id, _, holder)| (id, holder))
         .collect();
     let mut tx = ctx.begin().await?;
@@ -188,11 +191,12 @@ async fn remove_unseen(ctx: &Context, token: &Token, walk: &Walk) -> Result<u64,
     Ok(removed)
 }
 
+/// Who holds an asset; `None` when a part of Apple's list cannot be read, as nothing follows from what is not in it then.
 async fn holders_of(
     ctx: &Context,
     token: &Token,
     asset: &AssetKey,
-) -> Result<Vec<(AssetKey, Holder)>, JobError> {
+) -> Result<Option<Vec<(AssetKey, Holder)>>, JobError> {
     let filter = Filter {
         adam_id: Some(asset.adam_id.clone()),
         pricing: Some(asset.pricing.clone()),
@@ -201,10 +205,13 @@ async fn holders_of(
     let (mut pairs, mut index) = (Vec::new(), 0);
     loop {
         let page = page(ctx, token, &filter, index, Class::Bulk).await?;
+        if page.skipped > 0 {
+            return Ok(None);
+        }
         pairs.extend(page.items.into_iter().map(|item| (item.key, item.holder)));
         match page.next {
             Some(next) if next > index => index = next,
-            Some(_) | None => return Ok(pairs),
+            Some(_) | None => return Ok(Some(pairs)),
         }
     }
 }

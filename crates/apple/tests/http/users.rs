@@ -1,7 +1,7 @@
 //! Users over HTTP: what is sent, what is read, and what becomes of writes without an answer.
 
 use axum::http::{Method, StatusCode};
-use russet_apple::{Apple, AppleError, Consequence, EventId, NewUser, UserFilter};
+use russet_apple::{Apple, AppleError, Consequence, Endpoint, EventId, NewUser, UserFilter};
 use russet_domain::UserStatus;
 use russet_domain::event::{EventKind, EventStatus};
 
@@ -118,6 +118,8 @@ async fn what_cannot_be_read_of_an_answer_is_told_beside_it() {
     let (apple, _) = answering_json(r#"{"users":[{"clientUserId":"u1","idHash":[]},{}],"uId":{}}"#).await;
     let answer = apple.users(&token(), &UserFilter::default(), 0).await.unwrap();
     assert_eq!((answer.value.items.len(), answer.value.skipped, answer.odd.count), (1, 1, 3));
+    let whole = answer.value.clone().whole(Endpoint::Users).unwrap_err();
+    assert!(whole.to_string().contains("1 of its records cannot be read"), "{whole}");
     assert_eq!(
         answer.odd.to_string(),
         "`uId` is not a text; `users[0].idHash` is not a text; `users[1].clientUserId` is missing or empty"

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use russet_apple::{EventId, EventReport, Filter};
+use russet_apple::{Endpoint, EventId, EventReport, Filter};
 use russet_domain::change::{Word, after};
 use russet_domain::event::{Next, Verdict, judge, next};
 use russet_domain::read_back::{self, Failure, Walks};
@@ -178,6 +178,8 @@ async fn read_lists(
                     apple.assignments(&secret, filter, page).await
                 })
                 .await?;
+            // A record that cannot be read may be the very license that seems to be gone.
+            let read = read.whole(Endpoint::Assignments)?;
             held.extend(read.items.into_iter().map(|item| (item.key, item.holder)));
             match read.next {
                 Some(next) if next > page && next < PAGES_MAX => page = next,
