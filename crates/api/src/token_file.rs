@@ -1,5 +1,7 @@
 //! Reads the text of a `.vpptoken` file and says what is wrong with it.
 //!
+//! It stays with the API, which must not know Apple's client: an upload is judged before anything is asked of Apple.
+//!
 //! The file is one base64 text of a JSON object; Apple wants the base64 text itself as bearer, so that is what is kept
 //! (<https://developer.apple.com/documentation/devicemanagement/getting-started-with-apps-and-books>).
 
@@ -19,7 +21,7 @@ pub(crate) const TOKEN_FILE_MAX: usize = 64 * 1024;
 /// The longest organization name kept.
 const ORG_NAME_MAX: usize = 255;
 /// How Apple writes moments: an offset without a colon, which RFC 3339 does not allow.
-const DATE: &str = "%Y-%m-%dT%H:%M:%S%z";
+const DATE: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
 
 /// What a token file holds.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,28 +43,34 @@ impl fmt::Debug for TokenFile {
 /// What is wrong with a token file. No message repeats any of its secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenFileError {
+    /// It is far longer than any token file.
     #[error(
         "The content is longer than {TOKEN_FILE_MAX} characters, so it is no token file; upload the .vpptoken file as \
          it was downloaded from Apple."
     )]
     TooLarge,
+    /// It is not base64, or nothing at all.
     #[error(
         "The content is not base64; upload the text of the .vpptoken file as it was downloaded from Apple, whole and \
          unchanged."
     )]
     NotBase64,
+    /// It is base64 of something other than a JSON object.
     #[error(
         "The content is base64, but what it holds is not a JSON object; upload the .vpptoken file as it was downloaded \
          from Apple."
     )]
     NotJson,
+    /// A field is missing, empty, or no text.
     #[error("The token lacks the text field `{0}`; download it again from Apple.")]
     FieldMissing(&'static str),
+    /// Its expiry is no date.
     #[error(
         "The token's `expDate` cannot be read as a date such as 2031-04-09T10:20:30+0000; download the token again \
          from Apple."
     )]
     DateUnreadable,
+    /// It has expired.
     #[error("The token expired at {}; download a new one from Apple and upload that.", time::text(*.0))]
     Expired(Timestamp),
 }
@@ -168,5 +176,82 @@ mod tests {
         let text = file(r#"{"token":"b3BhcXVl","expDate":"2031-04-09T10:20:30+0000","orgName":"E"}"#);
         let read = read(&text, NOW).unwrap();
         assert!(!format!("{read:?}").contains(&text[..20]));
+    }
+
+    /// Every field of a whole file, in Apple's words, and what stands in it.
+    const FIELDS: [(&str, &str); 3] = [
+        ("token", r#""b3BhcXVlLXNlY3JldA==""#),
+        ("expDate", r#""2031-04-09T10:20:30+0000""#),
+        ("orgName", r#""Example School District""#),
+    ];
+
+    /// What may stand in a field in place of its text, and whether it is a text that says something.
+    const WRONG: [&str; 13] = [
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1.5",
+        "1e999",
+        "123456789012345678901234567890",
+        "[]",
+        "{}",
+        r#"["x"]"#,
+        r#""""#,
+        r#""  ""#,
+        r#"{"x":"y"}"#,
+    ];
+
+    fn json(fields: &[(&str, &str)]) -> String {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}", fields.join(","))
+    }
+
+    #[test]
+    fn every_field_that_is_missing_or_of_another_type_is_named() {
+        read(&file(&json(&FIELDS)), NOW).unwrap();
+        for (index, (name, _)) in FIELDS.into_iter().enumerate() {
+            let mut without = FIELDS.to_vec();
+            without.remove(index);
+            assert_eq!(read(&file(&json(&without)), NOW).unwrap_err(), TokenFileError::FieldMissing(name));
+            for wrong in WRONG {
+                let mut fields = FIELDS.to_vec();
+                fields[index].1 = wrong;
+                let error = read(&file(&json(&fields)), NOW).unwrap_err();
+                let is_no_json = wrong == "1e999" && error == TokenFileError::NotJson;
+                assert!(
+                    is_no_json || error == TokenFileError::FieldMissing(name),
+                    "{name} {wrong}: {error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_apple_adds_to_a_token_is_passed_over() {
+        for new in [r#""x""#, "7", "null", r#"{"deep":[[[{}]]]}"#] {
+            let fields = [&FIELDS[..], &[("somethingNew", new)]].concat();
+            let whole = read(&file(&json(&fields)), NOW).unwrap();
+            assert_eq!(whole.org_name, "Example School District");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_or_spoiled_anywhere_is_no_danger() {
+        let whole = file(&json(&FIELDS));
+        for end in 0..whole.len() {
+            // Some ends fall between two groups of base64 behind the object's last brace; no other is a token.
+            let cut = read(&whole[..end], NOW);
+            assert!(cut.is_err() || end + 4 > whole.len(), "cut at {end}");
+            for byte in ['\u{0}', '!', '\u{e9}', 'A', '{', '\u{feff}'] {
+                let spoiled = format!("{}{byte}{}", &whole[..end], &whole[end + 1..]);
+                // Whatever becomes of it, no message tells any of it.
+                if let Err(error) = read(&spoiled, NOW) {
+                    assert!(!error.to_string().contains("b3BhcXVl"), "{error}");
+                }
+            }
+        }
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        assert_eq!(read(&file(&deep), NOW).unwrap_err(), TokenFileError::NotJson);
     }
 }

@@ -7,31 +7,44 @@ use russet_domain::event::EventKind;
 /// One of Apple's endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// What Apple allows; needs no token.
+    /// What Apple allows; needs no token:
+    /// <https://developer.apple.com/documentation/devicemanagement/service-config>.
     ServiceConfig,
-    /// Who has the location.
+    /// Who has the location:
+    /// <https://developer.apple.com/documentation/devicemanagement/client-config-71glv>.
     ClientConfig,
-    /// Claims the location, subscribes to notifications.
+    /// Claims the location, subscribes to notifications:
+    /// <https://developer.apple.com/documentation/devicemanagement/client-config-4szk1>.
     SetClientConfig,
-    /// The location's products.
+    /// The location's products:
+    /// <https://developer.apple.com/documentation/devicemanagement/get-assets-4ski1>.
     Assets,
-    /// Who holds what.
+    /// Who holds what:
+    /// <https://developer.apple.com/documentation/devicemanagement/get-assignments-9wv1e>.
     Assignments,
-    /// Gives licenses out.
+    /// Gives licenses out:
+    /// <https://developer.apple.com/documentation/devicemanagement/associate-assets>.
     Associate,
-    /// Takes licenses back.
+    /// Takes licenses back:
+    /// <https://developer.apple.com/documentation/devicemanagement/disassociate-assets>.
     Disassociate,
-    /// Takes everything back from some holders.
+    /// Takes everything back from some holders:
+    /// <https://developer.apple.com/documentation/devicemanagement/revoke-assets>.
     Revoke,
-    /// The users of the location.
+    /// The users of the location:
+    /// <https://developer.apple.com/documentation/devicemanagement/get-users-4mwln>.
     Users,
-    /// Registers users.
+    /// Registers users:
+    /// <https://developer.apple.com/documentation/devicemanagement/create-users>.
     CreateUsers,
-    /// Changes users.
+    /// Changes users:
+    /// <https://developer.apple.com/documentation/devicemanagement/managing-users>.
     UpdateUsers,
-    /// Retires users.
+    /// Retires users:
+    /// <https://developer.apple.com/documentation/devicemanagement/managing-users>.
     RetireUsers,
-    /// How an event stands.
+    /// How an event stands:
+    /// <https://developer.apple.com/documentation/devicemanagement/events-status>.
     Status,
 }
 

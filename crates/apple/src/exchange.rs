@@ -151,7 +151,7 @@ impl Connection {
 
 /// Tells a refusal from an answer. An `errorNumber` in the body counts before anything else, the status included:
 /// Apple answers some bad tokens with 200.
-fn judge(
+pub(crate) fn judge(
     call: &Call<'_>,
     url: String,
     status: StatusCode,

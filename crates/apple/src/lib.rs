@@ -16,6 +16,8 @@ mod error;
 mod exchange;
 mod location;
 pub mod notification;
+#[cfg(any(test, fuzzing))]
+pub mod offline;
 mod report;
 mod retry_after;
 mod service;
