@@ -241,6 +241,14 @@ impl World {
         russet(arguments, &self.environment)
     }
 
+    /// Runs a command of the program as an administrator who tells it where the server is and which key to use.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> crate::Output {
+        let own = [("RUSSET_URL", self.api.url()), ("RUSSET_KEY", self.api.key())];
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        russet(arguments, &[&self.environment[..], &own].concat())
+    }
+
     /// Where the processes write: `data` and `logs`.
     #[must_use]
     pub fn directory(&self) -> &std::path::Path {

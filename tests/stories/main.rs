@@ -1,6 +1,7 @@
 //! Stories across crates: real processes, a real database, a real queue and a simulated Apple.
 
 mod bad_input;
+mod books;
 mod cancel;
 mod catalog;
 mod chaos;
@@ -11,6 +12,8 @@ mod fair;
 mod garbage;
 mod herd;
 mod idempotency;
+mod lint;
+mod moves;
 mod newcomer;
 mod notifications;
 mod outside;

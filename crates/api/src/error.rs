@@ -115,6 +115,15 @@ pub(crate) enum ApiError {
     EmptyList(&'static str),
     #[error("The job would hold {count} pairs of asset and holder and {max} are taken; split it.")]
     TooManyPairs { count: u64, max: usize },
+    #[error("{text}")]
+    Forbidden { code: &'static str, text: String, errors: Vec<FieldError> },
+    #[error(
+        "A license goes from a user to a device, never from a device to a user (rule S-27); take the device's license back \
+         and assign one to the user, who will be asked to sign in."
+    )]
+    WrongWay,
+    #[error("Nothing of job {0} waits for a confirmation.")]
+    NothingToConfirm(JobId),
     #[error("Send either `pairs`, or `assets` with `devices` and `users`, but not both.")]
     PairsOrLists,
     #[error("{0}")]
@@ -184,6 +193,9 @@ impl ApiError {
             Self::BadHolders { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_holder"),
             Self::EmptyList(_) => (StatusCode::UNPROCESSABLE_ENTITY, "empty_list"),
             Self::TooManyPairs { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_pairs"),
+            Self::Forbidden { code, .. } => (StatusCode::UNPROCESSABLE_ENTITY, *code),
+            Self::WrongWay => (StatusCode::UNPROCESSABLE_ENTITY, "wrong_way"),
+            Self::NothingToConfirm(_) => (StatusCode::CONFLICT, "nothing_to_confirm"),
             Self::PairsOrLists => (StatusCode::UNPROCESSABLE_ENTITY, "pairs_or_lists"),
             Self::NothingNamed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_named"),
             Self::TokenAlreadyUploaded(_) => (StatusCode::CONFLICT, "token_already_uploaded"),
@@ -256,7 +268,9 @@ impl ApiError {
             Self::UnknownField { field, .. } => {
                 vec![FieldError { field: field.clone(), detail: "is not known".to_owned() }]
             }
-            Self::UnknownAssets { errors, .. } | Self::BadHolders { errors, .. } => errors.clone(),
+            Self::UnknownAssets { errors, .. }
+            | Self::BadHolders { errors, .. }
+            | Self::Forbidden { errors, .. } => errors.clone(),
             _ => Vec::new(),
         };
         errors.truncate(FIELD_ERRORS_MAX);

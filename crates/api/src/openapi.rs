@@ -7,12 +7,13 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
+use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
 use crate::routes::jobs::{cancel, changes, events, list as list_jobs, retry, show as show_job, submit};
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
 };
 use crate::routes::tokens::{change, create, list, remove, renew, show};
-use crate::routes::{apps, assets, health, licenses, metrics, notifications};
+use crate::routes::{apps, assets, health, licenses, lint, metrics, notifications, prompts};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,7 +27,7 @@ use crate::routes::{apps, assets, health, licenses, metrics, notifications};
     paths(
         create::create, list::list, show::show, change::change, remove::remove, renew::renew,
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
-        events::events,
+        events::events, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,

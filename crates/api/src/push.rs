@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_domain::TokenId;
+use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ClaimToken, ReadNotifications, RefreshCatalog, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, ClaimToken, MoveLicenses, ReadNotifications, RefreshCatalog, RemoveToken, RenewToken,
+    SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -58,6 +59,11 @@ impl Pusher {
     /// Asks for a token to be removed.
     pub(crate) async fn remove_token(&self, token: TokenId) {
         self.push(&[RemoveToken { token }], When::default()).await;
+    }
+
+    /// Asks for a job's moves to be taken further.
+    pub(crate) async fn move_licenses(&self, job: JobId) {
+        self.push(&[MoveLicenses { job }], When::default()).await;
     }
 
     /// Asks for tokens' notifications to be read.

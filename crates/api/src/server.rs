@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use axum::Router;
+use russet_domain::callback::Rules;
 use russet_queue::Queue;
 use russet_store::Store;
 use tokio::net::TcpListener;
@@ -21,6 +22,8 @@ pub struct Api {
     pub queue: Queue,
     /// `[api]`.
     pub settings: Settings,
+    /// Which addresses jobs may name to be called back.
+    pub callbacks: Rules,
 }
 
 impl Api {
@@ -31,7 +34,7 @@ impl Api {
     }
 
     fn router_until(self, stop: CancellationToken) -> Router {
-        routes::router(App::new(self.store, self.queue, self.settings, stop))
+        routes::router(App::new(self.store, self.queue, self.settings, self.callbacks, stop))
     }
 }
 

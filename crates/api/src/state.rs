@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use russet_domain::callback::Rules;
 use russet_queue::Queue;
 use russet_store::Store;
 use tokio::sync::Semaphore;
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) push: Pusher,
     /// `[api]`.
     pub(crate) settings: Settings,
+    /// Which addresses jobs may name to be called back.
+    pub(crate) callbacks: Rules,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Writes notifications down.
@@ -41,7 +44,13 @@ pub(crate) struct Shared {
 }
 
 impl App {
-    pub(crate) fn new(store: Store, queue: Queue, settings: Settings, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        queue: Queue,
+        settings: Settings,
+        callbacks: Rules,
+        stop: CancellationToken,
+    ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let push = Pusher::new(queue.clone(), Arc::clone(&metrics));
         let inbox = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
@@ -50,6 +59,7 @@ impl App {
             store,
             queue,
             settings,
+            callbacks,
             metrics,
             push,
             inbox,

@@ -228,6 +228,18 @@ pub(crate) struct AppDetail {
     pub(crate) owners: Vec<App>,
 }
 
+/// One license that goes from a user to a device.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Move {
+    pub(crate) adam_id: String,
+    pub(crate) pricing_param: String,
+    pub(crate) user: String,
+    pub(crate) serial: String,
+    pub(crate) state: String,
+    pub(crate) error: Option<Fault>,
+}
+
 /// The queue at a glance.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct QueueView {

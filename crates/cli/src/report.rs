@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::answers::{Change, Job};
+use crate::answers::{Change, Job, Move};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::print;
 
+/// The kind of jobs that count moves and not changes.
+const MOVES: &str = "move_license";
 /// The most refused changes that are listed.
 const REFUSED_SHOWN: usize = 20;
 
@@ -18,7 +20,11 @@ pub(crate) async fn end(client: &Client, job: &Job, value: &Value, json: bool) -
         notes(job);
         print::line(sentence(job));
         if job.progress.refused > 0 {
-            changes(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
+            if job.kind == MOVES {
+                moves(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
+            } else {
+                changes(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
+            }
             if job.progress.refused > REFUSED_SHOWN as u64 {
                 let more = job.progress.refused - REFUSED_SHOWN as u64;
                 print::line(format!("and {more} more: russet job show {} --changes refused", job.id));
@@ -82,6 +88,24 @@ pub(crate) async fn changes(
         [change.action, asset, holder, change.state, why.unwrap_or_default()]
     });
     print::table(["ACTION", "ASSET", "HOLDER", "STATE", "WHY"], rows);
+    Ok(())
+}
+
+/// Prints a job's moves in a table.
+pub(crate) async fn moves(
+    client: &Client,
+    job: i64,
+    state: Option<&str>,
+    limit: usize,
+) -> Result<(), CliError> {
+    let query: Vec<_> = state.map(|state| ("state", state.to_owned())).into_iter().collect();
+    let items = client.list(&format!("jobs/{job}/moves"), &query, limit).await?;
+    let rows = items.into_iter().map(|item| {
+        let moved: Move = serde_json::from_value(item).unwrap_or_default();
+        let why = moved.error.map(|error| format!("{} ({})", error.detail, error.code)).unwrap_or_default();
+        [asset(&moved.adam_id, &moved.pricing_param, None), moved.user, moved.serial, moved.state, why]
+    });
+    print::table(["ASSET", "USER", "DEVICE", "STATE", "WHY"], rows);
     Ok(())
 }
 

@@ -56,6 +56,10 @@ pub(crate) fn apple(settings: &russet_apple::Settings) -> Vec<Wrong> {
     }
 }
 
+pub(crate) fn mdm(settings: &russet_mdm::Settings) -> Vec<Wrong> {
+    settings.problems().into_iter().map(|(key, why)| Wrong::new(key, why)).collect()
+}
+
 pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     let ranges = [

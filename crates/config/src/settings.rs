@@ -22,6 +22,8 @@ pub struct Settings {
     pub api: russet_api::Settings,
     /// `[apple]`.
     pub apple: russet_apple::Settings,
+    /// `[mdm]`.
+    pub mdm: russet_mdm::Settings,
     /// `[worker]`.
     pub worker: russet_worker::Settings,
     /// `[schedule]`.
@@ -76,6 +78,7 @@ impl Settings {
         let queue = layers.section("queue", check::queue);
         let api = layers.section("api", check::api);
         let apple = layers.section("apple", check::apple);
+        let mdm = layers.section("mdm", check::mdm);
         let worker = layers.section("worker", check::worker);
         let schedule = layers.section("schedule", check::schedule);
         let secrets = layers.section("secrets", |secrets: &SecretSettings| check::own(secrets.check()));
@@ -85,7 +88,7 @@ impl Settings {
         {
             layers.note(&wrong.key, wrong.why);
         }
-        let all = (data_dir, store, queue, api, apple, worker, schedule, secrets, log);
+        let all = (data_dir, store, queue, api, apple, mdm, worker, schedule, secrets, log);
         match all {
             (
                 Some(data_dir),
@@ -93,6 +96,7 @@ impl Settings {
                 Some(queue),
                 Some(api),
                 Some(apple),
+                Some(mdm),
                 Some(worker),
                 Some(schedule),
                 Some(secrets),
@@ -101,7 +105,7 @@ impl Settings {
                 if store.url.is_empty() {
                     store.url = sqlite_url(&data_dir);
                 }
-                Ok(Self { data_dir, store, queue, api, apple, worker, schedule, secrets, log })
+                Ok(Self { data_dir, store, queue, api, apple, mdm, worker, schedule, secrets, log })
             }
             _ => Err(ConfigError(layers.problems)),
         }

@@ -63,6 +63,7 @@ fn the_file_and_the_structs_have_the_same_keys_and_defaults() {
     agrees("store", debugged::<russet_store::Settings>);
     agrees("api", debugged::<russet_api::Settings>);
     agrees("apple", debugged::<russet_apple::Settings>);
+    agrees("mdm", debugged::<russet_mdm::Settings>);
     agrees("worker", debugged::<russet_worker::Settings>);
     agrees("schedule", debugged::<russet_worker::ScheduleSettings>);
     agrees("secrets", |secrets: &SecretSettings| (secrets.key_file.clone(), secrets.key.clone()));
@@ -83,7 +84,7 @@ fn every_section_of_the_file_is_a_crates() {
     let mut sections: Vec<&str> =
         all.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str()).collect();
     sections.sort_unstable();
-    assert_eq!(sections, ["api", "apple", "log", "queue", "schedule", "secrets", "store", "worker"]);
+    assert_eq!(sections, ["api", "apple", "log", "mdm", "queue", "schedule", "secrets", "store", "worker"]);
     let loose: Vec<&str> =
         all.iter().filter(|(_, value)| !value.is_table()).map(|(name, _)| name.as_str()).collect();
     assert_eq!(loose, ["data_dir"]);

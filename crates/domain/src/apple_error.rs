@@ -179,7 +179,38 @@ const OWN: &[(&str, &str)] = &[
         "The token cannot write at the moment; see the token's state for what to do, then retry the job.",
     ),
     ("token_removed", "The token was removed."),
-    ("book_to_device", "A book can only go to a user, never to a device."),
+    ("book_to_device", "A book can only go to a user, never to a device (rule S-25); assign it to a user."),
+    ("not_revocable", "This license can never be taken back (rule N-30)."),
+    (
+        "not_held_by_user",
+        "The user does not have the license, so there is nothing to move; assign it to the device.",
+    ),
+    ("already_moved", "The device has the license already and the user does not; nothing was sent."),
+    (
+        "kept_for_other_device",
+        "The device has a license of its own, but another device of the user got none, so the user keeps the license too; retry the job.",
+    ),
+    (
+        "device_license_gone",
+        "The device lost its license before the user's was taken back, so the user keeps the license; retry the job.",
+    ),
+    (
+        "mdm_not_told",
+        "The MDM side did not take the news until the attempts ran out, so the user keeps the license; retry the job.",
+    ),
+    ("mdm_refused", "The MDM side refused the news, so the user keeps the license; correct the callback."),
+    (
+        "mdm_failed",
+        "The MDM side said that the app could not be installed anew, so the user keeps the license; retry the job.",
+    ),
+    (
+        "not_confirmed",
+        "Nobody confirmed within the time allowed that the app was installed anew, so the user keeps the license; retry the job.",
+    ),
+    (
+        "callback_not_allowed",
+        "The callback's address leads inside the network, where nothing is called unless mdm.allow_inside is set.",
+    ),
 ];
 
 #[cfg(test)]

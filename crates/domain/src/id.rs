@@ -37,6 +37,8 @@ id! {
     ChangeId,
     /// One write request to Apple, written down before it is sent.
     RequestId,
+    /// One license that goes from a user to a device.
+    MoveId,
     /// One API key.
     KeyId,
 }

@@ -11,6 +11,8 @@ pub enum JobKind {
     AssignLicense,
     /// Take licenses back.
     RevokeLicense,
+    /// Move licenses from users to their devices.
+    MoveLicense,
     /// Put a newly downloaded token in place of an old one.
     RenewToken,
     /// Remove a token, once its licenses are taken back.
@@ -21,10 +23,11 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::SyncToken,
         Self::AssignLicense,
         Self::RevokeLicense,
+        Self::MoveLicense,
         Self::RenewToken,
         Self::RemoveToken,
         Self::RefreshCatalog,
@@ -37,6 +40,7 @@ impl JobKind {
             Self::SyncToken => "sync_token",
             Self::AssignLicense => "assign_license",
             Self::RevokeLicense => "revoke_license",
+            Self::MoveLicense => "move_license",
             Self::RenewToken => "renew_token",
             Self::RemoveToken => "remove_token",
             Self::RefreshCatalog => "refresh_catalog",

@@ -5,6 +5,7 @@
 
 pub mod apple_error;
 pub mod asset;
+pub mod callback;
 pub mod catalog;
 pub mod change;
 pub mod coalesce;
@@ -15,7 +16,10 @@ pub mod id;
 pub mod intake;
 pub mod job;
 pub mod limits;
+pub mod lint;
+pub mod moving;
 pub mod patience;
+pub mod prompts;
 pub mod read_back;
 pub mod secret;
 pub mod time;
@@ -24,7 +28,7 @@ pub mod user;
 
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
-pub use id::{AssetId, ChangeId, JobId, KeyId, RequestId, TokenId};
+pub use id::{AssetId, ChangeId, JobId, KeyId, MoveId, RequestId, TokenId};
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use user::UserStatus;

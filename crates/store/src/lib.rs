@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod keys;
 pub mod licenses;
 pub mod meta;
+pub mod moves;
 pub mod notifications;
 pub mod requests;
 pub mod schedule;

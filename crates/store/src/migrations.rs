@@ -25,6 +25,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0005_catalog.sql"),
         },
     },
+    Migration {
+        version: 6,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0006_moves.sql"),
+            postgres: include_str!("../migrations/postgres/0006_moves.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

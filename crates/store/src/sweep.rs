@@ -8,6 +8,7 @@ use crate::codec::int;
 use crate::engine::{Db, sql};
 use crate::error::StoreError;
 
+pub use crate::moves::due as jobs_with_due_moves;
 pub use crate::notifications::tokens_with_unread;
 pub use crate::requests::open_older_than;
 

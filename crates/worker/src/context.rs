@@ -8,6 +8,7 @@ use russet_domain::event::Patience;
 use russet_domain::limits::Limits;
 use russet_domain::token::MdmInfo;
 use russet_domain::{Timestamp, TokenId};
+use russet_mdm::Callbacks;
 use russet_queue::{Job, Pace, Places, Queue, When};
 use russet_store::tokens::Token;
 use russet_store::{Store, StoreError, Tx, meta, tokens};
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) queue: Queue,
     pub(crate) apple: Apple,
     pub(crate) catalog: CatalogSource,
+    pub(crate) mdm: Callbacks,
+    pub(crate) mdm_settings: russet_mdm::Settings,
     pub(crate) settings: Settings,
     pub(crate) patience: Patience,
     pub(crate) rate_share: f64,
@@ -65,6 +68,8 @@ impl Context {
             rates: Rates::default(),
             apple: wiring.apple,
             catalog: wiring.catalog,
+            mdm: wiring.mdm,
+            mdm_settings: wiring.mdm_settings,
             patience: wiring.patience,
             rate_share: wiring.rate_share,
             public_url: wiring.public_url.trim_end_matches('/').to_owned(),

@@ -12,10 +12,12 @@ mod error;
 mod handlers;
 mod leader;
 mod limits;
+mod moving;
 mod plan;
 mod rates;
 mod send;
 mod settings;
+mod tell;
 mod walk;
 
 use std::time::Duration;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use russet_apple::Apple;
 use russet_domain::event::Patience;
 use russet_domain::token::MdmInfo;
+use russet_mdm::Callbacks;
 use russet_queue::{Queue, QueueError, WorkerName, WorkerSettings};
 use russet_store::{Store, StoreError, meta};
 use tokio_util::sync::CancellationToken;
@@ -45,6 +48,10 @@ pub struct Wiring {
     pub apple: Apple,
     /// Where names and versions of products come from.
     pub catalog: CatalogSource,
+    /// The MDM side.
+    pub mdm: Callbacks,
+    /// The `[mdm]` section.
+    pub mdm_settings: russet_mdm::Settings,
     /// When Apple is asked after a request.
     pub patience: Patience,
     /// How much of Apple's limit is used, between 0 and 1.

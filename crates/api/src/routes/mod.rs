@@ -6,8 +6,10 @@ pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod jobs;
 pub(crate) mod licenses;
+pub(crate) mod lint;
 pub(crate) mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod prompts;
 pub(crate) mod queue;
 pub(crate) mod tokens;
 
@@ -33,6 +35,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/jobs", post(jobs::submit::submit).get(jobs::list::list))
         .route("/jobs/{job}", get(jobs::show::show))
         .route("/jobs/{job}/changes", get(jobs::changes::changes))
+        .route("/jobs/{job}/moves", get(jobs::moving::list::moves))
+        .route("/jobs/{job}/confirm", post(jobs::moving::confirm::confirm))
+        .route("/moves/preview", post(jobs::moving::preview::preview))
+        .route("/lint", post(lint::lint))
+        .route("/prompts", post(prompts::explain))
         .route("/jobs/{job}/cancel", post(jobs::cancel::cancel))
         .route("/jobs/{job}/retry", post(jobs::retry::retry))
         .route("/jobs/{job}/events", get(jobs::events::events))

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::MovesView;
 use crate::time;
 
 /// What a client submitted, and how far it has got.
@@ -33,6 +34,9 @@ pub(crate) struct JobView {
     /// How far a sync has got; absent for jobs of other kinds.
     #[serde(skip_serializing_if = "Option::is_none")]
     sync: Option<SyncView>,
+    /// How far its moves have got; absent for jobs of other kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moves: Option<MovesView>,
     /// What should be known about how it was understood.
     notes: Vec<String>,
     /// Why it failed as a whole.
@@ -55,6 +59,7 @@ pub(crate) enum JobKindName {
     SyncToken,
     AssignLicense,
     RevokeLicense,
+    MoveLicense,
     RenewToken,
     RemoveToken,
     RefreshCatalog,
@@ -153,6 +158,7 @@ impl JobView {
             args: serde_json::from_str(&job.args).unwrap_or_default(),
             progress: job.progress.into(),
             sync: sync.filter(|_| job.kind == JobKind::SyncToken),
+            moves: None,
             notes: serde_json::from_str(&job.notes).unwrap_or_default(),
             error,
             result: job.result.and_then(|text| serde_json::from_str(&text).ok()),
@@ -160,5 +166,10 @@ impl JobView {
             started_at: job.started_at.map(time::text),
             ended_at: job.ended_at.map(time::text),
         }
+    }
+
+    /// With how far its moves have got.
+    pub(crate) fn with_moves(self, moves: MovesView) -> Self {
+        Self { moves: Some(moves), ..self }
     }
 }

@@ -109,7 +109,8 @@ impl Server {
         let listener = tokio::net::TcpListener::bind(&settings.listen).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let api = Api { store: store.clone(), queue: queue.clone(), settings };
+        let callbacks = russet_domain::callback::Rules::default();
+        let api = Api { store: store.clone(), queue: queue.clone(), settings, callbacks };
         tokio::spawn(serve(listener, api, stop.clone()));
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let mut server = Self { url, store, queue, stop, client, key: String::new(), _folder: folder };

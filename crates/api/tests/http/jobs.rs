@@ -328,6 +328,6 @@ async fn assets_and_licenses_are_listed() {
         path = format!("/api/v1/licenses?limit=1&cursor={cursor}");
     }
     assert_eq!(seen.len(), 4);
-    let by_user = json!({"token":token.0,"adam_id":"500000001","pricing_param":"STDQ","user":"A"});
+    let by_user = json!({"token":token.0,"adam_id":"500000001","pricing_param":"STDQ","name":null,"user":"A"});
     assert!(seen.contains(&by_user), "{seen:?}");
 }

@@ -8,6 +8,7 @@ mod harness;
 mod health;
 mod jobs;
 mod keys;
+mod lint;
 mod notifications;
 mod openapi;
 mod postgres;

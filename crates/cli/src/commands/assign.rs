@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::access::AccessArgs;
+use crate::commands::lint::{self, AboutArgs};
 use crate::commands::token;
 use crate::error::CliError;
 use crate::follow::WaitArgs;
@@ -18,6 +19,11 @@ pub(crate) struct AssignArgs {
     token: String,
     #[command(flatten)]
     which: Which,
+    #[command(flatten)]
+    about: AboutArgs,
+    /// Say what Apple would refuse and what would not work well, and submit nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
@@ -89,7 +95,8 @@ impl Which {
     }
 }
 
-fn asset(text: &str) -> Value {
+/// An asset as the API takes it.
+pub(crate) fn asset(text: &str) -> Value {
     match text.split_once(':') {
         Some((adam_id, pricing)) => json!({ "adam_id": adam_id, "pricing_param": pricing }),
         None => json!({ "adam_id": text }),
@@ -111,6 +118,11 @@ pub(crate) async fn run(args: AssignArgs, config: Option<&Path>) -> Result<(), C
     }
     let client = access::client(&args.access, config)?;
     let token = token::find(&client, &args.token).await?;
-    let answer = client.post("jobs", &args.which.job("assign_license", token.id)?).await?;
+    let mut job = args.which.job("assign_license", token.id)?;
+    args.about.add_to(&mut job)?;
+    if args.dry_run {
+        return lint::look(&client, &job, args.access.json).await;
+    }
+    let answer = client.post("jobs", &job).await?;
     follow::submitted(&client, &args.access, args.wait, answer.body).await
 }

@@ -25,11 +25,13 @@ pub(crate) enum JobCommand {
     Cancel(OneArgs),
     /// Try again what was refused.
     Retry(WatchArgs),
+    /// Say that apps were installed with their devices' licenses, so that a move of licenses goes on.
+    Confirm(ConfirmArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// Only this kind: sync_token, assign_license, revoke_license, renew_token, remove_token or refresh_catalog.
+    /// Only this kind: sync_token, assign_license, revoke_license, move_license, renew_token, remove_token or refresh_catalog.
     #[arg(long)]
     kind: Option<String>,
     /// Only this state: queued, running, succeeded, partly_failed, failed or cancelled.
@@ -77,6 +79,20 @@ pub(crate) struct OneArgs {
     access: AccessArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmArgs {
+    /// The job's id.
+    id: i64,
+    /// Only these devices, by serial number.
+    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    serial: Vec<String>,
+    /// The apps could not be installed there: the users keep their licenses.
+    #[arg(long)]
+    failed: bool,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
 impl JobCommand {
     pub(crate) fn access(&self) -> &AccessArgs {
         match self {
@@ -84,6 +100,7 @@ impl JobCommand {
             Self::Show(args) => &args.access,
             Self::Watch(args) | Self::Retry(args) => &args.access,
             Self::Cancel(args) => &args.access,
+            Self::Confirm(args) => &args.access,
         }
     }
 }
@@ -105,11 +122,27 @@ pub(crate) async fn run(command: JobCommand, config: Option<&Path>) -> Result<()
             let answer = client.post(&format!("jobs/{}/cancel", args.id), &json!({})).await?;
             print_job(&client, &answer.body, args.access.json)
         }
+        JobCommand::Confirm(args) => confirm(&client, &args).await,
         JobCommand::Retry(args) => {
             let answer = client.post(&format!("jobs/{}/retry", args.id), &json!({})).await?;
             follow::submitted(&client, &args.access, args.wait, answer.body).await
         }
     }
+}
+
+async fn confirm(client: &Client, args: &ConfirmArgs) -> Result<(), CliError> {
+    let mut body = json!({ "outcome": if args.failed { "failed" } else { "installed" } });
+    if !args.serial.is_empty() {
+        body["devices"] = json!(args.serial);
+    }
+    let answer = client.post(&format!("jobs/{}/confirm", args.id), &body).await?.body;
+    if args.access.json {
+        print::json(&answer);
+        return Ok(());
+    }
+    let confirmed = answer["confirmed"].as_u64().unwrap_or(0);
+    print::line(format!("{confirmed} moves were confirmed"));
+    print_job(client, &answer["job"], false)
 }
 
 fn print_job(client: &Client, value: &Value, json: bool) -> Result<(), CliError> {
@@ -178,6 +211,9 @@ async fn show(client: &Client, args: &ShowArgs) -> Result<(), CliError> {
     facts.retain(|(_, value)| !value.is_empty());
     print::facts(&facts);
     report::notes(&job);
+    if job.kind == "move_license" {
+        report::moves(client, args.id, None, args.limit as usize).await?;
+    }
     if args.changes.is_some() {
         report::changes(client, args.id, state, args.limit as usize).await?;
     }

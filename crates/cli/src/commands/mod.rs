@@ -6,8 +6,11 @@ pub(crate) mod assign;
 pub(crate) mod doctor;
 pub(crate) mod job;
 pub(crate) mod key;
+pub(crate) mod lint;
 pub(crate) mod migrate;
+pub(crate) mod move_license;
 pub(crate) mod probe;
+pub(crate) mod prompts;
 pub(crate) mod queue;
 pub(crate) mod revoke;
 pub(crate) mod serve;
@@ -60,6 +63,12 @@ pub(crate) enum Command {
     Assign(assign::AssignArgs),
     /// Take licenses back.
     Revoke(revoke::RevokeArgs),
+    /// Move licenses from users to their devices.
+    Move(move_license::MoveArgs),
+    /// Look a job through without submitting it.
+    Lint(lint::LintArgs),
+    /// Say what people see when an app is installed.
+    Prompts(prompts::PromptsArgs),
     /// What was submitted, and how far it has got.
     #[command(subcommand)]
     Job(job::JobCommand),
@@ -87,6 +96,9 @@ impl Command {
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
+            Self::Move(args) => args.access.json,
+            Self::Lint(args) => args.access.json,
+            Self::Prompts(args) => args.json,
             Self::Job(command) => command.access().json,
             Self::Queue(command) => command.access().json,
         }
@@ -111,6 +123,9 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
+        Command::Move(args) => move_license::run(args, config).await,
+        Command::Lint(args) => lint::run(args, config).await,
+        Command::Prompts(args) => prompts::run(&args),
         Command::Job(command) => job::run(command, config).await,
         Command::Queue(command) => queue::run(command, config).await,
     }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::access::AccessArgs;
 use crate::commands::assign::Which;
-use crate::commands::token;
+use crate::commands::{lint, token};
 use crate::error::CliError;
 use crate::follow::WaitArgs;
 use crate::{access, follow};
@@ -19,6 +19,9 @@ pub(crate) struct RevokeArgs {
     token: String,
     #[command(flatten)]
     which: Which,
+    /// Say what Apple would refuse, and submit nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
@@ -32,6 +35,10 @@ pub(crate) async fn run(args: RevokeArgs, config: Option<&Path>) -> Result<(), C
     }
     let client = access::client(&args.access, config)?;
     let token = token::find(&client, &args.token).await?;
-    let answer = client.post("jobs", &args.which.job("revoke_license", token.id)?).await?;
+    let job = args.which.job("revoke_license", token.id)?;
+    if args.dry_run {
+        return lint::look(&client, &job, args.access.json).await;
+    }
+    let answer = client.post("jobs", &job).await?;
     follow::submitted(&client, &args.access, args.wait, answer.body).await
 }

@@ -3,6 +3,7 @@
 mod apply_changes;
 mod check_event;
 mod claim_token;
+mod move_licenses;
 mod payload;
 mod read_notifications;
 mod refresh_catalog;
@@ -15,6 +16,7 @@ mod sync_token;
 pub use apply_changes::ApplyChanges;
 pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
+pub use move_licenses::MoveLicenses;
 pub use read_notifications::ReadNotifications;
 pub use refresh_catalog::RefreshCatalog;
 pub use refresh_limits::RefreshLimits;
@@ -93,6 +95,7 @@ kinds!(
     ApplyChanges,
     CheckEvent,
     ReadNotifications,
+    MoveLicenses,
     RemoveToken,
     RenewToken,
     RefreshLimits,
@@ -103,7 +106,7 @@ kinds!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use russet_domain::{RequestId, TokenId};
+    use russet_domain::{JobId, RequestId, TokenId};
 
     #[test]
     fn every_kind_reads_back_what_it_writes() {
@@ -122,6 +125,8 @@ mod tests {
         check("check_event", job.payload(), AnyJob::CheckEvent(job));
         let job = ReadNotifications { token };
         check("read_notification", job.payload(), AnyJob::ReadNotifications(job));
+        let job = MoveLicenses { job: JobId(11) };
+        check("move_licenses", job.payload(), AnyJob::MoveLicenses(job));
         let job = RemoveToken { token };
         check("remove_token", job.payload(), AnyJob::RemoveToken(job));
         let job = RenewToken { token };

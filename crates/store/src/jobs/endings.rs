@@ -10,7 +10,7 @@ use super::{Counts, Shift, add, shift};
 use crate::codec::{int, word};
 use crate::engine::{Tx, sql};
 use crate::error::StoreError;
-use crate::{changes, tokens};
+use crate::{changes, moves, tokens};
 
 /// Notes that work on a job has begun, unless it has ended. May be repeated.
 ///
@@ -89,19 +89,31 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
             Ok(0)
         }
         JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RemoveToken => {
-            sql(
-                "noting that a job was cancelled",
-                "UPDATE jobs
-                 SET cancel_asked_at = coalesce(cancel_asked_at, $2)
-                 WHERE id = $1 AND state IN ('queued', 'running')",
-            )
-            .bind(id.0)
-            .bind(now.0)
-            .run(tx)
-            .await?;
+            note_cancelled(tx, id, now).await?;
             withdraw(tx, id, now).await
         }
+        JobKind::MoveLicense => {
+            note_cancelled(tx, id, now).await?;
+            // What was not sent for it will not be; what was sent ends as it ends, and nobody waits for it.
+            withdraw(tx, id, now).await?;
+            moves::cancel(tx, id, now).await
+        }
     }
+}
+
+/// What a cancelled job follows is not sent again for its sake.
+async fn note_cancelled(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "noting that a job was cancelled",
+        "UPDATE jobs
+         SET cancel_asked_at = coalesce(cancel_asked_at, $2)
+         WHERE id = $1 AND state IN ('queued', 'running')",
+    )
+    .bind(id.0)
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
 }
 
 async fn withdraw(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreError> {
@@ -165,7 +177,11 @@ pub async fn close_ended(tx: &mut Tx, jobs: &[JobId], now: Timestamp) -> Result<
     let mut jobs = jobs.to_vec();
     jobs.sort();
     for id in jobs {
-        let (Some(token), _) = token_and_kind(tx, id).await? else { continue };
+        let (Some(token), kind) = token_and_kind(tx, id).await? else { continue };
+        // Its counts are those of its moves.
+        if kind == JobKind::MoveLicense {
+            continue;
+        }
         match tokens::lock(tx, token).await {
             Ok(()) => {}
             // Its changes went with the token, and its counts are all that is left of them.

@@ -5,7 +5,7 @@ mod tally;
 
 pub(crate) use endings::end_with_token;
 pub use endings::{cancel, close_ended, ended, started};
-pub(crate) use tally::{Counts, Shift, add, shift};
+pub(crate) use tally::{Counts, Shift, add, add_moves, shift};
 
 pub use crate::submit::retry;
 

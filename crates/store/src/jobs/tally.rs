@@ -87,10 +87,29 @@ pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Resu
     add(tx, &by_job, now).await
 }
 
-/// Adds to jobs' counts and brings their states in step. Answers the jobs that came to their end by it.
+/// Adds changes to jobs' counts and brings their states in step. Answers the jobs that came to their end by it. Jobs that
+/// count moves and not changes are left as they are: see [`add_moves`].
 pub(crate) async fn add(
     tx: &mut Tx,
     by_job: &HashMap<JobId, Counts>,
+    now: Timestamp,
+) -> Result<Vec<JobId>, StoreError> {
+    add_counted(tx, by_job, false, now).await
+}
+
+/// As [`add`], for moves and the jobs that count them.
+pub(crate) async fn add_moves(
+    tx: &mut Tx,
+    by_job: &HashMap<JobId, Counts>,
+    now: Timestamp,
+) -> Result<Vec<JobId>, StoreError> {
+    add_counted(tx, by_job, true, now).await
+}
+
+async fn add_counted(
+    tx: &mut Tx,
+    by_job: &HashMap<JobId, Counts>,
+    moves: bool,
     now: Timestamp,
 ) -> Result<Vec<JobId>, StoreError> {
     const ADD: Sql = bulk!(
@@ -104,7 +123,7 @@ pub(crate) async fn add(
              updated_at = $2
          FROM ",
         (0 job BIGINT, 1 d0 BIGINT, 2 d1 BIGINT, 3 d2 BIGINT, 4 d3 BIGINT, 5 d4 BIGINT, 6 d5 BIGINT),
-        " WHERE jobs.id = x.job
+        " WHERE jobs.id = x.job AND (jobs.kind = 'move_license') = $3
           RETURNING id, state, started_at, planned, sent, settled, refused, waitlisted, cancelled"
     );
     if by_job.is_empty() {
@@ -114,7 +133,8 @@ pub(crate) async fn add(
         .iter()
         .map(|(job, Counts([d0, d1, d2, d3, d4, d5]))| (job.0, d0, d1, d2, d3, d4, d5))
         .collect();
-    let standing = sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).all(tx, standing).await?;
+    let standing =
+        sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).bind(moves).all(tx, standing).await?;
     let moved: Vec<_> = standing
         .into_iter()
         .map(|job| (job.id, job.state, next_state(&job)))

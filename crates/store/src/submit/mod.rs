@@ -112,6 +112,30 @@ pub async fn add(
     Ok(taken.counts)
 }
 
+/// Wishes for licenses that a job waits for without counting them: it counts its moves. The changes are listed with the
+/// job's.
+///
+/// # Errors
+/// [`StoreError::Missing`] when the job or its token is not there.
+pub async fn follow(
+    tx: &mut Tx,
+    id: JobId,
+    action: Action,
+    wishes: &[Wish],
+    now: Timestamp,
+) -> Result<IntakeCounts, StoreError> {
+    let missing = || StoreError::Missing(format!("job {id} of a token that is still here"));
+    let job = jobs::find(tx, id).await?.ok_or_else(missing)?;
+    let token = job.token.ok_or_else(missing)?;
+    tokens::lock(tx, token).await?;
+    let mut known = HashSet::with_capacity(wishes.len());
+    let wishes: Vec<Wish> = wishes.iter().filter(|wish| known.insert(*wish)).cloned().collect();
+    let before = newest_change(tx).await?;
+    let taken = take_in(tx, Order { token, action, priority: job.priority }, &wishes, now).await?;
+    link(tx, id, token, before, &taken).await?;
+    Ok(taken.counts)
+}
+
 /// Wishes again, under the same job, for everything of it that was refused. The new changes take the place of the
 /// refused ones in the job's list. Answers what became of them; all zero when nothing was refused.
 ///
@@ -162,7 +186,7 @@ fn action_of(kind: JobKind) -> Option<Action> {
     match kind {
         JobKind::AssignLicense => Some(Action::Assign),
         JobKind::RevokeLicense | JobKind::RemoveToken => Some(Action::Revoke),
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::RefreshCatalog => None,
+        JobKind::SyncToken | JobKind::RenewToken | JobKind::MoveLicense | JobKind::RefreshCatalog => None,
     }
 }
 

@@ -30,6 +30,8 @@ pub async fn delete(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), Stor
 
 /// In the order that foreign keys allow.
 const DELETES: &[&str] = &[
+    "DELETE FROM moves WHERE job_id IN (SELECT id FROM jobs WHERE token_id = $1 AND kind = 'move_license')",
+    "DELETE FROM move_orders WHERE job_id IN (SELECT id FROM jobs WHERE token_id = $1 AND kind = 'move_license')",
     "DELETE FROM job_changes WHERE change_id IN (SELECT id FROM changes WHERE token_id = $1)",
     "DELETE FROM changes WHERE token_id = $1",
     "DELETE FROM requests WHERE token_id = $1",

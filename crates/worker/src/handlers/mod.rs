@@ -3,6 +3,7 @@
 mod apply_changes;
 mod check_event;
 mod claim_token;
+mod move_licenses;
 mod read_notifications;
 mod refresh_catalog;
 pub(crate) mod refresh_limits;
@@ -59,6 +60,7 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::ApplyChanges(job) => apply_changes::apply_changes(job, ctx).await,
         AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
         AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
+        AnyJob::MoveLicenses(job) => move_licenses::move_licenses(job, ctx).await,
         AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
         AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
         AnyJob::RefreshCatalog(job) => refresh_catalog::refresh_catalog(job, ctx).await,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use russet_queue::jobs::{
-    ApplyChanges, CheckEvent, ClaimToken, ReadNotifications, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, CheckEvent, ClaimToken, MoveLicenses, ReadNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
 use russet_store::{catalog, idempotency, notifications, sweep};
@@ -45,6 +45,9 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     for reading in catalog::open(&mut db, now).await? {
         messages.push(Push::of(&message(reading.storefront), When::default()));
+    }
+    for job in sweep::jobs_with_due_moves(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&MoveLicenses { job }, When::default()));
     }
     // Younger requests have their reminder in the queue, or are found here when they are old enough.
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);

@@ -4,6 +4,8 @@ use russet_domain::job::Priority;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::about::AboutBody;
+
 /// A job that reads a location's assets and licenses from Apple.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +94,8 @@ pub(crate) struct MoveLicensesJob {
     pub(super) users: Option<Vec<String>>,
     /// Any set of pairs of asset and holder.
     pub(super) pairs: Option<Vec<NamedPair>>,
+    /// What is known of the devices and users, so that the job can be looked through.
+    pub(super) about: Option<AboutBody>,
     /// How urgent it is.
     #[serde(default)]
     pub(super) priority: PriorityName,

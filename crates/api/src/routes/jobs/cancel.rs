@@ -70,7 +70,11 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
                 jobs::ended(tx, job.id, JobState::Cancelled, None, None, now).await?;
             }
         }
-        JobKind::SyncToken | JobKind::AssignLicense | JobKind::RevokeLicense | JobKind::RefreshCatalog => {}
+        JobKind::SyncToken
+        | JobKind::AssignLicense
+        | JobKind::RevokeLicense
+        | JobKind::MoveLicense
+        | JobKind::RefreshCatalog => {}
     }
     Ok(())
 }

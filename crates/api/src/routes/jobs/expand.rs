@@ -8,7 +8,7 @@ use russet_domain::{AssetId, AssetKey, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::submit::Wish;
 use russet_store::tokens::Token;
-use russet_store::{Tx, changes, licenses};
+use russet_store::{Db, changes, licenses};
 
 use super::wanted::{PAIRS_MAX, Wanted, Which};
 use crate::error::ApiError;
@@ -19,17 +19,17 @@ use crate::state::wide;
 ///
 /// # Errors
 /// When assets are unknown, the location was never read, or there are too many pairs.
-pub(super) async fn expand(tx: &mut Tx, token: &Token, wanted: &Wanted) -> Result<Vec<Wish>, ApiError> {
+pub(super) async fn expand(db: &mut Db, token: &Token, wanted: &Wanted) -> Result<Vec<Wish>, ApiError> {
     match &wanted.which {
         Which::Pairs(pairs) => {
-            let ids = look_up(tx, token, wanted.kind, pairs.iter().map(|(key, _)| key)).await?;
+            let ids = look_up(db, token, wanted.kind, pairs.iter().map(|(key, _)| key)).await?;
             let wish = |(key, holder): &(AssetKey, Holder)| {
                 Some(Wish { asset: *ids.get(key)?, holder: holder.clone() })
             };
             Ok(pairs.iter().filter_map(wish).collect())
         }
         Which::Grid { assets, holders } => {
-            let ids = look_up(tx, token, wanted.kind, assets.iter()).await?;
+            let ids = look_up(db, token, wanted.kind, assets.iter()).await?;
             let mut wishes = Vec::with_capacity(assets.len().saturating_mul(holders.len()));
             for asset in assets.iter().filter_map(|key| ids.get(key)) {
                 wishes.extend(holders.iter().map(|holder| Wish { asset: *asset, holder: holder.clone() }));
@@ -37,30 +37,30 @@ pub(super) async fn expand(tx: &mut Tx, token: &Token, wanted: &Wanted) -> Resul
             Ok(wishes)
         }
         Which::HoldersOf(assets) => {
-            let ids = look_up(tx, token, wanted.kind, assets.iter()).await?;
+            let ids = look_up(db, token, wanted.kind, assets.iter()).await?;
             read_whole(token)?;
             let ids: Vec<AssetId> = ids.into_values().collect();
-            let held = licenses::held_of(tx, token.id, &ids, PAIRS_MAX + 1).await?;
-            together(held, changes::coming_of(tx, token.id, &ids, PAIRS_MAX + 1).await?)
+            let held = licenses::held_of(db, token.id, &ids, PAIRS_MAX + 1).await?;
+            together(held, changes::coming_of(db, token.id, &ids, PAIRS_MAX + 1).await?)
         }
         Which::HeldBy(holders) => {
             read_whole(token)?;
-            let held = licenses::held_by(tx, token.id, holders, PAIRS_MAX + 1).await?;
-            together(held, changes::coming_to(tx, token.id, holders, PAIRS_MAX + 1).await?)
+            let held = licenses::held_by(db, token.id, holders, PAIRS_MAX + 1).await?;
+            together(held, changes::coming_to(db, token.id, holders, PAIRS_MAX + 1).await?)
         }
     }
 }
 
 /// The numbers of named assets.
 async fn look_up(
-    tx: &mut Tx,
+    db: &mut Db,
     token: &Token,
     kind: JobKind,
     keys: impl Iterator<Item = &AssetKey>,
 ) -> Result<HashMap<AssetKey, AssetId>, ApiError> {
     let mut seen = HashSet::new();
     let names: Vec<AssetKey> = keys.filter(|key| seen.insert(*key)).cloned().collect();
-    let known = assets::by_keys(tx, token.id, &names).await?;
+    let known = assets::by_keys(db, token.id, &names).await?;
     // What Apple's list no longer holds cannot be given to anybody, but it can be taken back.
     let fits = |row: &AssetRow| !row.gone || kind == JobKind::RevokeLicense;
     let ids: HashMap<_, _> =
@@ -69,7 +69,7 @@ async fn look_up(
     if missing.is_empty() {
         return Ok(ids);
     }
-    if ids.is_empty() && assets::list(tx, token.id, 1, None).await?.is_empty() {
+    if ids.is_empty() && assets::list(db, token.id, 1, None).await?.is_empty() {
         return Err(ApiError::TokenNotSynced);
     }
     let error = |key: &&AssetKey| FieldError {

@@ -1,26 +1,30 @@
 //! `/api/v1/jobs`: what clients submit, and how far it has got.
 
-mod bodies;
+pub(crate) mod about;
+pub(crate) mod bodies;
 pub(crate) mod cancel;
 pub(crate) mod changes;
 pub(crate) mod events;
 mod expand;
+pub(crate) mod linting;
 pub(crate) mod list;
+pub(crate) mod moving;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod submit;
-mod wanted;
+pub(crate) mod wanted;
 
-use russet_domain::JobId;
 use russet_domain::job::{JobKind, JobState};
-use russet_store::Db;
+use russet_domain::{JobId, TokenId};
 use russet_store::jobs::{self, Job};
+use russet_store::tokens::{self, Token};
 use russet_store::walks::{self, WalkKind};
+use russet_store::{Db, moves};
 use serde::Deserialize;
 
 use crate::auth::Actor;
 use crate::error::ApiError;
-use crate::view::{JobView, SyncView};
+use crate::view::{JobView, MovesView, SyncView};
 
 /// Where a job is found.
 pub(crate) fn address(id: JobId) -> String {
@@ -34,6 +38,15 @@ pub(crate) fn address(id: JobId) -> String {
 pub(crate) async fn known(db: &mut Db, actor: &Actor, id: JobId) -> Result<Job, ApiError> {
     let job = jobs::find(db, id).await?;
     job.filter(|job| sees(actor, job)).ok_or_else(|| ApiError::NoSuchJob(id.to_string()))
+}
+
+/// The token that a body names, if the asking key may know of it.
+///
+/// # Errors
+/// When there is none.
+pub(crate) async fn seen_token(db: &mut Db, actor: &Actor, id: TokenId) -> Result<Token, ApiError> {
+    let found = if actor.sees(id) { tokens::find(db, id).await? } else { None };
+    found.ok_or(ApiError::UnknownToken(id))
 }
 
 /// A job that is about no token any more is seen by keys that see all tokens.
@@ -51,6 +64,18 @@ fn sees(actor: &Actor, job: &Job) -> bool {
 pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
     let sync = match job.kind {
         JobKind::SyncToken => Some(sync_progress(db, &job).await?),
+        JobKind::MoveLicense => {
+            let id = job.id;
+            let shown = JobView::new(job, None);
+            return Ok(match moves::order(db, id).await? {
+                Some(order) => {
+                    let counts = moves::counts(db, id).await?;
+                    shown.with_moves(MovesView::new(&counts, order.confirm.as_str(), order.last_error))
+                }
+                // The token took them with it.
+                None => shown,
+            });
+        }
         JobKind::AssignLicense
         | JobKind::RevokeLicense
         | JobKind::RenewToken

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{JobId, TokenId};
-use russet_store::{jobs, tokens};
+use russet_store::{jobs, moves, tokens};
 use serde_json::json;
 
 use super::{address, known, view};
@@ -38,22 +38,26 @@ pub(crate) async fn retry(
     body.nothing()?;
     let once = Once::of(&headers, &body.fingerprint)?;
     let (answer, wake) = retrying(|| write(&app, &actor, &once, id)).await?;
-    if let Some((token, priority)) = wake {
-        app.push.apply_changes(token, priority).await;
+    match wake {
+        Wake::Nobody => {}
+        Wake::Apply(token, priority) => app.push.apply_changes(token, priority).await,
+        Wake::Moves => app.push.move_licenses(id).await,
     }
     Ok(answer)
 }
 
-async fn write(
-    app: &App,
-    actor: &Actor,
-    once: &Once,
-    id: JobId,
-) -> Result<(Answer, Option<(TokenId, Priority)>), ApiError> {
+/// Who has to know that there is more to do.
+enum Wake {
+    Nobody,
+    Apply(TokenId, Priority),
+    Moves,
+}
+
+async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answer, Wake), ApiError> {
     let now = time::now();
     let mut tx = app.store.begin().await?;
     if let Some(answer) = once.replay(&mut tx, actor, now).await? {
-        return Ok((answer, None));
+        return Ok((answer, Wake::Nobody));
     }
     let job = known(&mut tx, actor, id).await?;
     let Some(token) = job.token else { return Err(ApiError::NothingToRetry(id)) };
@@ -70,21 +74,35 @@ async fn write(
     if !job.state.has_ended() {
         return Err(ApiError::JobStillRunning(id));
     }
-    let moves_licenses = match job.kind {
-        JobKind::AssignLicense | JobKind::RevokeLicense => true,
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog => false,
-    };
-    if !moves_licenses || job.progress.refused == 0 {
+    if job.progress.refused == 0 {
         return Err(ApiError::NothingToRetry(id));
     }
-    jobs::retry(&mut tx, id, now).await?;
+    match job.kind {
+        JobKind::AssignLicense | JobKind::RevokeLicense => {
+            jobs::retry(&mut tx, id, now).await?;
+        }
+        JobKind::MoveLicense => {
+            moves::retry(&mut tx, id, now).await?;
+        }
+        JobKind::SyncToken | JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog => {
+            return Err(ApiError::NothingToRetry(id));
+        }
+    }
     let detail = json!({ "kind": job.kind.as_str(), "refused": job.progress.refused });
     audit::note(&mut tx, actor, "job.retry", &format!("job {id}"), &detail, now).await?;
     let job = known(&mut tx, actor, id).await?;
-    let priority = job.priority;
+    let wake = match job.kind {
+        JobKind::MoveLicense => Wake::Moves,
+        JobKind::SyncToken
+        | JobKind::AssignLicense
+        | JobKind::RevokeLicense
+        | JobKind::RenewToken
+        | JobKind::RemoveToken
+        | JobKind::RefreshCatalog => Wake::Apply(token, job.priority),
+    };
     let shown = view(&mut tx, job).await?;
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;
     once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;
-    Ok((answer, Some((token, priority))))
+    Ok((answer, wake))
 }

@@ -2,20 +2,23 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use russet_domain::callback::Rules;
 use russet_domain::job::{JobKind, JobState, Priority};
 use russet_domain::{JobId, Timestamp, TokenId};
 use russet_store::jobs::{self, NewJob, Origin};
 use russet_store::submit::IntakeCounts;
 use russet_store::tokens::{self, Token};
-use russet_store::{Tx, submit as store};
+use russet_store::{Db, Tx, submit as store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::bodies::{MoveLicensesJob, SyncMode, SyncTokenJob};
 use super::expand::expand;
+use super::linting::{self, action_of};
+use super::moving::{self, MoveToDevicesJob};
 use super::wanted::{Wanted, Which};
-use super::{address, view};
+use super::{address, seen_token, view};
 use crate::audit;
 use crate::auth::{Actor, Operator};
 use crate::body::{Body, from_json};
@@ -34,12 +37,14 @@ use crate::view::JobView;
 pub(crate) enum NewJobBody {
     Sync(SyncTokenJob),
     Move(MoveLicensesJob),
+    ToDevices(MoveToDevicesJob),
 }
 
 /// What a checked body asks for.
 enum Asked {
     Sync { token: TokenId, mode: SyncMode, priority: Priority },
     Move(Wanted),
+    ToDevices(moving::Wanted),
 }
 
 /// Who has to know that a job is there.
@@ -47,6 +52,7 @@ enum Wake {
     Nobody,
     Sync(TokenId, Priority),
     Apply(TokenId, Priority),
+    Moves(JobId),
 }
 
 /// Submits a job. It is written down with all its changes before this answers, and done by workers afterwards.
@@ -66,18 +72,19 @@ pub(crate) async fn submit(
     body: Body,
 ) -> Result<Answer, ApiError> {
     let once = Once::of(&headers, &body.fingerprint)?;
-    let asked = read(&body)?;
+    let asked = read(&body, app.callbacks)?;
     drop(body);
     let (answer, wake) = retrying(|| write(&app, &actor, &once, &asked)).await?;
     match wake {
         Wake::Nobody => {}
         Wake::Sync(token, priority) => app.push.sync_token(token, priority).await,
+        Wake::Moves(job) => app.push.move_licenses(job).await,
         Wake::Apply(token, priority) => app.push.apply_changes(token, priority).await,
     }
     Ok(answer)
 }
 
-fn read(body: &Body) -> Result<Asked, ApiError> {
+fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
     #[derive(Deserialize)]
     struct Kind {
         kind: String,
@@ -92,10 +99,15 @@ fn read(body: &Body) -> Result<Asked, ApiError> {
         Some(kind @ (JobKind::AssignLicense | JobKind::RevokeLicense)) => {
             Wanted::read(kind, from_json::<MoveLicensesJob>(&body.bytes)?).map(Asked::Move)
         }
+        Some(JobKind::MoveLicense) => {
+            let job: MoveToDevicesJob = from_json(&body.bytes)?;
+            moving::Wanted::read(job, callbacks).map(Asked::ToDevices)
+        }
         Some(JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog) | None => {
             Err(ApiError::InvalidField {
                 field: "kind".to_owned(),
-                why: "it should be `sync_token`, `assign_license` or `revoke_license`".to_owned(),
+                why: "it should be `sync_token`, `assign_license`, `revoke_license` or `move_license`"
+                    .to_owned(),
             })
         }
     }
@@ -114,6 +126,10 @@ async fn write(app: &App, actor: &Actor, once: &Once, asked: &Asked) -> Result<(
             (id, Wake::Sync(*token, *priority))
         }
         Asked::Move(wanted) => write_move(&mut tx, actor, wanted, now).await?,
+        Asked::ToDevices(wanted) => {
+            let (id, wake) = moving::write(&mut tx, actor, wanted, now).await?;
+            (id, wake.map_or(Wake::Nobody, |_| Wake::Moves(id)))
+        }
     };
     let job = jobs::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))?;
     let shown = view(&mut tx, job).await?;
@@ -162,10 +178,18 @@ async fn write_move(
         tokens::lock(tx, wanted.token).await?;
     }
     let token = usable(tx, actor, wanted.token, |token| token.state.may_write()).await?;
-    let wishes = expand(tx, &token, wanted).await?;
+    let mut wishes = expand(tx, &token, wanted).await?;
     let mut notes = wanted.notes.clone();
     if wishes.is_empty() {
         notes.push("Nobody holds any of that, so there was nothing to take back.".to_owned());
+    }
+    let pairs = linting::of_wishes(tx, &wishes).await?;
+    if matches!(wanted.which, Which::HeldBy(_)) {
+        // Whoever asks for all that somebody holds does not ask for what never comes back.
+        notes.extend(linting::leave_out_irrevocable(&mut wishes, &pairs));
+    } else {
+        let found = linting::report(tx, &token, action_of(wanted.kind), &pairs, &wanted.about).await?;
+        notes.extend(linting::judge(&found, pairs.pairs.len())?);
     }
     if token.state.is_undecided() {
         notes.push("The token is new; this waits until Apple has confirmed it.".to_owned());
@@ -190,14 +214,13 @@ async fn write_move(
 }
 
 /// The token of a job, when the key sees it and it is good for that.
-async fn usable(
-    tx: &mut Tx,
+pub(super) async fn usable(
+    db: &mut Db,
     actor: &Actor,
     id: TokenId,
     may: impl Fn(&Token) -> bool,
 ) -> Result<Token, ApiError> {
-    let found = if actor.sees(id) { tokens::find(tx, id).await? } else { None };
-    let token = found.ok_or(ApiError::UnknownToken(id))?;
+    let token = seen_token(db, actor, id).await?;
     if token.removing {
         return Err(ApiError::TokenBeingRemoved);
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::Hash;
 
 use russet_domain::job::{JobKind, Priority};
+use russet_domain::lint::About;
 use russet_domain::{AssetKey, Holder, HolderError, Pricing, TokenId};
 
 use super::bodies::{MoveLicensesJob, NamedAsset, NamedPair};
@@ -12,17 +13,19 @@ use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::state::wide;
 
 /// The most pairs of asset and holder in one job.
-pub(super) const PAIRS_MAX: usize = 100_000;
+pub(crate) const PAIRS_MAX: usize = 100_000;
 /// The longest `adam_id` and `pricing_param` looked up; longer ones can be no asset's.
 const ASSET_TEXT_MAX: usize = 64;
 
 /// What is wished for, without duplicates.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) kind: JobKind,
-    pub(super) token: TokenId,
+    pub(crate) token: TokenId,
     pub(super) priority: Priority,
     pub(super) which: Which,
+    /// What the client knows.
+    pub(crate) about: About,
     /// What the client should know about how it was understood.
     pub(super) notes: Vec<String>,
 }
@@ -45,7 +48,7 @@ impl Wanted {
     ///
     /// # Errors
     /// The first rule it breaks; wrong holders are all named, up to twenty.
-    pub(super) fn read(kind: JobKind, body: MoveLicensesJob) -> Result<Self, ApiError> {
+    pub(crate) fn read(kind: JobKind, body: MoveLicensesJob) -> Result<Self, ApiError> {
         let mut notes = Vec::new();
         let listed = body.assets.is_some() || body.devices.is_some() || body.users.is_some();
         let which = match body.pairs {
@@ -53,7 +56,8 @@ impl Wanted {
             Some(pairs) => Which::Pairs(read_pairs(pairs, &mut notes)?),
             None => read_lists(kind, body.assets, body.devices, body.users, &mut notes)?,
         };
-        Ok(Self { kind, token: TokenId(body.token), priority: body.priority.into(), which, notes })
+        let about = body.about.unwrap_or_default().read()?;
+        Ok(Self { kind, token: TokenId(body.token), priority: body.priority.into(), which, about, notes })
     }
 }
 
@@ -89,12 +93,7 @@ fn read_lists(
     notes: &mut Vec<String>,
 ) -> Result<Which, ApiError> {
     let assets = match assets {
-        Some(assets) if assets.is_empty() => return Err(ApiError::EmptyList("assets")),
-        Some(assets) => {
-            let keys =
-                assets.into_iter().map(|asset| asset_key(asset.adam_id, asset.pricing_param)).collect();
-            Some(fold(keys, "asset", "assets", notes))
-        }
+        Some(assets) => Some(read_assets(assets, notes)?),
         None => None,
     };
     let holders = read_holders(devices, users, notes)?;
@@ -123,6 +122,18 @@ fn read_lists(
         }
         (None, Some(_)) => Err(ApiError::NothingNamed("Name what they are to hold, in `assets`.")),
     }
+}
+
+/// The assets, each once.
+pub(super) fn read_assets(
+    assets: Vec<NamedAsset>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<AssetKey>, ApiError> {
+    if assets.is_empty() {
+        return Err(ApiError::EmptyList("assets"));
+    }
+    let keys = assets.into_iter().map(|asset| asset_key(asset.adam_id, asset.pricing_param)).collect();
+    Ok(fold(keys, "asset", "assets", notes))
 }
 
 /// The holders, or nothing when neither list was sent. A list that was sent empty beside one that was not is no
@@ -191,13 +202,17 @@ fn fold<T: Hash + Eq + Clone>(mut list: Vec<T>, one: &str, many: &str, notes: &m
 
 /// Holders that cannot be ones.
 #[derive(Default)]
-struct Wrong {
+pub(super) struct Wrong {
     count: usize,
     errors: Vec<FieldError>,
 }
 
 impl Wrong {
-    fn or(&mut self, read: Result<Holder, HolderError>, field: impl FnOnce() -> String) -> Option<Holder> {
+    pub(super) fn or(
+        &mut self,
+        read: Result<Holder, HolderError>,
+        field: impl FnOnce() -> String,
+    ) -> Option<Holder> {
         match read {
             Ok(holder) => Some(holder),
             Err(why) => {
@@ -210,7 +225,7 @@ impl Wrong {
         }
     }
 
-    fn check(self) -> Result<(), ApiError> {
+    pub(super) fn check(self) -> Result<(), ApiError> {
         if self.count == 0 {
             Ok(())
         } else {
