@@ -87,6 +87,48 @@ impl Apple {
         location
     }
 
+    /// Calls one of Apple's own endpoints as any other server that has this token could.
+    ///
+    /// # Panics
+    ///
+    /// When Apple does not like it.
+    pub async fn as_another_server(&self, content: &str, method: Method, path: &str, body: &Value) -> Value {
+        let url = format!("{}/{path}", self.base_url());
+        let request = self.http.request(method.clone(), url).bearer_auth(content);
+        let request = if method == Method::GET { request } else { request.json(body) };
+        let answer = Answer::try_to(format!("{method} {path}"), request).await;
+        answer.unwrap_or_else(|why| panic!("{why}")).good()
+    }
+
+    /// Where Apple sends a location's notifications, with which secret, and which types.
+    pub async fn notified(&self, content: &str) -> Value {
+        self.as_another_server(content, Method::GET, "client/config", &Value::Null).await
+    }
+
+    /// Where Apple sends a location's notifications and which types, as the simulator shows it: asking costs no token's pace.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such location.
+    pub async fn registered(&self, uid: &str) -> (String, Vec<String>) {
+        let all = self.control(Method::GET, "locations", &Value::Null).await;
+        let locations = all["locations"].as_array().expect("locations");
+        let found = locations.iter().find(|location| location["uid"] == uid).expect("the location");
+        let types = found["notification_types"].as_array().expect("types");
+        let types = types.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        (found["notification_url"].as_str().unwrap_or_default().to_owned(), types)
+    }
+
+    /// What a location owns: product number, licenses, and how many are free.
+    ///
+    /// # Panics
+    ///
+    /// When the simulator does not say.
+    pub async fn owned(&self, uid: &str) -> BTreeSet<(String, i64, i64)> {
+        let all = self.control(Method::GET, &format!("locations/{uid}/assets"), &Value::Null).await;
+        all["assets"].as_array().expect("assets").iter().map(owned).collect()
+    }
+
     /// Makes another token of a location and returns its content.
     pub async fn another_token(&self, uid: &str) -> String {
         let made = self.post(&format!("locations/{uid}/tokens"), &json!({})).await;
@@ -199,6 +241,12 @@ pub fn license(entry: &Value) -> License {
         _ => panic!("a license has one holder: {entry}"),
     };
     (entry["adam_id"].as_str().expect("a product number").to_owned(), holder)
+}
+
+/// An asset in the simulator's or in Russet's list.
+pub(crate) fn owned(entry: &Value) -> (String, i64, i64) {
+    let number = |name: &str| entry[name].as_i64().unwrap_or_else(|| panic!("{entry} has no {name}"));
+    (entry["adam_id"].as_str().expect("a product number").to_owned(), number("total"), number("available"))
 }
 
 fn by_device(adam_id: &str, devices: &[String]) -> Value {

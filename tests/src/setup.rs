@@ -20,6 +20,8 @@ pub struct Setup {
     pub(crate) profile: Profile,
     pub(crate) workers: usize,
     pub(crate) called_back: bool,
+    /// Where Apple is told to call, in place of where the API is.
+    pub(crate) called_at: Option<String>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) rules: Rules,
 }
@@ -56,7 +58,7 @@ impl Setup {
             ("LOG__LEVEL", "info,russet=debug,russet_worker=debug,russet_queue=debug"),
         ];
         let settings = settings.map(|(name, value)| (format!("RUSSET_{name}"), value.to_owned())).to_vec();
-        Self { profile, workers: 2, called_back: true, settings, rules }
+        Self { profile, workers: 2, called_back: true, called_at: None, settings, rules }
     }
 
     /// With this number of workers, where workers are processes of their own.
@@ -70,6 +72,13 @@ impl Setup {
     #[must_use]
     pub fn without_notifications(mut self) -> Self {
         self.called_back = false;
+        self
+    }
+
+    /// With an address for Apple to call that is not where the API is.
+    #[must_use]
+    pub fn called_at(mut self, url: &str) -> Self {
+        self.called_at = Some(url.to_owned());
         self
     }
 

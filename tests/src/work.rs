@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::apple::{License, Location, license};
+use crate::apple::{License, Location, license, owned};
 use crate::token::Token;
 use crate::wait::eventually;
 use crate::world::World;
@@ -101,6 +101,21 @@ impl World {
         let held: BTreeSet<License> = items.iter().map(license).collect();
         assert_eq!(held.len(), items.len(), "a license is listed twice");
         held
+    }
+
+    /// What a token's location owns, as Russet knows it.
+    pub async fn owned(&self, token: &Token) -> BTreeSet<(String, i64, i64)> {
+        let items = self.api.list(&format!("/assets?token={}", token.id)).await;
+        items.iter().map(owned).collect()
+    }
+
+    /// Waits until Russet counts exactly what Apple counts, and returns that.
+    pub async fn counts_agree(&self, token: &Token) -> BTreeSet<(String, i64, i64)> {
+        eventually("the counts to be Apple's", async || {
+            let (here, there) = (self.owned(token).await, self.apple.owned(&token.uid).await);
+            if here == there { Ok(here) } else { Err(format!("here {here:?}, at Apple {there:?}")) }
+        })
+        .await
     }
 
     /// Finds that Russet's licenses of a token are exactly those at Apple, and returns them.

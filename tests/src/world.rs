@@ -100,7 +100,7 @@ impl World {
             services,
             directory,
         };
-        world.open(setup.called_back).await;
+        world.open(setup.called_back, setup.called_at.as_deref()).await;
         if world.profile == Profile::Cluster {
             for _ in 0..setup.workers {
                 world.start_worker().await;
@@ -110,14 +110,15 @@ impl World {
     }
 
     /// Starts the server on a port of its own and makes a client with a key for it.
-    async fn open(&mut self, called_back: bool) {
+    async fn open(&mut self, called_back: bool, called_at: Option<&str>) {
         for attempt in 1.. {
             let address = format!("127.0.0.1:{}", port::free());
             let url = format!("http://{address}");
             self.environment
                 .retain(|(name, _)| !matches!(&**name, "RUSSET_API__LISTEN" | "RUSSET_API__PUBLIC_URL"));
             self.environment.push(("RUSSET_API__LISTEN".to_owned(), address));
-            let public_url = if called_back { url.clone() } else { String::new() };
+            let reachable = called_at.unwrap_or(&url);
+            let public_url = if called_back { reachable.to_owned() } else { String::new() };
             self.environment.push(("RUSSET_API__PUBLIC_URL".to_owned(), public_url));
             self.api = Api::new(&url, "");
             match self.start_server().await {

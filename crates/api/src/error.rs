@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
+use russet_domain::consent::{THINGS, VERSION};
 use russet_domain::token::TokenState;
 use russet_domain::{JobId, TokenId};
 use russet_queue::QueueError;
@@ -39,6 +40,10 @@ pub(crate) enum ApiError {
     MethodNotAllowed,
     #[error("There is no token {0}; GET /api/v1/tokens lists those there are.")]
     NoSuchToken(String),
+    #[error(
+        "There is no notification {0} of this token; GET /api/v1/tokens/{1}/notifications lists those there are."
+    )]
+    NoSuchNotification(String, TokenId),
     #[error("There is no job {0}; GET /api/v1/jobs lists those there are.")]
     NoSuchJob(String),
     #[error("No token owns a product {0}; GET /api/v1/apps lists those there are.")]
@@ -71,16 +76,23 @@ pub(crate) enum ApiError {
     #[error("{0}")]
     TokenFile(#[from] TokenFileError),
     #[error(
-        "`consent` must be true: to manage licenses, Russet sends Apple four things: a user id that it generates, the \
-         location's token, the Managed Apple ID given with the token, and the serial numbers of managed devices."
+        "`consent` must be {{\"agreed\":true,\"version\":{VERSION}}}: to manage licenses, Russet sends Apple four things: {}. \
+         GET /api/v1/consent has the whole text.", THINGS.join("; ")
     )]
     ConsentRequired,
+    #[error(
+        "`consent` names version {given} of the text and the one in force is {VERSION}; GET /api/v1/consent, agree to that \
+         and send its version."
+    )]
+    ConsentOutdated { given: u32 },
     #[error(
         "This token file is already here as token {0}; to renew a token, download a new file from Apple and \
          PUT it to /api/v1/tokens/{0}/content."
     )]
     TokenAlreadyUploaded(TokenId),
-    #[error("There are {max} tokens already and no more can be uploaded; remove one first.")]
+    #[error(
+        "There are {max} tokens already, as many as `api.tokens_max` allows; remove one first, or allow more there."
+    )]
     TooManyTokens { max: usize },
     #[error(
         "Say what becomes of the licenses: `?licenses=keep` removes the token here and leaves them with their holders, \
@@ -134,6 +146,8 @@ pub(crate) enum ApiError {
     NothingToRetry(JobId),
     #[error("{text}")]
     RenewalRefused { code: String, text: String },
+    #[error("{text}")]
+    RegistrationFailed { code: String, text: String },
 
     #[error("The bearer is not the secret that Apple was given for this token.")]
     NotificationSecretWrong,
@@ -170,6 +184,7 @@ impl ApiError {
             Self::NoSuchToken(_) => (StatusCode::NOT_FOUND, "no_such_token"),
             Self::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),
             Self::NoSuchApp(_) => (StatusCode::NOT_FOUND, "no_such_app"),
+            Self::NoSuchNotification(..) => (StatusCode::NOT_FOUND, "no_such_notification"),
             Self::NoSuchKind { .. } => (StatusCode::NOT_FOUND, "no_such_kind"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::BodyTooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
@@ -184,6 +199,7 @@ impl ApiError {
             Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::TokenFile(why) => (StatusCode::UNPROCESSABLE_ENTITY, token_file_code(why)),
             Self::ConsentRequired => (StatusCode::UNPROCESSABLE_ENTITY, "consent_required"),
+            Self::ConsentOutdated { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "consent_outdated"),
             Self::ChooseLicenses => (StatusCode::UNPROCESSABLE_ENTITY, "choose_licenses"),
             Self::NameAToken => (StatusCode::UNPROCESSABLE_ENTITY, "name_a_token"),
             Self::UnknownToken(_) => (StatusCode::UNPROCESSABLE_ENTITY, "unknown_token"),
@@ -205,6 +221,9 @@ impl ApiError {
             Self::TokenNotSynced => (StatusCode::CONFLICT, "token_not_synced"),
             Self::JobStillRunning(_) => (StatusCode::CONFLICT, "job_still_running"),
             Self::NothingToRetry(_) => (StatusCode::CONFLICT, "nothing_to_retry"),
+            Self::RegistrationFailed { code, .. } => {
+                return (StatusCode::CONFLICT, Cow::Owned(code.clone()));
+            }
             Self::RenewalRefused { code, .. } => return (renewal_status(code), Cow::Owned(code.clone())),
             Self::TooManyStreams { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_many_streams"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use russet_domain::TokenId;
-use russet_store::{Store, notifications};
+use russet_store::Store;
+use russet_store::notifications::{self, Named};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ApiError;
@@ -36,11 +37,17 @@ struct Arrival {
     written: oneshot::Sender<Result<bool, ApiError>>,
 }
 
+/// A notification as it came.
 #[derive(Clone)]
-struct Note {
-    token: TokenId,
-    id: String,
-    body: Bytes,
+pub(crate) struct Note {
+    /// Whom it came for.
+    pub(crate) token: TokenId,
+    /// What names it.
+    pub(crate) id: String,
+    /// Apple's word for its type; empty when there is none.
+    pub(crate) kind: String,
+    /// What came.
+    pub(crate) body: Bytes,
 }
 
 impl Inbox {
@@ -55,9 +62,9 @@ impl Inbox {
     ///
     /// # Errors
     /// When the database cannot take it, or not in time.
-    pub(crate) async fn write(&self, token: TokenId, id: String, body: Bytes) -> Result<bool, ApiError> {
+    pub(crate) async fn write(&self, note: Note) -> Result<bool, ApiError> {
         let (written, answer) = oneshot::channel();
-        let arrival = Arrival { note: Note { token, id, body }, written };
+        let arrival = Arrival { note, written };
         self.arrivals.send_timeout(arrival, PATIENCE).await.map_err(|_| ApiError::Overloaded)?;
         answer.await.map_err(|_| ApiError::Overloaded)?
     }
@@ -99,7 +106,8 @@ impl Writer {
             let mut tx = self.store.begin().await?;
             let mut news = Vec::with_capacity(notes.len());
             for note in notes {
-                news.push(notifications::store(&mut tx, note.token, &note.id, &note.body, now).await?);
+                let named = Named { id: &note.id, kind: &note.kind };
+                news.push(notifications::store(&mut tx, note.token, named, &note.body, now).await?);
             }
             tx.commit().await?;
             Ok(news)

@@ -26,6 +26,8 @@ pub(crate) struct Metrics {
     pub(crate) notifications_repeated: AtomicU64,
     /// Notifications with a wrong bearer.
     pub(crate) notifications_refused: AtomicU64,
+    /// Notifications about a location that is not their token's.
+    pub(crate) notifications_elsewhere: AtomicU64,
     /// Transactions that wrote notifications down.
     pub(crate) notification_batches: AtomicU64,
     /// Messages that the queue did not take.
@@ -68,11 +70,12 @@ impl Metrics {
             ("stored", &self.notifications_stored),
             ("repeated", &self.notifications_repeated),
             ("refused", &self.notifications_refused),
+            ("other_location", &self.notifications_elsewhere),
         ];
         out.family(
             "russet_notifications_total",
             "counter",
-            "Notifications from Apple, by what became of them.",
+            "Notifications from Apple, by what became of them; those about another location are stored, too.",
         );
         for (outcome, counter) in counters {
             out.line("russet_notifications_total", &[("outcome", outcome)], &count(counter));

@@ -12,8 +12,11 @@ use crate::routes::jobs::{cancel, changes, events, list as list_jobs, retry, sho
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
 };
+use crate::routes::tokens::notifications::{
+    list as list_notifications, rotate, show as show_notification, test as test_notifications,
+};
 use crate::routes::tokens::{change, create, list, remove, renew, show};
-use crate::routes::{apps, assets, health, licenses, lint, metrics, notifications, prompts};
+use crate::routes::{apps, assets, consent, health, licenses, lint, metrics, notifications, prompts};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,6 +29,8 @@ use crate::routes::{apps, assets, health, licenses, lint, metrics, notifications
     ),
     paths(
         create::create, list::list, show::show, change::change, remove::remove, renew::renew,
+        list_notifications::list, show_notification::show, test_notifications::test, rotate::rotate,
+        consent::show,
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
         events::events, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ClaimToken, MoveLicenses, ReadNotifications, RefreshCatalog, RemoveToken, RenewToken,
-    SyncToken,
+    ApplyChanges, ClaimToken, MoveLicenses, ReadNotifications, RefreshCatalog, RegisterNotifications,
+    RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -54,6 +54,11 @@ impl Pusher {
     /// Asks for a renewed token to be checked; somebody waits for it.
     pub(crate) async fn renew_token(&self, token: TokenId) {
         self.push(&[RenewToken { token }], When::priority(Priority::High)).await;
+    }
+
+    /// Asks for a token's notifications to be registered; somebody waits for it.
+    pub(crate) async fn register_notifications(&self, token: TokenId) {
+        self.push(&[RegisterNotifications { token }], When::priority(Priority::High)).await;
     }
 
     /// Asks for a token to be removed.

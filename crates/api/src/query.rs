@@ -48,6 +48,26 @@ impl FromRequestParts<App> for AppInPath {
     }
 }
 
+/// The token and the notification that the path names.
+pub(crate) struct NotificationInPath {
+    pub(crate) token: TokenId,
+    pub(crate) notification: i64,
+}
+
+impl FromRequestParts<App> for NotificationInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Path((token, notification)) = Path::<(String, String)>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| ApiError::NoSuchRoute)?;
+        let token = token.parse().map_err(|_| ApiError::NoSuchToken(shown(&token)))?;
+        let notification =
+            notification.parse().map_err(|_| ApiError::NoSuchNotification(shown(&notification), token))?;
+        Ok(Self { token, notification })
+    }
+}
+
 /// The kind of message that the path names; whether there is one, the queue knows.
 pub(crate) struct KindInPath(pub(crate) String);
 

@@ -18,7 +18,10 @@ pub struct Settings {
     pub body_max_bytes: usize,
     /// The most entries that one page of a list has.
     pub page_max: u32,
-    /// How long the renewal of a token waits for Apple's verdict before it answers with a job to follow.
+    /// The most tokens that can be uploaded (rule S-4); 0 for as many as there are.
+    pub tokens_max: usize,
+    /// How long the renewal of a token waits for Apple's verdict before it answers with a job to follow; so do a test of
+    /// its notifications and a new secret for them.
     pub renewal_wait_ms: u64,
     /// The longest that one stream of a job's events stays open, in seconds; clients open the next one.
     pub sse_max_s: u64,
@@ -39,6 +42,7 @@ impl Default for Settings {
             public_url: String::new(),
             body_max_bytes: 16 * 1024 * 1024,
             page_max: 1000,
+            tokens_max: 3_000,
             renewal_wait_ms: 10_000,
             sse_max_s: 900,
             sse_streams_max: 256,
@@ -67,9 +71,10 @@ impl Settings {
                     .to_owned(),
             );
         }
-        let ranges: [(&str, u64, u64, u64); 8] = [
+        let ranges: [(&str, u64, u64, u64); 9] = [
             ("body_max_bytes", wide(self.body_max_bytes), 1024, 256 * 1024 * 1024),
             ("page_max", u64::from(self.page_max), 1, 1000),
+            ("tokens_max", wide(self.tokens_max), 0, 1_000_000),
             ("renewal_wait_ms", self.renewal_wait_ms, 0, 50_000),
             ("sse_max_s", self.sse_max_s, 1, 86_400),
             ("sse_streams_max", wide(self.sse_streams_max), 1, 100_000),

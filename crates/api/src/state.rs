@@ -2,8 +2,10 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use russet_domain::callback::Rules;
+use russet_domain::{KeyId, TokenId};
 use russet_queue::Queue;
 use russet_store::Store;
 use tokio::sync::Semaphore;
@@ -14,6 +16,11 @@ use crate::inbox::Inbox;
 use crate::metrics::Metrics;
 use crate::push::Pusher;
 use crate::touches::Touches;
+
+/// A key's last use is written down this often, not at every request.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// So is a refused caller: strangers must not be able to make the database write.
+const REFUSAL_EVERY: Duration = Duration::from_secs(2);
 
 /// A handle on what every endpoint has at hand; cloning it is cheap.
 #[derive(Clone)]
@@ -36,7 +43,9 @@ pub(crate) struct Shared {
     /// Writes notifications down.
     pub(crate) inbox: Inbox,
     /// When each key was last written down as used.
-    pub(crate) touches: Touches,
+    pub(crate) touches: Touches<KeyId>,
+    /// When it was last written down of each token that somebody called with another secret.
+    pub(crate) refusals: Touches<TokenId>,
     /// A permit for each stream of events.
     pub(crate) streams: Arc<Semaphore>,
     /// Asks streams to end.
@@ -63,7 +72,8 @@ impl App {
             metrics,
             push,
             inbox,
-            touches: Touches::default(),
+            touches: Touches::new(TOUCH_EVERY),
+            refusals: Touches::new(REFUSAL_EVERY),
             streams,
             stop,
         }))

@@ -104,6 +104,20 @@ impl Apple {
         reply.read(|object| wire::asset::page(object, page))
     }
 
+    /// What the location owns of one product: one asset for each quality that was bought, none when it owns nothing.
+    ///
+    /// # Errors
+    /// See [`AppleError::consequence`]. May be repeated.
+    pub async fn product(&self, token: &Secret, adam_id: &str) -> Result<Answer<Page<Asset>>, AppleError> {
+        let mut call = Call::get(Endpoint::Assets, Some(token));
+        call.query.push(("adamId", adam_id));
+        let reply = self.0.exchange(call).await?;
+        let mut answer = reply.read(|object| wire::asset::page(object, 0))?;
+        // An answer that ignores the question must not be taken for one about this product.
+        answer.value.items.retain(|asset| asset.key.adam_id == adam_id);
+        Ok(answer)
+    }
+
     /// One page of who holds what. A page of 1,000 is some 100 kB and parses in well under a millisecond.
     ///
     /// # Errors

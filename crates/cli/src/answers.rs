@@ -56,6 +56,12 @@ pub(crate) struct Token {
     #[serde(default)]
     pub(crate) notifications: Notifications,
     #[serde(default)]
+    pub(crate) sync_schedule: String,
+    #[serde(default)]
+    pub(crate) consent: Consent,
+    #[serde(default)]
+    pub(crate) apple_id: Option<String>,
+    #[serde(default)]
     pub(crate) last_sync: Option<LastSync>,
 }
 
@@ -76,11 +82,43 @@ pub(crate) struct OtherMdm {
     pub(crate) name: Option<String>,
 }
 
+/// Who agreed to what is sent to Apple.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Consent {
+    pub(crate) at: String,
+    pub(crate) by: String,
+    pub(crate) version: u32,
+}
+
 /// Whether Apple calls.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Notifications {
     pub(crate) registered: bool,
+    pub(crate) url: Option<String>,
+    pub(crate) error: Option<Fault>,
+}
+
+/// One of Apple's notifications.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Notification {
+    pub(crate) id: i64,
+    pub(crate) notification_id: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) received_at: String,
+    pub(crate) verdict: Option<String>,
+}
+
+/// What came of a test notification.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct NotificationTest {
+    pub(crate) came: bool,
+    pub(crate) detail: String,
+    pub(crate) look_at: Vec<String>,
 }
 
 /// How the last sync went.

@@ -75,7 +75,7 @@ impl From<WorkerError> for NotYet {
         match error {
             WorkerError::Store(error) => error.into(),
             WorkerError::Queue(error) => error.into(),
-            WorkerError::Schedule(_) => Self::Failed(failed(error)),
+            WorkerError::Schedule { .. } => Self::Failed(failed(error)),
         }
     }
 }

@@ -73,6 +73,7 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
         ("sweep_every_ms", settings.sweep_every_ms, 100, 3_600_000),
         ("leader_lease_ms", settings.leader_lease_ms, 1_000, 600_000),
         ("keep_hours", settings.keep_hours, 24, 87_600),
+        ("rotate_secret_days", settings.rotate_secret_days, 0, 3_650),
     ];
     for (name, value, least, most) in ranges {
         if value < least || value > most {
@@ -86,17 +87,20 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
 }
 
 pub(crate) fn schedule(settings: &ScheduleSettings) -> Vec<Wrong> {
-    let mut wrong = Vec::new();
-    for (name, text) in [("sync_token", &settings.sync_token), ("refresh_catalog", &settings.refresh_catalog)]
-    {
+    let expressions = [
+        ("schedule.sync_token", &settings.sync_token),
+        ("schedule.refresh_catalog", &settings.refresh_catalog),
+        ("schedule.check_notifications", &settings.check_notifications),
+    ];
+    let mut wrong: Vec<Wrong> = Vec::new();
+    for (key, text) in expressions {
         match Cron::read(text, &settings.time_zone) {
             Ok(_) => {}
+            // It is wrong for all of them.
             Err(error @ CronError::Zone(_)) => {
                 return vec![Wrong::new("schedule.time_zone", error.to_string())];
             }
-            Err(error @ CronError::Expression { .. }) => {
-                wrong.push(Wrong::new(format!("schedule.{name}"), error.to_string()));
-            }
+            Err(error @ CronError::Expression { .. }) => wrong.push(Wrong::new(key, error.to_string())),
         }
     }
     wrong

@@ -128,7 +128,7 @@ table! {
     9725 Wrong "mdm_name_too_long" "The name of this server is too long for Apple; shorten it.";
     9726 Wrong "method_not_supported" "Apple does not support this method here; this is a fault of Russet, please report it.";
     9727 Wrong "content_type_not_supported" "Apple does not take this content type; this is a fault of Russet, please report it.";
-    9728 Later "notification_address_unreachable" "Apple cannot reach the notification address; open api.public_url to the internet. Until then Russet polls.";
+    9728 NeedsPerson "notification_address_unreachable" "Apple cannot reach the notification address; open api.public_url to the internet. Until then Russet polls.";
     9729 Later "unavailable" "Apple is temporarily unavailable; it is tried again in some minutes.";
     9811 Wrong "invalid_subscription" "Apple does not accept the subscription.";
     9812 Replan "invalid_cursor" "Apple no longer knows the place in the list; it is read again.";
@@ -210,6 +210,14 @@ const OWN: &[(&str, &str)] = &[
     (
         "callback_not_allowed",
         "The callback's address leads inside the network, where nothing is called unless mdm.allow_inside is set.",
+    ),
+    (
+        "no_public_url",
+        "Apple cannot call this Russet, because api.public_url is empty; it is polled instead. Set it to the https address under which Apple reaches the API.",
+    ),
+    (
+        "notification_answered_by_another",
+        "Somebody answered Apple's test with success, but it did not come in here; api.public_url leads to another server, or the API and the worker use two databases.",
     ),
 ];
 

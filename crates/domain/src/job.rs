@@ -19,11 +19,13 @@ pub enum JobKind {
     RemoveToken,
     /// Read names and versions of products from Apple's stores.
     RefreshCatalog,
+    /// Have Apple send a location's notifications here, with a new secret or to see whether they come.
+    RegisterNotifications,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::SyncToken,
         Self::AssignLicense,
         Self::RevokeLicense,
@@ -31,6 +33,7 @@ impl JobKind {
         Self::RenewToken,
         Self::RemoveToken,
         Self::RefreshCatalog,
+        Self::RegisterNotifications,
     ];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
@@ -44,6 +47,7 @@ impl JobKind {
             Self::RenewToken => "renew_token",
             Self::RemoveToken => "remove_token",
             Self::RefreshCatalog => "refresh_catalog",
+            Self::RegisterNotifications => "register_notifications",
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use russet_domain::asset::{Supply, UNLIMITED_TOTAL};
-use russet_domain::{Asset, AssetId, AssetKey, ProductType, TokenId};
+use russet_domain::purchase::{self, Known, Step};
+use russet_domain::{Asset, AssetId, AssetKey, ProductType, Timestamp, TokenId};
 
-use crate::codec::{asset_key, from_json, int, json};
+use crate::codec::{asset_key, from_json, int, json, maybe_time};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::walks::WalkId;
@@ -21,13 +22,15 @@ pub struct AssetRow {
     pub asset: Asset,
     /// Whether Apple's list no longer holds it, while licenses or changes here still refer to it.
     pub gone: bool,
+    /// When Apple was last asked for its counts.
+    pub counts_read_at: Option<Timestamp>,
 }
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                    a.total, a.available, a.assigned, a.retired, a.platforms, a.gone
+                    a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
              FROM assets a ",
             $rest
         )
@@ -71,7 +74,7 @@ pub async fn by_keys(
 ) -> Result<HashMap<AssetKey, AssetRow>, StoreError> {
     const BY_KEYS: Sql = bulk!(
         "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone
+                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT),
         " CROSS JOIN assets a
@@ -89,7 +92,7 @@ pub async fn by_keys(
 pub async fn get_many(db: &mut Db, ids: &[AssetId]) -> Result<HashMap<AssetId, AssetRow>, StoreError> {
     const BY_IDS: Sql = bulk!(
         "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone
+                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
          FROM ",
         (0 id BIGINT),
         " CROSS JOIN assets a WHERE a.id = x.id"
@@ -99,22 +102,33 @@ pub async fn get_many(db: &mut Db, ids: &[AssetId]) -> Result<HashMap<AssetId, A
     Ok(rows.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Writes what a walk read, in place of what was known. May be repeated.
+/// When and by whom assets were read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// The walk; a later one has a higher number.
+    pub walk: WalkId,
+    /// When Apple was first asked. Counts that a notification has moved since are not overwritten: Apple may have
+    /// counted before it happened.
+    pub began: Timestamp,
+}
+
+/// Writes what was read, in place of what was known. May be repeated. What a notification moved since the reading began
+/// keeps its counts; see [`moved_since`].
 ///
 /// # Errors
 /// As any statement.
 pub async fn upsert_all(
     tx: &mut Tx,
     token: TokenId,
-    walk: WalkId,
+    reading: Reading,
     assets: &[Asset],
 ) -> Result<(), StoreError> {
     const UPSERT: Sql = bulk!(
         "INSERT INTO assets
              (token_id, adam_id, pricing_param, product_type, device_assignable, revocable, total, available,
-              assigned, retired, platforms, walk, gone)
+              assigned, retired, platforms, walk, gone, counts_read_at)
          SELECT $2, x.adam_id, x.pricing_param, x.product_type, x.device_assignable, x.revocable, x.total,
-                x.available, x.assigned, x.retired, x.platforms, $3, false
+                x.available, x.assigned, x.retired, x.platforms, $3, false, $4
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT, 2 product_type TEXT, 3 device_assignable BOOLEAN,
          4 revocable BOOLEAN, 5 total BIGINT, 6 available BIGINT, 7 assigned BIGINT, 8 retired BIGINT,
@@ -124,13 +138,14 @@ pub async fn upsert_all(
          SET product_type = excluded.product_type,
              device_assignable = excluded.device_assignable,
              revocable = excluded.revocable,
-             total = excluded.total,
-             available = excluded.available,
-             assigned = excluded.assigned,
-             retired = excluded.retired,
+             total = CASE WHEN assets.counts_moved_at >= $4 THEN assets.total ELSE excluded.total END,
+             available = CASE WHEN assets.counts_moved_at >= $4 THEN assets.available ELSE excluded.available END,
+             assigned = CASE WHEN assets.counts_moved_at >= $4 THEN assets.assigned ELSE excluded.assigned END,
+             retired = CASE WHEN assets.counts_moved_at >= $4 THEN assets.retired ELSE excluded.retired END,
              platforms = excluded.platforms,
              walk = excluded.walk,
-             gone = false"
+             gone = false,
+             counts_read_at = excluded.counts_read_at"
     );
     // One that a moving list shows twice is written once, with the later counts: one statement cannot write a row
     // twice.
@@ -152,86 +167,184 @@ pub async fn upsert_all(
         ));
     }
     rows.reverse();
-    sql("writing assets", UPSERT).bind(json(&rows)?).bind(token.0).bind(walk.0).run(tx).await?;
+    sql("writing assets", UPSERT)
+        .bind(json(&rows)?)
+        .bind(token.0)
+        .bind(reading.walk.0)
+        .bind(reading.began.0)
+        .run(tx)
+        .await?;
     Ok(())
 }
 
-/// After a whole walk: deletes the assets that it did not see and that nothing refers to, and marks the others gone.
-/// Tells how many there were of both.
+/// After a whole walk: deletes the assets that it did not see and that nothing refers to, and marks the others gone. One
+/// that was read or moved by itself since the walk began is left alone. Tells how many there were of both.
 ///
 /// # Errors
 /// As any statement.
-pub async fn mark_unseen_gone(tx: &mut Tx, token: TokenId, walk: WalkId) -> Result<u64, StoreError> {
+pub async fn mark_unseen_gone(tx: &mut Tx, token: TokenId, reading: Reading) -> Result<u64, StoreError> {
     let deleted = sql(
         "deleting assets that Apple no longer lists",
         "DELETE FROM assets
          WHERE token_id = $1
            AND walk < $2
+           AND coalesce(counts_read_at, 0) < $3
+           AND coalesce(counts_moved_at, 0) < $3
            AND NOT EXISTS (SELECT 1 FROM licenses WHERE licenses.asset_id = assets.id)
            AND NOT EXISTS (SELECT 1 FROM changes WHERE changes.asset_id = assets.id)",
     )
     .bind(token.0)
-    .bind(walk.0)
+    .bind(reading.walk.0)
+    .bind(reading.began.0)
     .run(tx)
     .await?;
     let marked = sql(
         "marking assets that Apple no longer lists",
         "UPDATE assets
          SET gone = true, available = 0
-         WHERE token_id = $1 AND walk < $2 AND NOT gone",
+         WHERE token_id = $1
+           AND walk < $2
+           AND coalesce(counts_read_at, 0) < $3
+           AND coalesce(counts_moved_at, 0) < $3
+           AND NOT gone",
     )
     .bind(token.0)
-    .bind(walk.0)
+    .bind(reading.walk.0)
+    .bind(reading.began.0)
     .run(tx)
     .await?;
     Ok(deleted + marked)
 }
 
-/// Sets one asset's counts, as a notification tells them.
+/// The products of a token whose counts a notification has moved since: a reading that began then knows nothing certain
+/// of them.
 ///
 /// # Errors
 /// As any statement.
-pub async fn set_counts(
-    tx: &mut Tx,
-    asset: AssetId,
-    supply: Supply,
-    assigned: i64,
-    retired: i64,
-) -> Result<(), StoreError> {
-    let (total, available) = counts(supply);
+pub async fn moved_since(db: &mut Db, token: TokenId, since: Timestamp) -> Result<Vec<String>, StoreError> {
     sql(
-        "writing an asset's counts",
-        "UPDATE assets
-         SET total = $2, available = $3, assigned = $4, retired = $5
-         WHERE id = $1",
+        "looking for counts that moved",
+        "SELECT DISTINCT adam_id FROM assets WHERE token_id = $1 AND counts_moved_at >= $2",
     )
-    .bind(asset.0)
-    .bind(total)
-    .bind(available)
-    .bind(assigned)
-    .bind(retired)
-    .run(tx)
+    .bind(token.0)
+    .bind(since.0)
+    .all(db, |row| row.get("adam_id"))
+    .await
+}
+
+/// One product that Apple was asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Product<'a> {
+    /// Its number.
+    pub adam_id: &'a str,
+    /// Whether all of the answer could be read.
+    pub whole: bool,
+}
+
+/// Writes what Apple answered about one product, both qualities of it; a quality that is missing in the whole answer has
+/// been returned or refunded whole and is gone.
+///
+/// # Errors
+/// As any statement.
+pub async fn write_product(
+    tx: &mut Tx,
+    token: TokenId,
+    product: Product<'_>,
+    found: &[Asset],
+    began: Timestamp,
+) -> Result<(), StoreError> {
+    // As new as what the last whole walk has seen, so that it is not taken for unseen by that.
+    let walk = sql(
+        "reading the newest walk",
+        "SELECT coalesce(max(walk), 0) AS walk FROM assets WHERE token_id = $1",
+    )
+    .bind(token.0)
+    .one(tx, |row| row.get("walk").map(WalkId))
     .await?;
+    upsert_all(tx, token, Reading { walk, began }, found).await?;
+    if !product.whole {
+        return Ok(());
+    }
+    let listed: Vec<_> = found.iter().map(|asset| asset.key.pricing.as_str()).collect();
+    sql("marking an asset that Apple no longer lists", GONE_BUT_FOR)
+        .bind(token.0)
+        .bind(product.adam_id)
+        .bind(json(&listed)?)
+        .bind(began.0)
+        .run(tx)
+        .await?;
     Ok(())
 }
 
-/// Moves one asset's total and available counts by what was bought (or, below zero, transferred away).
+const GONE_BUT_FOR: Sql = Sql {
+    sqlite: "
+        UPDATE assets
+        SET gone = true, available = 0, counts_read_at = $4
+        WHERE token_id = $1 AND adam_id = $2 AND coalesce(counts_moved_at, 0) < $4
+          AND pricing_param NOT IN (SELECT value FROM json_each($3))",
+    postgres: "
+        UPDATE assets
+        SET gone = true, available = 0, counts_read_at = $4
+        WHERE token_id = $1 AND adam_id = $2 AND coalesce(counts_moved_at, 0) < $4
+          AND pricing_param NOT IN (SELECT value FROM jsonb_array_elements_text($3::jsonb))",
+};
+
+/// A difference in an asset's licenses, as a notification told it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bought {
+    /// The asset.
+    pub key: AssetKey,
+    /// How many more or fewer there are.
+    pub delta: i64,
+    /// When the notification came.
+    pub received_at: Timestamp,
+}
+
+/// Moves a token's counts by what was bought, each difference once, and tells which products Apple has to be asked about
+/// because their counts do not add up. The caller sees to it that no notification is taken in twice.
 ///
 /// # Errors
 /// As any statement.
-pub async fn add_bought(tx: &mut Tx, asset: AssetId, delta: i64) -> Result<(), StoreError> {
-    sql(
-        "writing an asset's counts",
+pub async fn take_in_purchases(
+    tx: &mut Tx,
+    token: TokenId,
+    purchases: &[Bought],
+    now: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    const MOVE: Sql = bulk!(
         "UPDATE assets
-         SET total = total + $2, available = available + $2
-         WHERE id = $1 AND total < $3",
-    )
-    .bind(asset.0)
-    .bind(delta)
-    .bind(UNLIMITED_TOTAL)
-    .run(tx)
-    .await?;
-    Ok(())
+         SET total = x.total, available = x.available, counts_moved_at = $2
+         FROM ",
+        (0 id BIGINT, 1 total BIGINT, 2 available BIGINT),
+        " WHERE assets.id = x.id"
+    );
+    if purchases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<AssetKey> = purchases.iter().map(|bought| bought.key.clone()).collect();
+    let mut known = by_keys(tx, token, &keys).await?;
+    let (mut moved, mut ask) = (HashMap::new(), Vec::new());
+    for bought in purchases {
+        let row = known.get_mut(&bought.key).filter(|row| !row.gone);
+        let counts = row.as_ref().map(|row| Known {
+            supply: row.asset.supply,
+            assigned: row.asset.assigned,
+            retired: row.asset.retired,
+            read_at: row.counts_read_at,
+        });
+        match (purchase::bought(counts, bought.delta, bought.received_at), row) {
+            (Step::Moved { total, available }, Some(row)) => {
+                row.asset.supply = Supply::Limited { total, available };
+                moved.insert(row.id.0, (total, available));
+            }
+            (Step::Moved { .. } | Step::Ask, _) => ask.push(bought.key.adam_id.clone()),
+        }
+    }
+    let rows: Vec<_> = moved.into_iter().map(|(id, (total, available))| (id, total, available)).collect();
+    sql("moving assets' counts", MOVE).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    ask.sort_unstable();
+    ask.dedup();
+    Ok(ask)
 }
 
 /// Moves the counts of assets by the number of licenses that changed hands: above zero they were given out.
@@ -275,5 +388,6 @@ fn asset_row(row: &Row) -> Result<AssetRow, StoreError> {
             platforms: from_json("assets.platforms", &row.get::<String>("platforms")?)?,
         },
         gone: row.get("gone")?,
+        counts_read_at: maybe_time(row, "counts_read_at")?,
     })
 }

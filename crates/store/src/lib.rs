@@ -27,6 +27,7 @@ pub mod licenses;
 pub mod meta;
 pub mod moves;
 pub mod notifications;
+pub mod recounts;
 pub mod requests;
 pub mod schedule;
 pub mod submit;

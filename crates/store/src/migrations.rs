@@ -19,6 +19,13 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        version: 4,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0004_token_settings.sql"),
+            postgres: include_str!("../migrations/postgres/0004_token_settings.sql"),
+        },
+    },
+    Migration {
         version: 5,
         text: Sql {
             sqlite: include_str!("../migrations/sqlite/0005_catalog.sql"),

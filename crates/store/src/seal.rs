@@ -234,7 +234,7 @@ fn read_line(line: &str) -> Result<Key, &'static str> {
 
 macro_rules! sealed {
     () => {
-        "SELECT id, sealed_for, content, pending_content, notification_secret
+        "SELECT id, sealed_for, content, pending_content, notification_secret, notification_next_secret
          FROM tokens
          WHERE id > $1
          ORDER BY id
@@ -251,7 +251,8 @@ const SEALED: Sql = Sql { sqlite: sealed!(), postgres: concat!(sealed!(), " FOR 
 /// # Errors
 /// When a secret does not open with any of the keys; what came before it stays sealed anew.
 pub async fn rotate(store: &Store) -> Result<u64, StoreError> {
-    const COLUMNS: [&str; 3] = ["content", "pending_content", "notification_secret"];
+    const COLUMNS: [&str; 4] =
+        ["content", "pending_content", "notification_secret", "notification_next_secret"];
     let (mut after, mut moved) = (0, 0);
     loop {
         let mut tx = store.begin().await?;
@@ -260,8 +261,8 @@ pub async fn rotate(store: &Store) -> Result<u64, StoreError> {
             .bind(after)
             .bind(ROTATE_BATCH)
             .all(&mut tx, |row| {
-                let sealed =
-                    [row.get(COLUMNS[0])?, row.get(COLUMNS[1])?, row.get::<Option<Vec<u8>>>(COLUMNS[2])?];
+                let of = |column| row.get::<Option<Vec<u8>>>(column);
+                let sealed = [of(COLUMNS[0])?, of(COLUMNS[1])?, of(COLUMNS[2])?, of(COLUMNS[3])?];
                 Ok((row.get::<i64>("id")?, row.get::<String>("sealed_for")?, sealed))
             })
             .await?;
@@ -284,17 +285,18 @@ pub async fn rotate(store: &Store) -> Result<u64, StoreError> {
             if new == old {
                 continue;
             }
-            let [content, pending, secret] = new;
+            let [content, pending, secret, next] = new;
             sql(
                 "sealing a token anew",
                 "UPDATE tokens
-                 SET content = $2, pending_content = $3, notification_secret = $4
+                 SET content = $2, pending_content = $3, notification_secret = $4, notification_next_secret = $5
                  WHERE id = $1",
             )
             .bind(id)
             .bind(content)
             .bind(pending)
             .bind(secret)
+            .bind(next)
             .run(&mut tx)
             .await?;
         }

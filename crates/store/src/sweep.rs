@@ -10,6 +10,7 @@ use crate::error::StoreError;
 
 pub use crate::moves::due as jobs_with_due_moves;
 pub use crate::notifications::tokens_with_unread;
+pub use crate::recounts::tokens_with_some as tokens_to_recount;
 pub use crate::requests::open_older_than;
 
 /// Tokens that have changes to send now.
@@ -79,13 +80,13 @@ pub async fn tokens_with_pending(db: &mut Db, limit: usize) -> Result<Vec<TokenI
     .await
 }
 
-/// Tokens that have syncs not ended.
+/// Tokens that have jobs of a kind not ended.
 ///
 /// # Errors
 /// As any statement.
-pub async fn tokens_with_open_syncs(db: &mut Db, limit: usize) -> Result<Vec<TokenId>, StoreError> {
+pub async fn tokens_with_open(db: &mut Db, kind: JobKind, limit: usize) -> Result<Vec<TokenId>, StoreError> {
     sql(
-        "looking for tokens with open syncs",
+        "looking for tokens with open jobs",
         "SELECT id
          FROM tokens
          WHERE EXISTS (
@@ -95,7 +96,7 @@ pub async fn tokens_with_open_syncs(db: &mut Db, limit: usize) -> Result<Vec<Tok
          ORDER BY id
          LIMIT $2",
     )
-    .bind(JobKind::SyncToken.as_str())
+    .bind(kind.as_str())
     .bind(int(limit))
     .all(db, |row| row.get("id").map(TokenId))
     .await

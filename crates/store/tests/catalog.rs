@@ -11,7 +11,6 @@ use russet_domain::job::JobKind;
 use russet_domain::token::TokenState;
 use russet_domain::{Asset, AssetKey, Pricing, ProductType, Timestamp, TokenId};
 use russet_store::catalog::{self, After, Filter, Place, Progress, Said, Storefront, Verdict};
-use russet_store::walks::WalkId;
 use russet_store::{Store, assets, jobs, tokens};
 
 fn german() -> Storefront {
@@ -23,7 +22,7 @@ async fn owner(store: &Store, name: &str, owned: &[Asset]) -> TokenId {
     let mut tx = store.begin().await.unwrap();
     let token = tokens::insert(&mut tx, &new_token(name), NOW).await.unwrap();
     tokens::set_state(&mut tx, token, TokenState::Valid, None, None, NOW).await.unwrap();
-    assets::upsert_all(&mut tx, token, WalkId(1), owned).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), owned).await.unwrap();
     tx.commit().await.unwrap();
     token
 }
@@ -287,7 +286,7 @@ async fn a_list_is_narrowed_by_everything_that_is_given() {
         drop(db);
         // Sold off: Apple lists it no more, and nothing refers to it.
         let mut tx = store.begin().await.unwrap();
-        assets::mark_unseen_gone(&mut tx, first, WalkId(2)).await.unwrap();
+        assets::mark_unseen_gone(&mut tx, first, reading(2)).await.unwrap();
         let rows = catalog::list(&mut tx, &all(), 100, None).await.unwrap();
         assert_eq!(rows.len(), 1);
     })

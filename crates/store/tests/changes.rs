@@ -101,7 +101,7 @@ async fn a_location_never_read_takes_nothing_for_granted() {
         let mut tx = store.begin().await.unwrap();
         let token = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
         let apps = [app("1", 5)];
-        assets::upsert_all(&mut tx, token, russet_store::walks::WalkId(1), &apps).await.unwrap();
+        assets::upsert_all(&mut tx, token, reading(1), &apps).await.unwrap();
         let app = assets::list(&mut tx, token, 1, None).await.unwrap()[0].id;
         tx.commit().await.unwrap();
         let given = submitted(store, REVOKE, token, wishes(&[app], &[device(1)])).await;

@@ -36,7 +36,7 @@ async fn a_sync_is_queued_started_and_ended_once() {
         let id = jobs::insert(&mut tx, &new, NOW).await.unwrap();
         let open = jobs::open_syncs(&mut tx, token).await.unwrap();
         assert_eq!((open.len(), open[0].id, open[0].key), (1, id, Some(KeyId(7))));
-        assert_eq!(sweep::tokens_with_open_syncs(&mut tx, 10).await.unwrap(), [token]);
+        assert_eq!(sweep::tokens_with_open(&mut tx, JobKind::SyncToken, 10).await.unwrap(), [token]);
         jobs::started(&mut tx, id, later(1)).await.unwrap();
         jobs::started(&mut tx, id, later(2)).await.unwrap();
         let error = Some(("apple_away", "Apple is away."));

@@ -62,7 +62,7 @@ async fn assets_are_written_read_counted_and_gone() {
         };
         let mut tx = side.store.begin().await.unwrap();
         let newer = Asset { assigned: 5, ..app("500000000", 9) };
-        assets::upsert_all(&mut tx, token, WalkId(2), &[book.clone(), book.clone(), newer.clone()])
+        assets::upsert_all(&mut tx, token, reading(2), &[book.clone(), book.clone(), newer.clone()])
             .await
             .unwrap();
         let rows = assets::list(&mut tx, token, 10, None).await.unwrap();
@@ -80,23 +80,16 @@ async fn assets_are_written_read_counted_and_gone() {
         let many = assets::get_many(&mut tx, &[ids[1], AssetId(999)]).await.unwrap();
         assert_eq!((many.len(), many[&ids[1]].token), (1, token));
 
-        assets::set_counts(&mut tx, ids[1], Supply::Limited { total: 8, available: 2 }, 6, 0).await.unwrap();
-        assets::add_bought(&mut tx, ids[1], 4).await.unwrap();
-        assets::add_bought(&mut tx, rows[3].id, 4).await.unwrap();
-        let row = assets::find(&mut tx, ids[1]).await.unwrap().unwrap();
-        assert_eq!((row.asset.supply, row.asset.assigned), (Supply::Limited { total: 12, available: 6 }, 6));
-        let row = assets::find(&mut tx, rows[3].id).await.unwrap().unwrap();
-        assert_eq!(row.asset.supply, Supply::Unlimited);
         tx.commit().await.unwrap();
 
         // Nobody refers to the third app; somebody holds the second.
         page(&side.store, token, 3, 0, &[(key(1), device(1))]).await;
         let mut tx = side.store.begin().await.unwrap();
-        assert_eq!(assets::mark_unseen_gone(&mut tx, token, WalkId(2)).await.unwrap(), 2);
+        assert_eq!(assets::mark_unseen_gone(&mut tx, token, reading(2)).await.unwrap(), 2);
         let rows = assets::list(&mut tx, token, 10, None).await.unwrap();
         let gone: Vec<_> = rows.iter().map(|row| (row.id == ids[1], row.gone)).collect();
         assert_eq!(gone, [(false, false), (true, true), (false, false)]);
-        assets::upsert_all(&mut tx, token, WalkId(3), &[app("500000001", 9)]).await.unwrap();
+        assets::upsert_all(&mut tx, token, reading(3), &[app("500000001", 9)]).await.unwrap();
         assert!(!assets::find(&mut tx, ids[1]).await.unwrap().unwrap().gone);
         assert_eq!(assets::list(&mut tx, other, 10, None).await.unwrap().len(), 1);
     })
@@ -248,7 +241,8 @@ async fn an_asset_without_a_limit_keeps_none() {
         let store = &side.store;
         let (token, apps) = location(store, "north", 1).await;
         let mut tx = store.begin().await.unwrap();
-        assets::set_counts(&mut tx, apps[0], Supply::Unlimited, 0, 0).await.unwrap();
+        let free = Asset { supply: Supply::Unlimited, ..app("500000000", 0) };
+        assets::upsert_all(&mut tx, token, reading(2), &[free]).await.unwrap();
         tx.commit().await.unwrap();
         move_all(store, token, JobKind::AssignLicense, &apps, &[device(1)], 1).await;
         let mut db = store.read().await.unwrap();

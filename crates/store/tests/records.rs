@@ -12,7 +12,8 @@ use russet_store::keys::Role;
 use russet_store::requests::{NewRequest, Refusal, RequestState};
 use russet_store::walks::{Advance, WalkKind};
 use russet_store::{
-    StoreError, audit, changes, idempotency, keys, meta, notifications, requests, schedule, sweep, walks,
+    StoreError, audit, changes, idempotency, jobs, keys, meta, notifications, requests, schedule, sweep,
+    walks,
 };
 
 #[tokio::test]
@@ -76,10 +77,10 @@ async fn a_notification_is_kept_once_and_read_once() {
         let (token, _) = location(&side.store, "north", 0).await;
         let (other, _) = location(&side.store, "south", 0).await;
         let mut tx = side.store.begin().await.unwrap();
-        assert!(notifications::store(&mut tx, token, "n-1", b"\xff{}", NOW).await.unwrap());
-        assert!(!notifications::store(&mut tx, token, "n-1", b"{}", NOW).await.unwrap());
-        assert!(notifications::store(&mut tx, token, "n-2", b"{}", later(1)).await.unwrap());
-        assert!(notifications::store(&mut tx, other, "n-1", b"{}", later(1)).await.unwrap());
+        assert!(notifications::store(&mut tx, token, named("n-1"), b"\xff{}", NOW).await.unwrap());
+        assert!(!notifications::store(&mut tx, token, named("n-1"), b"{}", NOW).await.unwrap());
+        assert!(notifications::store(&mut tx, token, named("n-2"), b"{}", later(1)).await.unwrap());
+        assert!(notifications::store(&mut tx, other, named("n-1"), b"{}", later(1)).await.unwrap());
         assert_eq!(notifications::tokens_with_unread(&mut tx, 10).await.unwrap(), [token, other]);
         let unread = notifications::unread(&mut tx, token, 10).await.unwrap();
         assert_eq!((unread.len(), unread[0].body.as_slice()), (2, &b"\xff{}"[..]));
@@ -93,8 +94,62 @@ async fn a_notification_is_kept_once_and_read_once() {
         assert_eq!(notifications::purge_read(&mut tx, later(6), 10).await.unwrap(), 1);
         drop(tx);
         let mut tx = side.store.begin().await.unwrap();
-        let error = notifications::store(&mut tx, TokenId(99), "n", b"", NOW).await.unwrap_err();
+        let error = notifications::store(&mut tx, TokenId(99), named("n"), b"", NOW).await.unwrap_err();
         assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn notifications_are_listed_from_the_newest_and_shown_as_they_came() {
+    on_both(|side| async move {
+        let (token, _) = location(&side.store, "north", 0).await;
+        let (other, _) = location(&side.store, "south", 0).await;
+        let mut tx = side.store.begin().await.unwrap();
+        let before = notifications::newest(&mut tx).await.unwrap();
+        for (id, kind) in [("n-1", "ASSET_COUNT"), ("n-2", "TEST_NOTIFICATION"), ("n-3", "ASSET_COUNT")] {
+            let named = notifications::Named { id, kind };
+            assert!(notifications::store(&mut tx, token, named, b"{\"a\":1}", NOW).await.unwrap());
+        }
+        notifications::store(&mut tx, other, named("n-1"), b"", later(1)).await.unwrap();
+        let ids = |rows: &[notifications::Entry]| {
+            rows.iter().map(|row| row.notification_id.clone()).collect::<Vec<_>>()
+        };
+        let all = notifications::list(&mut tx, token, None, 10, None).await.unwrap();
+        assert_eq!(ids(&all), ["n-3", "n-2", "n-1"]);
+        let rest = notifications::list(&mut tx, token, None, 10, Some(all[0].id)).await.unwrap();
+        assert_eq!(ids(&rest), ["n-2", "n-1"]);
+        let some = notifications::list(&mut tx, token, Some("ASSET_COUNT"), 1, None).await.unwrap();
+        assert_eq!(ids(&some), ["n-3"]);
+        let first = notifications::first_after(&mut tx, token, "TEST_NOTIFICATION", before).await.unwrap();
+        assert_eq!(first.as_ref().map(|row| row.id), Some(all[1].id));
+        let again = notifications::first_after(&mut tx, token, "TEST_NOTIFICATION", all[1].id).await.unwrap();
+        assert_eq!(again, None);
+        let (entry, body) = notifications::find(&mut tx, token, all[2].id).await.unwrap().unwrap();
+        assert_eq!((entry.kind.as_str(), body.as_slice()), ("ASSET_COUNT", &b"{\"a\":1}"[..]));
+        assert_eq!((entry.received_at, entry.read_at, entry.verdict), (NOW, None, None));
+        assert!(notifications::find(&mut tx, other, all[2].id).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_same_job_is_written_for_many_tokens_at_once() {
+    on_both(|side| async move {
+        let (north, _) = location(&side.store, "north", 0).await;
+        let (south, _) = location(&side.store, "south", 0).await;
+        let mut tx = side.store.begin().await.unwrap();
+        let (kind, both) = (JobKind::SyncToken, [north, south]);
+        let (origin, low) = (russet_store::jobs::Origin::Schedule, russet_domain::job::Priority::Low);
+        jobs::insert_for_tokens(&mut tx, kind, &both, origin, low, r#"{"mode":"full"}"#, NOW).await.unwrap();
+        for token in both {
+            let open = jobs::open_of_kind(&mut tx, token, kind, 10).await.unwrap();
+            assert_eq!(open.len(), 1);
+            assert_eq!((open[0].origin, open[0].priority, open[0].created_at), (origin, low, NOW));
+            assert_eq!(open[0].args, r#"{"mode":"full"}"#);
+        }
+        assert_eq!(jobs::open_of_kind(&mut tx, north, JobKind::RegisterNotifications, 10).await.unwrap(), []);
+        assert_eq!(sweep::tokens_with_open(&mut tx, kind, 10).await.unwrap(), both);
     })
     .await;
 }

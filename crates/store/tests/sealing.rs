@@ -27,7 +27,7 @@ async fn a_token_is_not_to_be_found_in_the_database_as_it_came() {
         let mut db = store.read().await.unwrap();
         assert_eq!(tokens::content(&mut db, token).await.unwrap().reveal(), "content of north");
         assert_eq!(tokens::notification_secret(&mut db, token).await.unwrap(), Some(secret));
-        let hash = tokens::notification_hash(&mut db, token).await.unwrap().unwrap();
+        let hash = tokens::callers(&mut db, token, NOW).await.unwrap().unwrap().hashes.remove(0);
         assert_eq!((hash.len(), &hash[..8]), (64, "b701effe"));
         let found = side
             .number(if side.postgres {

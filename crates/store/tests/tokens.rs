@@ -5,6 +5,7 @@
 mod common;
 
 use common::*;
+use russet_domain::sync_schedule::SyncSchedule;
 use russet_domain::token::{MdmInfo, TokenState};
 use russet_domain::{JobId, Secret, TokenId};
 use russet_store::tokens::{Filter, Location, Patch, SyncEnd, SyncState};
@@ -113,6 +114,10 @@ async fn what_a_person_patches_changes_and_the_rest_stays() {
     .await;
 }
 
+async fn to_sync(tx: &mut russet_store::Tx) -> Vec<TokenId> {
+    tokens::to_sync(tx).await.unwrap().into_iter().map(|token| token.id).collect()
+}
+
 #[tokio::test]
 async fn what_apple_says_of_a_location_is_kept_and_decides_who_syncs() {
     on_both(|side| async move {
@@ -141,12 +146,12 @@ async fn what_apple_says_of_a_location_is_kept_and_decides_who_syncs() {
         assert_eq!((token.state, token.other_mdm), (foreign, Some(other)));
         assert_eq!(token.state_reason.as_deref(), Some("taken"));
         tokens::set_state(&mut tx, copy, TokenState::Duplicate, None, None, NOW).await.unwrap();
-        assert_eq!(tokens::ids_that_may_sync(&mut tx).await.unwrap(), [north]);
+        assert_eq!(to_sync(&mut tx).await, [north]);
         assert_eq!(sweep::duplicates_of_none(&mut tx, 10).await.unwrap(), []);
         tokens::set_state(&mut tx, north, TokenState::Valid, None, None, NOW).await.unwrap();
         assert_eq!(tokens::find(&mut tx, north).await.unwrap().unwrap().other_mdm, None);
         tokens::set_removing(&mut tx, north, true, NOW).await.unwrap();
-        assert_eq!(tokens::ids_that_may_sync(&mut tx).await.unwrap(), []);
+        assert_eq!(to_sync(&mut tx).await, []);
         assert_eq!(sweep::removing_tokens(&mut tx, 10).await.unwrap(), [north]);
         tokens::set_checked(&mut tx, north, later(9)).await.unwrap();
         assert_eq!(tokens::find(&mut tx, north).await.unwrap().unwrap().checked_at, Some(later(9)));
@@ -200,7 +205,7 @@ async fn a_deleted_token_takes_all_with_it_but_its_jobs() {
         let mut tx = store.begin().await.unwrap();
         let sync =
             jobs::insert(&mut tx, &job(russet_domain::job::JobKind::SyncToken, north), NOW).await.unwrap();
-        notifications::store(&mut tx, north, "n-1", b"{}", NOW).await.unwrap();
+        notifications::store(&mut tx, north, named("n-1"), b"{}", NOW).await.unwrap();
         let walk = walks::start(&mut tx, north, WalkKind::Assets, &[sync], NOW).await.unwrap();
         walks::advance(&mut tx, walk.id, &Advance::default()).await.unwrap();
         tx.commit().await.unwrap();
@@ -233,6 +238,145 @@ async fn a_deleted_token_takes_all_with_it_but_its_jobs() {
         assert_eq!(jobs::cancel(&mut tx, flying.job, NOW).await.unwrap(), 0);
         assert_eq!(jobs::close_ended(&mut tx, &[flying.job], NOW).await.unwrap(), []);
         assert!(jobs::retry(&mut tx, flying.job, NOW).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_found_by_whatever_is_known_of_them() {
+    on_both(|side| async move {
+        let mut tx = side.store.begin().await.unwrap();
+        let french = russet_store::tokens::NewToken {
+            country: Some("FR".to_owned()),
+            account_type: "business".to_owned(),
+            expires_at: later(10),
+            ..new_token("Lycée_50%")
+        };
+        let north = tokens::insert(&mut tx, &new_token("North"), NOW).await.unwrap();
+        let lycee = tokens::insert(&mut tx, &french, NOW).await.unwrap();
+        let location = Location {
+            uid: Some("uid-7".to_owned()),
+            location_name: Some("Campus".to_owned()),
+            ..Location::default()
+        };
+        tokens::set_location(&mut tx, north, &location, NOW).await.unwrap();
+        tokens::sync_started(&mut tx, lycee, NOW).await.unwrap();
+        let found = async |tx: &mut russet_store::Tx, filter: Filter| {
+            let rows = tokens::list(tx, &filter, 10, None).await.unwrap();
+            rows.into_iter().map(|token| token.id).collect::<Vec<_>>()
+        };
+        let text = |text: &str| Filter { text: Some(text.to_owned()), ..Filter::default() };
+        assert_eq!(found(&mut tx, text("nORTH")).await, [north]);
+        assert_eq!(found(&mut tx, text("campus")).await, [north]);
+        assert_eq!(found(&mut tx, text("id-7")).await, [north]);
+        assert_eq!(found(&mut tx, text("orchard")).await, [north, lycee]);
+        assert_eq!(found(&mut tx, text("_50%")).await, [lycee]);
+        assert_eq!(found(&mut tx, text("h_5")).await, []);
+        let of = Filter { expires_before: Some(later(11)), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [lycee]);
+        let of = Filter { country: Some("DE".to_owned()), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [north]);
+        let of = Filter { account_type: Some("business".to_owned()), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [lycee]);
+        let of = Filter { sync: Some(SyncState::InProgress), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [lycee]);
+        let of = Filter { uid: Some("uid-7".to_owned()), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [north]);
+        let of = Filter { among: Some(vec![lycee, TokenId(99)]), ..Filter::default() };
+        assert_eq!(found(&mut tx, of).await, [lycee]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_country_is_noted_and_the_same_one_is_not() {
+    on_both(|side| async move {
+        let mut tx = side.store.begin().await.unwrap();
+        let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
+        let country = |country: &str| Patch { country: Some(country.to_owned()), ..Patch::default() };
+        let changed = async |tx: &mut russet_store::Tx| {
+            tokens::find(tx, north).await.unwrap().unwrap().storefront_changed_at
+        };
+        tokens::update(&mut tx, north, &country("DE"), later(1)).await.unwrap();
+        assert_eq!(changed(&mut tx).await, None);
+        tokens::update(&mut tx, north, &country("NL"), later(2)).await.unwrap();
+        tokens::update(&mut tx, north, &Patch::default(), later(3)).await.unwrap();
+        assert_eq!(changed(&mut tx).await, Some(later(2)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_may_have_a_schedule_of_its_own() {
+    on_both(|side| async move {
+        let mut tx = side.store.begin().await.unwrap();
+        let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
+        tokens::set_state(&mut tx, north, TokenState::Valid, None, None, NOW).await.unwrap();
+        let set = async |tx: &mut russet_store::Tx, text: &str, at| {
+            let schedule = SyncSchedule::read(text).unwrap();
+            let patch = Patch { sync_schedule: Some(schedule), ..Patch::default() };
+            tokens::update(tx, north, &patch, later(at)).await.unwrap();
+            let token = tokens::to_sync(tx).await.unwrap().remove(0);
+            (token.schedule.as_str().to_owned(), token.since)
+        };
+        assert_eq!(tokens::to_sync(&mut tx).await.unwrap()[0].since, None);
+        assert_eq!(set(&mut tx, "0 3 * * *", 1).await, ("0 3 * * *".to_owned(), Some(later(1))));
+        assert_eq!(set(&mut tx, "never", 2).await, ("never".to_owned(), Some(later(2))));
+        tokens::update(&mut tx, north, &Patch::default(), later(3)).await.unwrap();
+        assert_eq!(set(&mut tx, "default", 4).await, ("default".to_owned(), Some(later(4))));
+        assert_eq!(tokens::ids_to_keep_registered(&mut tx).await.unwrap(), [north]);
+        tokens::set_state(&mut tx, north, TokenState::Duplicate, None, None, NOW).await.unwrap();
+        assert_eq!(tokens::ids_to_keep_registered(&mut tx).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_secret_is_taken_beside_the_old_one_until_apple_has_it_and_the_old_one_a_while_longer() {
+    on_both(|side| async move {
+        let mut tx = side.store.begin().await.unwrap();
+        let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
+        let (first, second) = (Secret::new("first"), Secret::new("second"));
+        tokens::set_notification(&mut tx, north, Some("https://here/1"), Some(&first), NOW).await.unwrap();
+        let taken = async |tx: &mut russet_store::Tx, at: i64| {
+            tokens::callers(tx, north, later(at)).await.unwrap().unwrap().hashes
+        };
+        let registration =
+            async |tx: &mut russet_store::Tx| tokens::find(tx, north).await.unwrap().unwrap().registration;
+        let old = taken(&mut tx, 0).await;
+        assert_eq!(old.len(), 1);
+        tokens::offer_secret(&mut tx, north, &second, later(5)).await.unwrap();
+        let both = taken(&mut tx, 5).await;
+        assert_eq!((both.len(), &both[0]), (2, &old[0]));
+        assert!(registration(&mut tx).await.rotating);
+        assert_eq!(tokens::next_secret(&mut tx, north).await.unwrap(), Some(second.clone()));
+
+        tokens::confirm_secret(&mut tx, north, later(9)).await.unwrap();
+        tokens::confirm_secret(&mut tx, north, later(10)).await.unwrap();
+        let after = taken(&mut tx, 10).await;
+        assert_eq!(after, [both[1].clone(), old[0].clone()]);
+        assert_eq!(taken(&mut tx, 10 + 3_600_000).await, [both[1].clone()]);
+        assert_eq!(tokens::notification_secret(&mut tx, north).await.unwrap(), Some(second));
+        let types = ["ASSET_COUNT".to_owned()];
+        tokens::keep_registration(&mut tx, north, "https://here/1", &types, later(11)).await.unwrap();
+        let seen = registration(&mut tx).await;
+        assert_eq!((seen.secret_at, seen.checked_at), (Some(later(9)), Some(later(11))));
+        assert_eq!((seen.types.as_slice(), seen.rotating), (&types[..], false));
+
+        tokens::offer_secret(&mut tx, north, &Secret::new("third"), later(12)).await.unwrap();
+        tokens::refuse_registration(&mut tx, north, "no", true, later(13)).await.unwrap();
+        assert_eq!(tokens::next_secret(&mut tx, north).await.unwrap(), None);
+        let token = tokens::find(&mut tx, north).await.unwrap().unwrap();
+        assert_eq!(token.notification_url.as_deref(), Some("https://here/1"));
+        assert_eq!(token.registration.error.as_deref(), Some("no"));
+        tokens::refuse_registration(&mut tx, north, "no", false, later(13)).await.unwrap();
+        tokens::note_refused_caller(&mut tx, north, later(14)).await.unwrap();
+        let token = tokens::find(&mut tx, north).await.unwrap().unwrap();
+        assert_eq!((token.notification_url, token.registration.refused_at), (None, Some(later(14))));
+        tokens::unregister(&mut tx, north, later(15)).await.unwrap();
+        assert_eq!(registration(&mut tx).await.error, None);
+        assert_eq!(taken(&mut tx, 15).await.len(), 2, "who knows the secret is still listened to");
+        assert_eq!(tokens::callers(&mut tx, TokenId(99), NOW).await.unwrap(), None);
     })
     .await;
 }

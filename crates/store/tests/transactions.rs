@@ -12,7 +12,6 @@ use std::time::Duration;
 use common::*;
 use russet_domain::job::JobKind;
 use russet_store::submit::submit;
-use russet_store::walks::WalkId;
 use russet_store::{Store, StoreError, assets, meta, tokens};
 
 /// A future that is dropped before it is polled once too often.
@@ -36,7 +35,7 @@ impl<F: Future> Future for Dropped<F> {
 async fn upload_and_assign(store: &Store) -> Result<(), StoreError> {
     let mut tx = store.begin().await?;
     let token = tokens::insert(&mut tx, &new_token("north"), NOW).await?;
-    assets::upsert_all(&mut tx, token, WalkId(1), &[app("500000001", 10)]).await?;
+    assets::upsert_all(&mut tx, token, reading(1), &[app("500000001", 10)]).await?;
     let rows = assets::list(&mut tx, token, 10, None).await?;
     let wishes = wishes(&[rows[0].id], &[device(1), device(2)]);
     submit(&mut tx, &job(JobKind::AssignLicense, token), wishes, NOW).await?;

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use russet_domain::cron::Cron;
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{Timestamp, TokenId};
-use russet_queue::jobs::{RefreshLimits, Sweep, SyncToken};
-use russet_queue::{Push, When};
-use russet_store::jobs::{self, NewJob, Origin};
+use russet_queue::jobs::{RefreshLimits, RegisterNotifications, Sweep, SyncToken};
+use russet_queue::{Job, Push, When};
+use russet_store::jobs::{self, Origin};
 use russet_store::{catalog, schedule, tokens};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::message;
 use crate::context::Context;
-use crate::cron::Cron;
+use crate::due::{Common, OwnCrons, due_syncs};
 use crate::error::{JobError, chain};
 
 /// What workers agree to call the one who leads; every version uses it.
@@ -24,6 +25,10 @@ pub(crate) struct Leader {
     pub(crate) name: String,
     pub(crate) sync: Option<Cron>,
     pub(crate) refresh_catalog: Option<Cron>,
+    /// When registrations of notifications are looked at.
+    pub(crate) check: Option<Cron>,
+    /// The time zone of the expressions.
+    pub(crate) zone: String,
     pub(crate) limits_every: Duration,
     /// Whether tokens get places of their own between two ticks.
     pub(crate) spread: bool,
@@ -33,13 +38,15 @@ pub(crate) struct Leader {
 struct Duties {
     sweep: Timestamp,
     limits: Timestamp,
+    /// Schedules of tokens' own.
+    own: OwnCrons,
 }
 
 impl Leader {
     /// Runs until `stop`. An error that passes is logged and waited out.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let lease = Duration::from_millis(self.ctx.settings.leader_lease_ms.max(300));
-        let mut duties = Duties { sweep: Timestamp(0), limits: Timestamp(0) };
+        let mut duties = Duties { sweep: Timestamp(0), limits: Timestamp(0), own: OwnCrons::default() };
         let mut term = None;
         loop {
             match self.ctx.queue.lead(ROLE, &self.name, lease).await {
@@ -85,8 +92,9 @@ impl Leader {
             self.ctx.push(&Sweep, When::default()).await?;
             duties.sweep = now.plus(Duration::from_millis(self.ctx.settings.sweep_every_ms));
         }
-        if let Some(cron) = &self.sync {
-            self.fire_due(cron, now).await?;
+        self.fire_syncs(&mut duties.own, now).await?;
+        if let Some(cron) = &self.check {
+            self.fire_checks(cron, now).await?;
         }
         if let Some(cron) = &self.refresh_catalog {
             self.fire_catalog(cron, now).await?;
@@ -128,24 +136,14 @@ impl Leader {
 
     /// Starts the syncs whose moment has come since the schedule last fired. The note that it fired and the jobs that it
     /// makes are one transaction, so that a leader that dies has either fired or not, and a second leader finds it done.
-    async fn fire_due(&self, cron: &Cron, now: Timestamp) -> Result<(), JobError> {
+    async fn fire_syncs(&self, own: &mut OwnCrons, now: Timestamp) -> Result<(), JobError> {
         let kind = JobKind::SyncToken.as_str();
+        let Some(last) = self.last_fired(kind, now).await? else { return Ok(()) };
         let mut db = self.ctx.store.read().await?;
-        let last = schedule::last_tick(&mut db, kind).await?;
-        let Some(last) = last else {
-            drop(db);
-            // A schedule that has never fired starts now: what lies before its first start is not missed.
-            let mut tx = self.ctx.begin().await?;
-            schedule::fire(&mut tx, kind, now, now).await?;
-            return Ok(tx.commit().await?);
-        };
-        if !cron.may_be_due(last, now, self.spread) {
-            return Ok(());
-        }
-        let tokens = tokens::ids_that_may_sync(&mut db).await?;
+        let tokens = tokens::to_sync(&mut db).await?;
         drop(db);
-        let due: Vec<TokenId> =
-            tokens.into_iter().filter(|token| cron.is_due(token.0, last, now, self.spread)).collect();
+        let common = Common { cron: self.sync.as_ref(), zone: &self.zone, spread: self.spread };
+        let due = due_syncs(&tokens, &common, own, last, now);
         if due.is_empty() {
             return Ok(());
         }
@@ -155,6 +153,20 @@ impl Leader {
             self.ctx.queue.push_many(messages).await?;
         }
         Ok(())
+    }
+
+    /// When a kind of work last fired. A schedule that has never fired starts now: what lies before its first start is not
+    /// missed.
+    async fn last_fired(&self, kind: &str, now: Timestamp) -> Result<Option<Timestamp>, JobError> {
+        let mut db = self.ctx.store.read().await?;
+        let last = schedule::last_tick(&mut db, kind).await?;
+        drop(db);
+        if last.is_none() {
+            let mut tx = self.ctx.begin().await?;
+            schedule::fire(&mut tx, kind, now, now).await?;
+            tx.commit().await?;
+        }
+        Ok(last)
     }
 
     /// Writes the jobs, unless another leader has gone on from `last` already.
@@ -167,21 +179,30 @@ impl Leader {
         {
             return Ok(Vec::new());
         }
-        let mut messages = Vec::with_capacity(due.len());
-        for token in due.iter().copied() {
-            let job = NewJob {
-                kind,
-                token,
-                priority: Priority::Low,
-                origin: Origin::Schedule,
-                key: None,
-                args: r#"{"mode":"full"}"#.to_owned(),
-                notes: "[]".to_owned(),
-            };
-            jobs::insert(&mut tx, &job, now).await?;
-            messages.push(Push::of(&SyncToken { token }, When::priority(Priority::Low)));
-        }
+        let (origin, args) = (Origin::Schedule, r#"{"mode":"full"}"#);
+        jobs::insert_for_tokens(&mut tx, kind, due, origin, Priority::Low, args, now).await?;
         tx.commit().await?;
-        Ok(messages)
+        let push = |token| Push::of(&SyncToken { token }, When::priority(Priority::Low));
+        Ok(due.iter().copied().map(push).collect())
+    }
+
+    /// Has the registrations looked at whose moment has come. Pushed first and noted afterwards: a look too many costs a
+    /// request, and one that was forgotten a day without notifications.
+    async fn fire_checks(&self, cron: &Cron, now: Timestamp) -> Result<(), JobError> {
+        let kind = RegisterNotifications::KIND;
+        let Some(last) = self.last_fired(kind, now).await? else { return Ok(()) };
+        let ticks = cron.ticks(now);
+        let mut db = self.ctx.store.read().await?;
+        let mut due = tokens::ids_to_keep_registered(&mut db).await?;
+        drop(db);
+        due.retain(|token| ticks.is_due(token.0, last, self.spread));
+        if due.is_empty() {
+            return Ok(());
+        }
+        let push = |token| Push::of(&RegisterNotifications { token }, When::priority(Priority::Low));
+        self.ctx.queue.push_many(due.into_iter().map(push).collect()).await?;
+        let mut tx = self.ctx.begin().await?;
+        schedule::fire(&mut tx, kind, now, now).await?;
+        Ok(tx.commit().await?)
     }
 }

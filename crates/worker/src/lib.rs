@@ -7,7 +7,7 @@ mod assets;
 mod call;
 mod catalog;
 mod context;
-mod cron;
+mod due;
 mod error;
 mod handlers;
 mod leader;
@@ -15,6 +15,7 @@ mod limits;
 mod moving;
 mod plan;
 mod rates;
+mod registration;
 mod send;
 mod settings;
 mod tell;
@@ -31,7 +32,7 @@ use russet_store::{Store, StoreError, meta};
 use tokio_util::sync::CancellationToken;
 
 pub use catalog::CatalogSource;
-pub use cron::{Cron, CronError};
+pub use russet_domain::cron::{Cron, CronError};
 pub use settings::{ScheduleSettings, Settings};
 
 use context::Context;
@@ -70,8 +71,13 @@ pub struct Wiring {
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
     /// The schedule cannot be read.
-    #[error("schedule: {0}")]
-    Schedule(#[from] CronError),
+    #[error("{key}: {why}")]
+    Schedule {
+        /// Which setting.
+        key: &'static str,
+        /// What is wrong with it.
+        why: CronError,
+    },
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -94,8 +100,14 @@ impl Worker {
     /// # Errors
     /// When the schedule cannot be read, or the database does not answer.
     pub async fn new(name: WorkerName, wiring: Wiring) -> Result<Self, WorkerError> {
-        let sync = Cron::read(&wiring.schedule.sync_token, &wiring.schedule.time_zone)?;
-        let refresh_catalog = Cron::read(&wiring.schedule.refresh_catalog, &wiring.schedule.time_zone)?;
+        let schedule = &wiring.schedule;
+        let cron = |key, text: &str| {
+            Cron::read(text, &schedule.time_zone).map_err(|why| WorkerError::Schedule { key, why })
+        };
+        let sync = cron("schedule.sync_token", &schedule.sync_token)?;
+        let refresh_catalog = cron("schedule.refresh_catalog", &schedule.refresh_catalog)?;
+        let check = cron("schedule.check_notifications", &schedule.check_notifications)?;
+        let zone = schedule.time_zone.clone();
         let (queue, limits_every, spread) =
             (wiring.queue.clone(), wiring.limits_every, wiring.schedule.spread);
         let mut tx = wiring.store.begin().await?;
@@ -104,9 +116,16 @@ impl Worker {
         tx.commit().await?;
         let ours = MdmInfo { id, name: "Russet".to_owned(), metadata: describe(&wiring.public_url) };
         let ctx = Context::new(wiring, ours);
-        let name_of_leader = name.as_str().to_owned();
-        let leader =
-            Leader { ctx: ctx.clone(), name: name_of_leader, sync, refresh_catalog, limits_every, spread };
+        let leader = Leader {
+            ctx: ctx.clone(),
+            name: name.as_str().to_owned(),
+            sync,
+            refresh_catalog,
+            check,
+            zone,
+            limits_every,
+            spread,
+        };
         Ok(Self { handlers: Handlers { ctx }, leader, queue, name })
     }
 

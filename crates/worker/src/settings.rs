@@ -31,6 +31,8 @@ pub struct Settings {
     pub leader_lease_ms: u64,
     /// How long read notifications and answered idempotency keys are kept, in hours.
     pub keep_hours: u64,
+    /// After how many days Apple is given a new secret to send along with notifications; 0 for never.
+    pub rotate_secret_days: u64,
 }
 
 impl Default for Settings {
@@ -47,6 +49,7 @@ impl Default for Settings {
             sweep_every_ms: 10_000,
             leader_lease_ms: 10_000,
             keep_hours: 168,
+            rotate_secret_days: 90,
         }
     }
 }
@@ -59,6 +62,8 @@ pub struct ScheduleSettings {
     pub sync_token: String,
     /// When names, icons and versions of all products are read again from Apple's stores.
     pub refresh_catalog: String,
+    /// When it is looked whether Apple still sends every token's notifications here, and registered again if not.
+    pub check_notifications: String,
     /// The time zone of the expressions, by its IANA name.
     pub time_zone: String,
     /// Whether the tokens are spread over the time until the next tick, each at its own place.
@@ -70,6 +75,7 @@ impl Default for ScheduleSettings {
         Self {
             sync_token: "0 */12 * * *".to_owned(),
             refresh_catalog: "30 3 * * *".to_owned(),
+            check_notifications: "0 0 * * *".to_owned(),
             time_zone: "UTC".to_owned(),
             spread: true,
         }

@@ -22,6 +22,8 @@ enum Which {
     Queue(Passed),
     /// The pace at Apple with thousands of tokens, in the cluster profile: `--tokens N`, `--workers N`, `--spread-s N`.
     Pace(Passed),
+    /// All of thousands of tokens synced at once, in the cluster profile: `--tokens N`, `--workers N`, `--quick`.
+    Night(Passed),
 }
 
 /// Arguments that the program itself understands.
@@ -40,6 +42,7 @@ impl Bench {
             Which::Sync(passed) => ("sync", passed),
             Which::Queue(passed) => ("queue", passed),
             Which::Pace(passed) => ("pace", passed),
+            Which::Night(passed) => ("night", passed),
         };
         let mut command = vec!["run", "--release", "--package", "russet", "--", "bench", name];
         command.extend(passed.arguments.iter().map(String::as_str));

@@ -2,6 +2,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod assets;
+pub(crate) mod consent;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod jobs;
@@ -32,6 +33,11 @@ pub(crate) fn router(app: App) -> Router {
             get(tokens::show::show).patch(tokens::change::change).delete(tokens::remove::remove),
         )
         .route("/tokens/{token}/content", put(tokens::renew::renew))
+        .route("/tokens/{token}/notifications", get(tokens::notifications::list::list))
+        .route("/tokens/{token}/notifications/{notification}", get(tokens::notifications::show::show))
+        .route("/tokens/{token}/notifications/test", post(tokens::notifications::test::test))
+        .route("/tokens/{token}/notifications/rotate", post(tokens::notifications::rotate::rotate))
+        .route("/consent", get(consent::show))
         .route("/jobs", post(jobs::submit::submit).get(jobs::list::list))
         .route("/jobs/{job}", get(jobs::show::show))
         .route("/jobs/{job}/changes", get(jobs::changes::changes))

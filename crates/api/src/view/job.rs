@@ -63,6 +63,7 @@ pub(crate) enum JobKindName {
     RenewToken,
     RemoveToken,
     RefreshCatalog,
+    RegisterNotifications,
 }
 
 /// States of jobs.

@@ -1,6 +1,7 @@
 //! A token as clients see it: never its secrets.
 
-use russet_store::tokens::Token;
+use russet_domain::apple_error;
+use russet_store::tokens::{Registration, Token};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -35,6 +36,8 @@ pub(crate) struct TokenView {
     apple_id: Option<String>,
     /// When its year is over, RFC 3339.
     expires_at: String,
+    /// When it is synced by itself: `default`, as all are; `never`; or its own cron expression.
+    sync_schedule: String,
     /// Who agreed, and when, to user and device data being sent to Apple.
     consent: ConsentView,
     /// The other MDM server that has claimed the location.
@@ -87,6 +90,8 @@ pub(crate) struct ConsentView {
     at: String,
     /// Who: the API key's number and name.
     by: String,
+    /// To which version of the text.
+    version: u32,
 }
 
 /// Another MDM server.
@@ -107,6 +112,47 @@ pub(crate) struct OtherMdmView {
 pub(crate) struct NotificationsView {
     /// Whether Apple was told where to send them; otherwise it is polled.
     registered: bool,
+    /// Where.
+    url: Option<String>,
+    /// What Apple was told to send, in its words.
+    types: Vec<String>,
+    /// When it was last compared with what Apple has.
+    checked_at: Option<String>,
+    /// Since when Apple has the secret that it sends along.
+    secret_at: Option<String>,
+    /// Whether a new secret is on its way to Apple; both are taken then.
+    rotating: bool,
+    /// When somebody last called with another secret.
+    refused_at: Option<String>,
+    /// Why Apple does not take the address, or did not take it the last time.
+    error: Option<NotificationsErrorView>,
+}
+
+/// Why Apple does not send notifications.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = NotificationsError)]
+pub(crate) struct NotificationsErrorView {
+    /// Stable name.
+    code: String,
+    /// What it means and what to do.
+    detail: &'static str,
+}
+
+impl NotificationsView {
+    fn new(url: Option<String>, registration: Registration) -> Self {
+        Self {
+            registered: url.is_some(),
+            url,
+            types: registration.types,
+            checked_at: registration.checked_at.map(time::text),
+            secret_at: registration.secret_at.map(time::text),
+            rotating: registration.rotating,
+            refused_at: registration.refused_at.map(time::text),
+            error: registration
+                .error
+                .map(|code| NotificationsErrorView { detail: apple_error::sentence(&code), code }),
+        }
+    }
 }
 
 /// A reading of assets and licenses.
@@ -143,13 +189,18 @@ impl From<Token> for TokenView {
             take_over: token.take_over,
             apple_id: token.apple_id,
             expires_at: time::text(token.expires_at),
-            consent: ConsentView { at: time::text(token.consent_at), by: token.consent_by },
+            sync_schedule: token.sync_schedule.as_str().to_owned(),
+            consent: ConsentView {
+                at: time::text(token.consent_at),
+                by: token.consent_by,
+                version: token.consent_version,
+            },
             other_mdm: token.other_mdm.map(|mdm| OtherMdmView {
                 id: mdm.id,
                 name: mdm.name,
                 metadata: mdm.metadata,
             }),
-            notifications: NotificationsView { registered: token.notification_url.is_some() },
+            notifications: NotificationsView::new(token.notification_url, token.registration),
             last_sync: token.last_sync_at.map(|at| LastSyncView { at: time::text(at), state, error }),
             removing: token.removing,
             renewal_pending: token.pending.is_some(),

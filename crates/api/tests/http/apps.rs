@@ -6,15 +6,14 @@ use russet_domain::catalog::{AppFacts, Listing, Platform, PlatformFacts};
 use russet_domain::{Asset, AssetKey, JobId, Pricing, Timestamp, TokenId};
 use russet_store::catalog::{self, After, Said, Verdict};
 use russet_store::keys::Role;
-use russet_store::walks::WalkId;
 use russet_store::{assets, jobs};
 use serde_json::json;
 
-use crate::harness::{NOW, Server, app, send};
+use crate::harness::{NOW, Server, app, reading, send};
 
 async fn own(server: &Server, token: TokenId, owned: &[Asset]) {
     let mut tx = server.store.begin().await.unwrap();
-    assets::upsert_all(&mut tx, token, WalkId(1), owned).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), owned).await.unwrap();
     tx.commit().await.unwrap();
 }
 

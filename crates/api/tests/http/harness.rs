@@ -12,6 +12,7 @@ use russet_domain::job::JobState;
 use russet_domain::token::TokenState;
 use russet_domain::{Asset, AssetKey, Holder, JobId, Pricing, ProductType, RequestId, Timestamp, TokenId};
 use russet_queue::Queue;
+use russet_store::assets::Reading;
 use russet_store::keys::{self, Role};
 use russet_store::requests::NewRequest;
 use russet_store::walks::WalkId;
@@ -165,7 +166,7 @@ impl Server {
         let token = self.upload(name).await;
         let apps: Vec<Asset> = (0..apps).map(|nth| app(&(500_000_000 + nth).to_string())).collect();
         let mut tx = self.store.begin().await.unwrap();
-        assets::upsert_all(&mut tx, token, WalkId(1), &apps).await.unwrap();
+        assets::upsert_all(&mut tx, token, reading(1), &apps).await.unwrap();
         let end = tokens::SyncEnd::Completed { whole: true, assets_version: None, assignments_version: None };
         tokens::sync_ended(&mut tx, token, &end, NOW).await.unwrap();
         tokens::set_state(&mut tx, token, TokenState::Valid, None, None, NOW).await.unwrap();
@@ -227,6 +228,11 @@ pub(crate) async fn send(request: RequestBuilder) -> Reply {
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
     Reply { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+}
+
+/// A walk over assets.
+pub(crate) fn reading(walk: i64) -> Reading {
+    Reading { walk: WalkId(walk), began: NOW }
 }
 
 /// A token file that expires far in the future; each name has another secret.

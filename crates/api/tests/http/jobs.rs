@@ -6,7 +6,7 @@ use russet_domain::{ChangeId, Holder, JobId, TokenId};
 use russet_store::{assets, changes, jobs, tokens};
 use serde_json::{Value, json};
 
-use crate::harness::{NOW, Reply, Server, app, key, send};
+use crate::harness::{NOW, Reply, Server, app, key, reading, send};
 
 fn assign(token: TokenId, devices: &[&str]) -> Value {
     json!({"kind":"assign_license","token":token.0,"assets":[{"adam_id":"500000000"}],"devices":devices})
@@ -116,7 +116,7 @@ async fn pairs_that_a_rule_forbids_are_refused_and_the_rest_goes_on() {
     let mut tx = server.store.begin().await.unwrap();
     let mut only_for_users = app("500000009");
     only_for_users.device_assignable = false;
-    assets::upsert_all(&mut tx, token, russet_store::walks::WalkId(1), &[only_for_users]).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), &[only_for_users]).await.unwrap();
     tx.commit().await.unwrap();
     let mut body = assign(token, &["A"]);
     body["assets"] = json!([{"adam_id":"500000000"},{"adam_id":"500000009"}]);
@@ -293,7 +293,7 @@ async fn assets_and_licenses_are_listed() {
     let mut tx = server.store.begin().await.unwrap();
     let mut free = app("500000007");
     free.supply = russet_domain::asset::Supply::Unlimited;
-    assets::upsert_all(&mut tx, token, russet_store::walks::WalkId(1), &[free]).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), &[free]).await.unwrap();
     tx.commit().await.unwrap();
     let page = server.get(&format!("/api/v1/assets?token={token}&limit=3")).await;
     let cursor = page.body["next_cursor"].as_str().unwrap();
@@ -328,6 +328,7 @@ async fn assets_and_licenses_are_listed() {
         path = format!("/api/v1/licenses?limit=1&cursor={cursor}");
     }
     assert_eq!(seen.len(), 4);
-    let by_user = json!({"token":token.0,"adam_id":"500000001","pricing_param":"STDQ","name":null,"user":"A"});
+    let by_user =
+        json!({"token":token.0,"adam_id":"500000001","pricing_param":"STDQ","name":null,"user":"A"});
     assert!(seen.contains(&by_user), "{seen:?}");
 }

@@ -4,10 +4,9 @@ use reqwest::Method;
 use russet_domain::{Holder, TokenId};
 use russet_store::assets;
 use russet_store::keys::Role;
-use russet_store::walks::WalkId;
 use serde_json::{Value, json};
 
-use crate::harness::{Server, app, key, send};
+use crate::harness::{Server, app, key, reading, send};
 
 fn move_job(token: TokenId, moves: &Value) -> Value {
     json!({"kind":"move_license","token":token.0,"assets":[{"adam_id":"500000000"}],"moves":moves,"required":true})
@@ -88,7 +87,7 @@ async fn what_cannot_move_is_refused_at_the_door() {
     let mut only_for_users = app("500000009");
     only_for_users.device_assignable = false;
     let mut tx = server.store.begin().await.unwrap();
-    assets::upsert_all(&mut tx, token, WalkId(1), &[only_for_users]).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), &[only_for_users]).await.unwrap();
     tx.commit().await.unwrap();
     server.hold(token, &[(key("500000009"), Holder::User("u1".into()))]).await;
     let moves = json!([{"user":"u1","serial":"A"}]);

@@ -13,5 +13,6 @@ mod notifications;
 mod openapi;
 mod postgres;
 mod queue;
+mod settings;
 mod tokens;
 mod watching;

@@ -46,8 +46,12 @@ async fn every_address_described_is_served_and_needs_the_key_it_says() {
                 "{} stands twice",
                 operation["operationId"]
             );
-            let address = path.replace("{token}", "1").replace("{job}", "1").replace("{kind}", "sweep");
-            let address = address.replace("{adam_id}", "1");
+            let address = path
+                .replace("{token}", "1")
+                .replace("{job}", "1")
+                .replace("{kind}", "sweep")
+                .replace("{notification}", "1")
+                .replace("{adam_id}", "1");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let reply = send(server.bare(method.clone(), &address)).await;
             let open = operation["security"] == json!([{}]);

@@ -23,8 +23,12 @@ async fn an_uploaded_token_is_new_and_shows_no_secret() {
     assert_eq!((token["name"].as_str(), token["state"].as_str()), (Some("Lab"), Some("new")));
     assert_eq!((token["country"].as_str(), token["auto_update"].as_bool()), (Some("NL"), Some(false)));
     assert_eq!(token["expires_at"], "2039-04-09T10:20:30.000Z");
-    assert_eq!(token["notifications"], json!({"registered": false}));
+    assert_eq!(
+        (&token["notifications"]["registered"], &token["sync_schedule"]),
+        (&json!(false), &json!("default"))
+    );
     assert!(token["consent"]["by"].as_str().unwrap().contains("test"));
+    assert_eq!(token["consent"]["version"], 1);
     assert!(!reply.text.contains(&token_file("  Lab  ")[..16]), "{}", reply.text);
     assert_eq!(server.waiting("claim_token").await, 1);
 }

@@ -3,6 +3,7 @@
 
 mod cpu;
 mod licenses;
+mod night;
 mod pace;
 mod queue;
 mod setup;
@@ -23,6 +24,8 @@ pub(crate) enum BenchCommand {
     Queue(queue::QueueArgs),
     /// One token with very many changes beside thousands with a few, at the rate that Apple allows.
     Pace(pace::PaceArgs),
+    /// All of thousands of tokens synced at once.
+    Night(night::NightArgs),
     /// The worker that `queue` measures.
     #[command(hide = true)]
     QueueWorker(queue::WorkerArgs),
@@ -34,6 +37,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<(), CliError> {
         BenchCommand::Sync(args) => sync::run(args).await,
         BenchCommand::Queue(args) => queue::run(args).await,
         BenchCommand::Pace(args) => pace::run(args).await,
+        BenchCommand::Night(args) => night::run(args).await,
         BenchCommand::QueueWorker(args) => queue::run_worker(args).await,
     }
 }

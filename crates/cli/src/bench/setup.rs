@@ -32,14 +32,15 @@ impl Setup {
     /// Starts everything with an Apple that has no limits.
     pub(super) async fn start(profile: Profile, workers: usize) -> Result<Self, CliError> {
         let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
-        Self::start_with(profile, workers, &rules).await
+        Self::start_with(profile, workers, &rules, &[]).await
     }
 
-    /// Starts everything with an Apple that behaves like this.
+    /// Starts everything with an Apple that behaves like this, and with settings by their names in the environment.
     pub(super) async fn start_with(
         profile: Profile,
         workers: usize,
         rules: &Value,
+        settings: &[(&str, &str)],
     ) -> Result<Self, CliError> {
         let (process, simulator) = start_simulator().await?;
         let http = plain(&simulator, Duration::from_secs(300)).map_err(failed)?;
@@ -47,7 +48,8 @@ impl Setup {
         let patch = http.patch(format!("{simulator}/_sim/settings")).json(rules);
         crate::demo::apple::answer("setting up the simulator", patch).await?;
         let apple = format!("{simulator}/mdm/v2");
-        let stack = Stack::start(profile, &apple, workers, Servers::Own, &[("RUSSET_LOG", "warn")]).await?;
+        let settings: Vec<_> = [("RUSSET_LOG", "warn")].iter().chain(settings).copied().collect();
+        let stack = Stack::start(profile, &apple, workers, Servers::Own, &settings).await?;
         let client = Client::new(&stack.url, &stack.key)?;
         Ok(Self { stack, client, http, simulator, process })
     }

@@ -6,8 +6,10 @@ mod claim_token;
 mod move_licenses;
 mod payload;
 mod read_notifications;
+mod recount_assets;
 mod refresh_catalog;
 mod refresh_limits;
+mod register_notifications;
 mod remove_token;
 mod renew_token;
 mod sweep;
@@ -18,8 +20,10 @@ pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
 pub use move_licenses::MoveLicenses;
 pub use read_notifications::ReadNotifications;
+pub use recount_assets::RecountAssets;
 pub use refresh_catalog::RefreshCatalog;
 pub use refresh_limits::RefreshLimits;
+pub use register_notifications::RegisterNotifications;
 pub use remove_token::RemoveToken;
 pub use renew_token::RenewToken;
 pub use sweep::Sweep;
@@ -98,6 +102,8 @@ kinds!(
     MoveLicenses,
     RemoveToken,
     RenewToken,
+    RegisterNotifications,
+    RecountAssets,
     RefreshLimits,
     RefreshCatalog,
     Sweep,
@@ -131,6 +137,10 @@ mod tests {
         check("remove_token", job.payload(), AnyJob::RemoveToken(job));
         let job = RenewToken { token };
         check("renew_token", job.payload(), AnyJob::RenewToken(job));
+        let job = RegisterNotifications { token };
+        check("register_notifications", job.payload(), AnyJob::RegisterNotifications(job));
+        let job = RecountAssets { token };
+        check("recount_assets", job.payload(), AnyJob::RecountAssets(job));
         check("refresh_limits", RefreshLimits.payload(), AnyJob::RefreshLimits(RefreshLimits));
         let job = RefreshCatalog { country: "NL".to_owned(), account_type: "business".to_owned() };
         check("refresh_catalog", job.payload(), AnyJob::RefreshCatalog(job.clone()));

@@ -84,7 +84,10 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
         None => return Ok(0),
     }
     match kind {
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::RefreshCatalog => {
+        JobKind::SyncToken
+        | JobKind::RenewToken
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => {
             ended(tx, id, JobState::Cancelled, None, None, now).await?;
             Ok(0)
         }

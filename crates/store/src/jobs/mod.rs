@@ -144,6 +144,40 @@ async fn insert_about(
     .await
 }
 
+/// Writes the same job for many tokens, in one statement.
+///
+/// # Errors
+/// As any statement.
+pub async fn insert_for_tokens(
+    tx: &mut Tx,
+    kind: JobKind,
+    tokens: &[TokenId],
+    origin: Origin,
+    priority: Priority,
+    args: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const INSERT: Sql = bulk!(
+        "INSERT INTO jobs (kind, token_id, state, priority, origin, args, notes, created_at, updated_at)
+         SELECT $2, x.token_id, $3, $4, $5, $6, '[]', $7, $7
+         FROM ",
+        (0 token_id BIGINT),
+        " WHERE true"
+    );
+    let rows: Vec<_> = tokens.iter().map(|token| (token.0,)).collect();
+    sql("writing jobs", INSERT)
+        .bind(json(&rows)?)
+        .bind(kind.as_str())
+        .bind(JobState::Queued.as_str())
+        .bind(priority.as_str())
+        .bind(origin.as_str())
+        .bind(args)
+        .bind(now.0)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
@@ -263,6 +297,31 @@ pub async fn open_refreshes(db: &mut Db, limit: usize) -> Result<Vec<Job>, Store
         select!("WHERE kind = $1 AND state IN ('queued', 'running') ORDER BY id LIMIT $2"),
     )
     .bind(JobKind::RefreshCatalog.as_str())
+    .bind(int(limit))
+    .all(db, job)
+    .await
+}
+
+/// A token's jobs of one kind that have not ended, oldest first, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn open_of_kind(
+    db: &mut Db,
+    token: TokenId,
+    kind: JobKind,
+    limit: usize,
+) -> Result<Vec<Job>, StoreError> {
+    sql(
+        "looking for open jobs of a kind",
+        select!(
+            "WHERE token_id = $1 AND kind = $2 AND state IN ('queued', 'running')
+             ORDER BY id
+             LIMIT $3"
+        ),
+    )
+    .bind(token.0)
+    .bind(kind.as_str())
     .bind(int(limit))
     .all(db, job)
     .await

@@ -186,7 +186,11 @@ fn action_of(kind: JobKind) -> Option<Action> {
     match kind {
         JobKind::AssignLicense => Some(Action::Assign),
         JobKind::RevokeLicense | JobKind::RemoveToken => Some(Action::Revoke),
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::MoveLicense | JobKind::RefreshCatalog => None,
+        JobKind::SyncToken
+        | JobKind::RenewToken
+        | JobKind::MoveLicense
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => None,
     }
 }
 

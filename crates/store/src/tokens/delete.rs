@@ -36,6 +36,7 @@ const DELETES: &[&str] = &[
     "DELETE FROM changes WHERE token_id = $1",
     "DELETE FROM requests WHERE token_id = $1",
     "DELETE FROM notifications WHERE token_id = $1",
+    "DELETE FROM recounts WHERE token_id = $1",
     "DELETE FROM walks WHERE token_id = $1",
     "DELETE FROM licenses WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
     "DELETE FROM assets WHERE token_id = $1",

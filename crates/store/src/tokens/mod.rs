@@ -1,25 +1,35 @@
 //! Content tokens: what is known of each location, and its sealed secrets.
 
 mod delete;
+mod due;
+mod list;
+mod registration;
 mod secrets;
 mod states;
 
 pub use delete::delete;
+pub use due::{ToSync, ids_to_keep_registered, to_sync};
+pub use list::{Filter, count, list};
+pub use registration::{
+    Callers, Registration, callers, confirm_secret, keep_registration, next_secret, note_refused_caller,
+    offer_secret, refuse_registration, unregister,
+};
 pub use secrets::{
-    content, drop_pending, notification_hash, notification_secret, pending_content, promote_pending,
-    set_content, set_notification, set_pending,
+    content, drop_pending, notification_secret, pending_content, promote_pending, set_content,
+    set_notification, set_pending,
 };
 pub use states::{
     Location, SyncEnd, SyncState, lock, set_checked, set_location, set_removing, set_state, sync_ended,
     sync_started,
 };
 
+use russet_domain::sync_schedule::SyncSchedule;
 use russet_domain::token::{MdmInfo, TokenState};
 use russet_domain::{Secret, Timestamp, TokenId};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::codec::{int, maybe_time, time, word_in};
+use crate::codec::{maybe_time, time, word_in};
 use crate::engine::{Db, Row, Tx, sql};
 use crate::error::StoreError;
 use crate::seal::Place;
@@ -57,6 +67,12 @@ pub struct Token {
     pub consent_at: Timestamp,
     /// Who agreed.
     pub consent_by: String,
+    /// To which version of the text.
+    pub consent_version: u32,
+    /// When it is synced.
+    pub sync_schedule: SyncSchedule,
+    /// Since when the metadata of its apps may be that of another country, until they are read again (rule S-9).
+    pub storefront_changed_at: Option<Timestamp>,
     /// What it is good for at the moment.
     pub state: TokenState,
     /// Why it is in that state, where there is more to say than the state does.
@@ -65,6 +81,8 @@ pub struct Token {
     pub other_mdm: Option<MdmInfo>,
     /// Where Apple was told to send notifications.
     pub notification_url: Option<String>,
+    /// How that stands.
+    pub registration: Registration,
     /// When Apple last answered about it.
     pub checked_at: Option<Timestamp>,
     /// When the last sync began or ended, whichever was later.
@@ -121,6 +139,10 @@ pub struct NewToken {
     pub apple_id: Option<String>,
     /// Who agreed to user and device data being sent to Apple.
     pub consent_by: String,
+    /// To which version of the text.
+    pub consent_version: u32,
+    /// When it is synced.
+    pub sync_schedule: SyncSchedule,
 }
 
 /// What names a token's file without showing it: the SHA-256 of the whole text, in hexadecimal.
@@ -146,8 +168,9 @@ pub async fn insert(tx: &mut Tx, new: &NewToken, now: Timestamp) -> Result<Token
         "writing a token",
         "INSERT INTO tokens
              (name, org_name, sealed_for, content, fingerprint, expires_at, country, account_type, auto_update,
-              take_over, apple_id, consent_at, consent_by, state, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $12, $12)
+              take_over, apple_id, consent_at, consent_by, state, created_at, updated_at, consent_version,
+              sync_schedule, sync_schedule_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $12, $12, $15, $16, $17)
          RETURNING id",
     )
     .bind(new.name.as_str())
@@ -164,6 +187,9 @@ pub async fn insert(tx: &mut Tx, new: &NewToken, now: Timestamp) -> Result<Token
     .bind(now.0)
     .bind(new.consent_by.as_str())
     .bind(TokenState::New.as_str())
+    .bind(i64::from(new.consent_version))
+    .bind(due::column(&new.sync_schedule))
+    .bind((new.sync_schedule != SyncSchedule::Default).then_some(now.0))
     .one(tx, |row| row.get("id").map(TokenId))
     .await
 }
@@ -176,12 +202,16 @@ macro_rules! select {
                     default_platform, auto_update, take_over, apple_id, consent_at, consent_by, state, state_reason,
                     other_mdm_id, other_mdm_name, other_mdm_metadata, notification_url, checked_at, last_sync_at,
                     last_sync_state, last_sync_error, synced_whole_at, assets_version, assignments_version,
-                    pending_expires_at, pending_org_name, removing, created_at, updated_at
+                    pending_expires_at, pending_org_name, removing, created_at, updated_at, consent_version,
+                    sync_schedule, storefront_changed_at, notification_types, notification_secret_at,
+                    notification_checked_at, notification_error, notification_refused_at,
+                    notification_next_hash IS NOT NULL AS notification_rotating
              FROM tokens ",
             $rest
         )
     };
 }
+use select;
 
 /// One token.
 ///
@@ -189,43 +219,6 @@ macro_rules! select {
 /// As any statement.
 pub async fn find(db: &mut Db, id: TokenId) -> Result<Option<Token>, StoreError> {
     sql("reading a token", select!("WHERE id = $1")).bind(id.0).maybe(db, token).await
-}
-
-/// What a list of tokens is narrowed to.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Only those in this state.
-    pub state: Option<TokenState>,
-    /// Only the one of this name.
-    pub name: Option<String>,
-}
-
-/// Tokens in the order of their numbers, after a number.
-///
-/// # Errors
-/// As any statement.
-pub async fn list(
-    db: &mut Db,
-    filter: &Filter,
-    limit: usize,
-    after: Option<TokenId>,
-) -> Result<Vec<Token>, StoreError> {
-    sql(
-        "listing tokens",
-        select!(
-            "WHERE id > $1
-               AND ($2 IS NULL OR state = $2)
-               AND ($3 IS NULL OR name = $3)
-             ORDER BY id
-             LIMIT $4"
-        ),
-    )
-    .bind(after.map_or(0, |after| after.0))
-    .bind(filter.state.map(TokenState::as_str))
-    .bind(filter.name.as_deref())
-    .bind(int(limit))
-    .all(db, token)
-    .await
 }
 
 /// The tokens that open a location, oldest first (rule S-11: the older one is synced, the younger is a duplicate).
@@ -253,27 +246,6 @@ pub async fn by_fingerprint(db: &mut Db, fingerprint: &str) -> Result<Option<Tok
     .await
 }
 
-/// The tokens whose state allows reading from Apple. At most 3,000 tokens are uploaded (rule S-4).
-///
-/// # Errors
-/// As any statement.
-pub async fn ids_that_may_sync(db: &mut Db) -> Result<Vec<TokenId>, StoreError> {
-    let all = sql("listing tokens to sync", "SELECT id, state FROM tokens WHERE NOT removing ORDER BY id")
-        .all(db, |row| Ok((row.get("id").map(TokenId)?, word_in(row, "state", TokenState::from_text)?)))
-        .await?;
-    Ok(all.into_iter().filter(|(_, state)| state.may_sync()).map(|(id, _)| id).collect())
-}
-
-/// How many tokens there are.
-///
-/// # Errors
-/// As any statement.
-pub async fn count(db: &mut Db) -> Result<u64, StoreError> {
-    sql("counting tokens", "SELECT count(*) AS found FROM tokens")
-        .one(db, |row| row.get("found").map(crate::codec::count))
-        .await
-}
-
 /// What a person may change of a token. `None` leaves a thing as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Patch {
@@ -289,9 +261,12 @@ pub struct Patch {
     pub take_over: Option<bool>,
     /// The Managed Apple Account.
     pub apple_id: Option<String>,
+    /// When it is synced.
+    pub sync_schedule: Option<SyncSchedule>,
 }
 
-/// Changes what a person may change. Tells whether there is such a token.
+/// Changes what a person may change. Another country has the metadata of its apps read again at the next sync. Tells
+/// whether there is such a token.
 ///
 /// # Errors
 /// As any statement.
@@ -306,6 +281,12 @@ pub async fn update(tx: &mut Tx, id: TokenId, patch: &Patch, now: Timestamp) -> 
              auto_update = CASE WHEN $5 IS NULL THEN auto_update ELSE $5 = 1 END,
              take_over = CASE WHEN $6 IS NULL THEN take_over ELSE $6 = 1 END,
              apple_id = coalesce($7, apple_id),
+             storefront_changed_at = CASE
+                 WHEN $3 <> coalesce(country, '') THEN $8
+                 ELSE storefront_changed_at
+             END,
+             sync_schedule = CASE WHEN $9 = 1 THEN $10 ELSE sync_schedule END,
+             sync_schedule_at = CASE WHEN $9 = 1 THEN $8 ELSE sync_schedule_at END,
              updated_at = $8
          WHERE id = $1",
     )
@@ -317,6 +298,8 @@ pub async fn update(tx: &mut Tx, id: TokenId, patch: &Patch, now: Timestamp) -> 
     .bind(flag(patch.take_over))
     .bind(patch.apple_id.as_deref())
     .bind(now.0)
+    .bind(i64::from(patch.sync_schedule.is_some()))
+    .bind(patch.sync_schedule.as_ref().and_then(due::column))
     .run(tx)
     .await?;
     Ok(changed > 0)
@@ -354,10 +337,14 @@ fn token(row: &Row) -> Result<Token, StoreError> {
         apple_id: row.get("apple_id")?,
         consent_at: time(row, "consent_at")?,
         consent_by: row.get("consent_by")?,
+        consent_version: u32::try_from(row.get::<i64>("consent_version")?).unwrap_or(0),
+        sync_schedule: due::schedule(row.get("sync_schedule")?),
+        storefront_changed_at: maybe_time(row, "storefront_changed_at")?,
         state: word_in(row, "state", TokenState::from_text)?,
         state_reason: row.get("state_reason")?,
         other_mdm,
         notification_url: row.get("notification_url")?,
+        registration: registration::read(row)?,
         checked_at: maybe_time(row, "checked_at")?,
         last_sync_at: maybe_time(row, "last_sync_at")?,
         last_sync_state: word_in(row, "last_sync_state", SyncState::from_text)?,

@@ -147,7 +147,8 @@ pub async fn drop_pending(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<()
     Ok(())
 }
 
-/// Notes where Apple sends this location's notifications and the secret they carry; both `None` when it sends none.
+/// Notes where Apple sends this location's notifications and the secret they carry; both `None` when it sends none. A
+/// secret that was on its way is forgotten.
 ///
 /// # Errors
 /// [`StoreError::Missing`] without such a token.
@@ -162,11 +163,13 @@ pub async fn set_notification(
     let keys = tx.keys();
     let sealed =
         secret.map(|secret| keys.seal(place("notification_secret", &sealed_for), secret)).transpose()?;
-    let hash = secret.map(|secret| hex(&Sha256::digest(secret.reveal().as_bytes())));
+    let hash = secret.map(hash);
     sql(
         "noting where notifications come in",
         "UPDATE tokens
-         SET notification_url = $2, notification_secret = $3, notification_hash = $4, updated_at = $5
+         SET notification_url = $2, notification_secret = $3, notification_hash = $4,
+             notification_secret_at = $5, notification_next_secret = NULL, notification_next_hash = NULL,
+             updated_at = $5
          WHERE id = $1",
     )
     .bind(id.0)
@@ -198,23 +201,16 @@ pub async fn notification_secret(db: &mut Db, id: TokenId) -> Result<Option<Secr
         .transpose()
 }
 
-/// The SHA-256 of that secret in hexadecimal: enough to compare with, and quicker had than the secret.
-///
-/// # Errors
-/// As any statement.
-pub async fn notification_hash(db: &mut Db, id: TokenId) -> Result<Option<String>, StoreError> {
-    let found = sql("reading a notification hash", "SELECT notification_hash FROM tokens WHERE id = $1")
-        .bind(id.0)
-        .maybe(db, |row| row.get::<Option<String>>("notification_hash"))
-        .await?;
-    Ok(found.flatten())
+/// The SHA-256 of a secret in hexadecimal: enough to compare with.
+pub(super) fn hash(secret: &Secret) -> String {
+    hex(&Sha256::digest(secret.reveal().as_bytes()))
 }
 
-fn place<'a>(column: &'static str, sealed_for: &'a str) -> Place<'a> {
+pub(super) fn place<'a>(column: &'static str, sealed_for: &'a str) -> Place<'a> {
     Place { table: "tokens", column, row: sealed_for }
 }
 
-async fn sealed_for(tx: &mut Tx, id: TokenId) -> Result<String, StoreError> {
+pub(super) async fn sealed_for(tx: &mut Tx, id: TokenId) -> Result<String, StoreError> {
     super::lock(tx, id).await?;
     sql("reading a token", "SELECT sealed_for FROM tokens WHERE id = $1")
         .bind(id.0)

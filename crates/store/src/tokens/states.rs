@@ -153,6 +153,9 @@ pub enum SyncState {
 }
 
 impl SyncState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::None, Self::InProgress, Self::Completed, Self::Failed];
+
     /// The word stored and shown. Rows and clients hold it; it never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -167,9 +170,7 @@ impl SyncState {
     /// Reads the stored word.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::None, Self::InProgress, Self::Completed, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
 }
 

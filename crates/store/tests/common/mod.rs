@@ -10,10 +10,13 @@ use futures::FutureExt;
 use russet_domain::asset::Supply;
 use russet_domain::change::{Action, Outcome};
 use russet_domain::job::{JobKind, Priority};
+use russet_domain::sync_schedule::SyncSchedule;
 use russet_domain::{
     Asset, AssetId, AssetKey, ChangeId, Holder, Pricing, ProductType, Secret, Timestamp, TokenId,
 };
+use russet_store::assets::Reading;
 use russet_store::jobs::{NewJob, Origin};
+use russet_store::notifications::Named;
 use russet_store::requests::NewRequest;
 use russet_store::submit::{Submitted, Wish, submit};
 use russet_store::tokens::NewToken;
@@ -153,7 +156,19 @@ pub(crate) fn new_token(name: &str) -> NewToken {
         take_over: false,
         apple_id: None,
         consent_by: "key 1".to_owned(),
+        consent_version: 1,
+        sync_schedule: SyncSchedule::Default,
     }
+}
+
+/// A walk over assets; a later one began a millisecond later.
+pub(crate) fn reading(walk: i64) -> Reading {
+    Reading { walk: WalkId(walk), began: later(walk) }
+}
+
+/// A notification of no type.
+pub(crate) fn named(id: &str) -> Named<'_> {
+    Named { id, kind: "" }
 }
 
 pub(crate) fn app(adam_id: &str, total: i64) -> Asset {
@@ -182,7 +197,7 @@ pub(crate) async fn location(store: &Store, name: &str, number: usize) -> (Token
     let mut tx = store.begin().await.unwrap();
     let token = tokens::insert(&mut tx, &new_token(name), NOW).await.unwrap();
     let apps: Vec<Asset> = (0..number).map(|n| app(&format!("{}", 500_000_000 + n), 1_000_000)).collect();
-    assets::upsert_all(&mut tx, token, WalkId(1), &apps).await.unwrap();
+    assets::upsert_all(&mut tx, token, reading(1), &apps).await.unwrap();
     let end = tokens::SyncEnd::Completed { whole: true, assets_version: None, assignments_version: None };
     tokens::sync_ended(&mut tx, token, &end, NOW).await.unwrap();
     let rows = assets::list(&mut tx, token, 1000, None).await.unwrap();

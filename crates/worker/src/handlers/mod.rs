@@ -5,8 +5,10 @@ mod check_event;
 mod claim_token;
 mod move_licenses;
 mod read_notifications;
+mod recount_assets;
 mod refresh_catalog;
 pub(crate) mod refresh_limits;
+mod register_notifications;
 mod remove_token;
 mod renew_token;
 mod sweep;
@@ -64,6 +66,8 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
         AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
         AnyJob::RefreshCatalog(job) => refresh_catalog::refresh_catalog(job, ctx).await,
+        AnyJob::RegisterNotifications(job) => register_notifications::register_notifications(job, ctx).await,
+        AnyJob::RecountAssets(job) => recount_assets::recount_assets(job, ctx).await,
         AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
         AnyJob::Sweep(_) => sweep::sweep(ctx).await,
     }

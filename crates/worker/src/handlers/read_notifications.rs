@@ -1,18 +1,19 @@
-//! Reads the notifications that Apple has sent for a token, and ends the changes they are about.
+//! Reads the notifications that Apple has sent for a token: ends the changes they are about, and moves counts.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use russet_apple::notification::{self, Movement, What};
 use russet_domain::change::{Action, Outcome, Word, after};
-use russet_domain::{AssetKey, ChangeId, Holder, TokenId};
-use russet_queue::jobs::{ApplyChanges, ReadNotifications, RemoveToken};
+use russet_domain::{AssetKey, ChangeId, Holder, Timestamp, TokenId};
+use russet_queue::jobs::{ApplyChanges, ReadNotifications, RecountAssets, RemoveToken};
 use russet_queue::{Ending, When};
+use russet_store::assets::{self, Bought};
 use russet_store::notifications::{self, NotificationId, Unread};
+use russet_store::recounts::{self, Subject};
 use russet_store::tokens::{self, Token};
-use russet_store::{Tx, changes, licenses, requests};
+use russet_store::{StoreError, Tx, changes, licenses, requests};
 
-use crate::assets::refresh;
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -24,27 +25,63 @@ pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) ->
     let slice = ctx.slice();
     loop {
         let Some(token) = ctx.token(job.token).await? else { return Ok(Ending::Done) };
-        let mut db = ctx.store.read().await?;
-        let unread = notifications::unread(&mut db, token.id, ctx.settings.notifications_max).await?;
-        drop(db);
-        if unread.is_empty() {
+        let Some(done) = read_some(ctx, &token).await? else {
             if token.removing {
                 // The last of them may have been what the removal waited for.
                 ctx.push(&RemoveToken { token: token.id }, When::default()).await?;
             }
             return Ok(Ending::Done);
-        }
-        let batch = Batch::sort(&token, &unread);
-        for token in write_down(ctx, &token, &batch).await? {
+        };
+        for token in done.more {
             ctx.push(&ApplyChanges { token }, When::default()).await?;
         }
-        if batch.counts_moved && token.state.may_sync() {
-            refresh_quietly(ctx, &token).await?;
+        for token in done.recount {
+            ctx.push(&RecountAssets { token }, When::default()).await?;
         }
         if slice.is_over() {
             return Ok(Ending::Snooze { until: ctx.now() });
         }
     }
+}
+
+/// Who has something to do after a batch.
+#[derive(Default)]
+struct Done {
+    /// Tokens that have more to send now.
+    more: Vec<TokenId>,
+    /// Tokens of which something is to be counted.
+    recount: Vec<TokenId>,
+}
+
+/// Reads a batch, or tells that there is none. All of it is one transaction under the tokens' locks, so that whoever else
+/// reads them at the same time, after a lease that was lost, takes in nothing twice.
+async fn read_some(ctx: &Context, token: &Token) -> Result<Option<Done>, JobError> {
+    let mut db = ctx.store.read().await?;
+    let any = !notifications::unread(&mut db, token.id, 1).await?.is_empty();
+    drop(db);
+    // A write transaction keeps others waiting, and most looks after the last batch find nothing.
+    if !any {
+        return Ok(None);
+    }
+    let mut tx = ctx.begin().await?;
+    // Apple keeps one address for a location; its notifications are about every token that opens it.
+    let siblings = siblings(&mut tx, token).await?;
+    for sibling in &siblings {
+        match tokens::lock(&mut tx, sibling.id).await {
+            // One that has just been removed has no more notifications either.
+            Ok(()) | Err(StoreError::Missing(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let unread = notifications::unread(&mut tx, token.id, ctx.settings.notifications_max).await?;
+    if unread.is_empty() {
+        return Ok(None);
+    }
+    let batch = Batch::sort(token, &unread);
+    let done = write_down(ctx, &mut tx, &siblings, &batch).await?;
+    notifications::mark_read(&mut tx, &batch.read, ctx.now()).await?;
+    tx.commit().await?;
+    Ok(Some(done))
 }
 
 /// What one event says about its licenses.
@@ -60,7 +97,9 @@ struct Said {
 #[derive(Default)]
 struct Batch {
     said: BTreeMap<Said, Vec<(AssetKey, Holder)>>,
-    counts_moved: bool,
+    bought: Vec<Bought>,
+    /// What is to be counted without anything being known of the difference.
+    uncertain: Vec<Subject>,
     read: Vec<(NotificationId, &'static str)>,
 }
 
@@ -111,13 +150,12 @@ impl Batch {
                 self.said.entry(Said { event: event.0, action, moved, error }).or_default().extend(pairs);
                 "moved"
             }
-            What::AssetCount { .. } => {
-                self.counts_moved = true;
+            What::AssetCount { key, delta } => {
+                self.bought.push(Bought { key, delta, received_at: stored.received_at });
                 "counted"
             }
             What::Test => "test",
             What::Other { kind, why, .. } => {
-                // An unlimited asset, or a type that Apple added: the assets are worth a look.
                 if let Some(why) = why {
                     tracing::warn!(
                         token.id = token.id.0,
@@ -127,7 +165,11 @@ impl Batch {
                         "a notification has something that this version does not know"
                     );
                 }
-                self.counts_moved = true;
+                // Seats of subscriptions are no assets; of an unlimited asset, or of a type that Apple added, nothing more is
+                // known, and the assets are worth a look.
+                if !kind.starts_with("SUBSCRIPTION_") {
+                    self.uncertain.push(Subject::All);
+                }
                 "other"
             }
             What::UserManagement { .. } | What::UserAssociated { .. } => "users",
@@ -135,25 +177,49 @@ impl Batch {
     }
 }
 
-/// Ends what the batch is about, in one transaction with marking it read. Tells which tokens have more to send now.
-async fn write_down(ctx: &Context, token: &Token, batch: &Batch) -> Result<Vec<TokenId>, JobError> {
+/// Ends what the batch is about, and moves counts.
+async fn write_down(ctx: &Context, tx: &mut Tx, siblings: &[Token], batch: &Batch) -> Result<Done, JobError> {
     let now = ctx.now();
-    let mut tx = ctx.begin().await?;
-    let mut more = Vec::new();
-    // Apple keeps one address for a location; its notifications are about every token that opens it.
-    for token in siblings(&mut tx, token).await? {
+    let mut done = Done::default();
+    for token in siblings {
         let mut outcomes: Vec<(ChangeId, Outcome)> = Vec::new();
         for (said, pairs) in &batch.said {
-            outcomes.extend(ends_of(ctx, &mut tx, &token, said, pairs).await?);
+            outcomes.extend(ends_of(ctx, tx, token, said, pairs).await?);
         }
-        changes::finish(&mut tx, token.id, &outcomes, now).await?;
-        if changes::next_due(&mut tx, token.id).await?.is_some_and(|due| due <= now) {
-            more.push(token.id);
+        changes::finish(tx, token.id, &outcomes, now).await?;
+        let bought = count(tx, token, batch, now).await?;
+        if bought.in_doubt {
+            done.recount.push(token.id);
+        }
+        if bought.moved || changes::next_due(tx, token.id).await?.is_some_and(|due| due <= now) {
+            done.more.push(token.id);
         }
     }
-    notifications::mark_read(&mut tx, &batch.read, now).await?;
-    tx.commit().await?;
-    Ok(more)
+    Ok(done)
+}
+
+/// What became of a token's counts.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    /// Some moved, and changes that wait for a license may go on.
+    moved: bool,
+    /// Some have to be read from Apple.
+    in_doubt: bool,
+}
+
+/// Moves a token's counts by what was bought. What does not add up is written down as to be counted, together with the
+/// notification being read, so that it is not forgotten.
+async fn count(tx: &mut Tx, token: &Token, batch: &Batch, now: Timestamp) -> Result<Counted, JobError> {
+    // A token that is not synced, such as a duplicate, has no counts that anybody looks at.
+    if !token.state.may_sync() || (batch.bought.is_empty() && batch.uncertain.is_empty()) {
+        return Ok(Counted::default());
+    }
+    let ask = assets::take_in_purchases(tx, token.id, &batch.bought, now).await?;
+    let moved = ask.len() < batch.bought.len();
+    let mut subjects: Vec<Subject> = ask.into_iter().map(Subject::Product).collect();
+    subjects.extend(batch.uncertain.iter().cloned());
+    recounts::ask(tx, token.id, &subjects, now).await?;
+    Ok(Counted { moved, in_doubt: !subjects.is_empty() })
 }
 
 async fn siblings(tx: &mut Tx, token: &Token) -> Result<Vec<Token>, JobError> {
@@ -198,16 +264,4 @@ fn without(pairs: &[(AssetKey, Holder)], open: &[changes::Open]) -> Vec<(AssetKe
     let ours: std::collections::HashSet<(&AssetKey, &Holder)> =
         open.iter().map(|open| (&open.key, &open.holder)).collect();
     pairs.iter().filter(|(asset, holder)| !ours.contains(&(asset, holder))).cloned().collect()
-}
-
-/// A count is a hint to read the assets again; when Apple will not answer now, the next sync does.
-async fn refresh_quietly(ctx: &Context, token: &Token) -> Result<(), JobError> {
-    match refresh(ctx, token).await {
-        Ok(_) => {
-            ctx.push(&ApplyChanges { token: token.id }, When::default()).await?;
-            Ok(())
-        }
-        Err(JobError::Apple(_) | JobError::NotYet { .. } | JobError::OtherLocation { .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
 }

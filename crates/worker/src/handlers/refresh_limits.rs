@@ -8,6 +8,7 @@ use crate::catalog::LOOKUP_META_KEY;
 use crate::context::Context;
 use crate::error::JobError;
 use crate::limits::{META_KEY, write};
+use crate::registration::TYPES_KEY;
 
 pub(crate) async fn refresh_limits(ctx: &Context) -> Result<Ending, JobError> {
     read_limits(ctx).await?;
@@ -18,8 +19,10 @@ pub(crate) async fn refresh_limits(ctx: &Context) -> Result<Ending, JobError> {
 pub(crate) async fn read_limits(ctx: &Context) -> Result<Limits, JobError> {
     let config = ctx.apple.service_config().await?;
     let limits = config.limits;
+    let types = serde_json::to_string(&config.notification_types).unwrap_or_default();
     let mut tx = ctx.begin().await?;
     meta::set(&mut tx, META_KEY, &write(&limits)).await?;
+    meta::set(&mut tx, TYPES_KEY, &types).await?;
     meta::set(&mut tx, LOOKUP_META_KEY, &config.urls.content_lookup.unwrap_or_default()).await?;
     tx.commit().await?;
     ctx.remember_limits(limits);

@@ -5,8 +5,10 @@
 
 use std::time::Duration;
 
+use russet_domain::job::JobKind;
 use russet_queue::jobs::{
-    ApplyChanges, CheckEvent, ClaimToken, MoveLicenses, ReadNotifications, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, CheckEvent, ClaimToken, MoveLicenses, ReadNotifications, RecountAssets,
+    RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
 use russet_store::{catalog, idempotency, notifications, sweep};
@@ -28,8 +30,14 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     for token in sweep::tokens_with_unread(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ReadNotifications { token }, When::default()));
     }
-    for token in sweep::tokens_with_open_syncs(&mut db, AT_MOST).await? {
+    for token in sweep::tokens_with_open(&mut db, JobKind::SyncToken, AT_MOST).await? {
         messages.push(Push::of(&SyncToken { token }, When::default()));
+    }
+    for token in sweep::tokens_with_open(&mut db, JobKind::RegisterNotifications, AT_MOST).await? {
+        messages.push(Push::of(&RegisterNotifications { token }, When::default()));
+    }
+    for token in sweep::tokens_to_recount(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&RecountAssets { token }, When::default()));
     }
     for token in sweep::duplicates_of_none(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ClaimToken { token }, When::default()));

@@ -74,7 +74,8 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
         | JobKind::AssignLicense
         | JobKind::RevokeLicense
         | JobKind::MoveLicense
-        | JobKind::RefreshCatalog => {}
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => {}
     }
     Ok(())
 }

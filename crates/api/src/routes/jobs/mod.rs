@@ -80,7 +80,8 @@ pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
         | JobKind::RevokeLicense
         | JobKind::RenewToken
         | JobKind::RemoveToken
-        | JobKind::RefreshCatalog => None,
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => None,
     };
     Ok(JobView::new(job, sync))
 }

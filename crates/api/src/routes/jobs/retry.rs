@@ -84,7 +84,11 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         JobKind::MoveLicense => {
             moves::retry(&mut tx, id, now).await?;
         }
-        JobKind::SyncToken | JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog => {
+        JobKind::SyncToken
+        | JobKind::RenewToken
+        | JobKind::RemoveToken
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => {
             return Err(ApiError::NothingToRetry(id));
         }
     }
@@ -98,7 +102,8 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         | JobKind::RevokeLicense
         | JobKind::RenewToken
         | JobKind::RemoveToken
-        | JobKind::RefreshCatalog => Wake::Apply(token, job.priority),
+        | JobKind::RefreshCatalog
+        | JobKind::RegisterNotifications => Wake::Apply(token, job.priority),
     };
     let shown = view(&mut tx, job).await?;
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;

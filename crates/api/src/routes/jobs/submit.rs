@@ -103,13 +103,16 @@ fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
             let job: MoveToDevicesJob = from_json(&body.bytes)?;
             moving::Wanted::read(job, callbacks).map(Asked::ToDevices)
         }
-        Some(JobKind::RenewToken | JobKind::RemoveToken | JobKind::RefreshCatalog) | None => {
-            Err(ApiError::InvalidField {
-                field: "kind".to_owned(),
-                why: "it should be `sync_token`, `assign_license`, `revoke_license` or `move_license`"
-                    .to_owned(),
-            })
-        }
+        Some(
+            JobKind::RenewToken
+            | JobKind::RemoveToken
+            | JobKind::RefreshCatalog
+            | JobKind::RegisterNotifications,
+        )
+        | None => Err(ApiError::InvalidField {
+            field: "kind".to_owned(),
+            why: "it should be `sync_token`, `assign_license`, `revoke_license` or `move_license`".to_owned(),
+        }),
     }
 }
 

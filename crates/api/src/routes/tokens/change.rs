@@ -7,7 +7,7 @@ use russet_store::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{account_type, apple_id, country, known, name};
+use super::{account_type, apple_id, country, known, name, schedule};
 use crate::audit;
 use crate::auth::{Actor, Admin};
 use crate::body::Body;
@@ -26,7 +26,8 @@ pub(crate) struct Patch {
     /// The administrator's label, 1 to 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    /// The store's country, ISO 3166-1 alpha-2. Metadata follows at the next sync.
+    /// The store's country, ISO 3166-1 alpha-2. Names and versions follow at the next sync; an app that is not sold there
+    /// stays as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<String>,
     /// Whether apps are to be updated without being asked.
@@ -41,6 +42,9 @@ pub(crate) struct Patch {
     /// The Managed Apple Account that the token belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     apple_id: Option<String>,
+    /// When it is synced: `default`, `never`, or a cron expression of five fields, as in `0 */6 * * *`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sync_schedule: Option<String>,
 }
 
 /// Changes a token.
@@ -62,6 +66,7 @@ pub(crate) async fn change(
         auto_update: patch.auto_update,
         take_over: patch.take_over,
         apple_id: patch.apple_id.as_deref().map(apple_id).transpose()?,
+        sync_schedule: patch.sync_schedule.as_deref().map(schedule).transpose()?,
     };
     let view = retrying(|| write(&app, &actor, id, &patch, &change)).await?;
     if takes_over {

@@ -2,26 +2,25 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use russet_domain::consent::THINGS;
 use russet_domain::{Timestamp, TokenId};
 use russet_store::tokens::{self, NewToken};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{account_type, apple_id, country, name};
+use super::{account_type, apple_id, country, name, schedule};
 use crate::audit;
 use crate::auth::{Actor, Admin};
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::retrying::retrying;
+use crate::routes::consent::{ConsentGiven, agreed_to};
 use crate::state::App;
 use crate::token_file;
 use crate::view::TokenView;
 use crate::{state, time};
-
-/// The most tokens there can be (rule S-4).
-const TOKENS_MAX: usize = 3_000;
 
 /// A token to be uploaded.
 #[derive(Deserialize, ToSchema)]
@@ -32,10 +31,11 @@ pub(crate) struct Upload {
     name: String,
     /// The text of the `.vpptoken` file, as it was downloaded from Apple.
     content: String,
-    /// Must be true: agreement to a generated user id, the location's token, the Managed Apple ID and the serial
-    /// numbers of managed devices being sent to Apple.
+    /// Agreement to what is sent to Apple, with the version of the text; `GET /api/v1/consent` has it. True alone is
+    /// agreement to version 1.
     #[serde(default)]
-    consent: bool,
+    #[schema(value_type = ConsentGiven)]
+    consent: Value,
     /// `business` or `education`.
     account_type: String,
     /// The store's country, ISO 3166-1 alpha-2.
@@ -48,6 +48,8 @@ pub(crate) struct Upload {
     take_over: bool,
     /// The Managed Apple Account that the token belongs to.
     apple_id: Option<String>,
+    /// When it is synced: `default`, `never`, or a cron expression of five fields.
+    sync_schedule: Option<String>,
 }
 
 /// Uploads a token. Apple is asked about it next; until then its state is `new`.
@@ -81,10 +83,9 @@ fn read(upload: &Upload, actor: &Actor, now: Timestamp) -> Result<NewToken, ApiE
     let account_type = account_type(&upload.account_type)?;
     let country = upload.country.as_deref().map(country).transpose()?;
     let apple_id = upload.apple_id.as_deref().map(apple_id).transpose()?;
+    let sync_schedule = upload.sync_schedule.as_deref().map(schedule).transpose()?.unwrap_or_default();
     let file = token_file::read(&upload.content, now)?;
-    if !upload.consent {
-        return Err(ApiError::ConsentRequired);
-    }
+    let consent_version = agreed_to(&upload.consent)?;
     Ok(NewToken {
         name,
         org_name: file.org_name,
@@ -96,6 +97,8 @@ fn read(upload: &Upload, actor: &Actor, now: Timestamp) -> Result<NewToken, ApiE
         take_over: upload.take_over,
         apple_id,
         consent_by: actor.label(),
+        consent_version,
+        sync_schedule,
     })
 }
 
@@ -115,13 +118,14 @@ async fn write(
     if let Some(same) = tokens::by_fingerprint(&mut tx, &fingerprint).await? {
         return Err(ApiError::TokenAlreadyUploaded(same.id));
     }
-    if tokens::count(&mut tx).await? >= state::wide(TOKENS_MAX) {
-        return Err(ApiError::TooManyTokens { max: TOKENS_MAX });
+    let max = app.settings.tokens_max;
+    if max > 0 && tokens::count(&mut tx).await? >= state::wide(max) {
+        return Err(ApiError::TooManyTokens { max });
     }
     let id = tokens::insert(&mut tx, new, now).await?;
     let detail = json!({
         "name": new.name, "take_over": new.take_over,
-        "consent": ["generated user id", "location token", "Managed Apple ID", "serial numbers of managed devices"],
+        "consent": { "version": new.consent_version, "things": THINGS },
     });
     audit::note(&mut tx, actor, "token.upload", &format!("token {id}"), &detail, now).await?;
     let token = tokens::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchToken(id.to_string()))?;

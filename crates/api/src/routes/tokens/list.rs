@@ -2,14 +2,15 @@
 
 use axum::Json;
 use axum::extract::State;
-use russet_domain::TokenId;
+use chrono::{DateTime, NaiveDate};
 use russet_domain::token::TokenState;
-use russet_store::tokens::{self, Filter, Token};
-use russet_store::{Db, StoreError};
+use russet_domain::{Timestamp, TokenId};
+use russet_store::tokens::{self, Filter, SyncState};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::Viewer;
+use super::{account_type, country};
+use crate::auth::{Actor, Viewer};
 use crate::error::ApiError;
 use crate::page::{self, Page};
 use crate::query::{Asked, word};
@@ -17,8 +18,10 @@ use crate::state::App;
 use crate::view::TokenView;
 
 const LIST: &str = "tokens";
+/// The longest text that is looked for.
+const TEXT_MAX: usize = 100;
 
-/// Which tokens.
+/// Which tokens. What is left out narrows nothing.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -27,6 +30,18 @@ pub(crate) struct Query {
     state: Option<String>,
     /// Those of this name.
     name: Option<String>,
+    /// Those with this text in their name, their location's name or id, or their organization, in any case.
+    text: Option<String>,
+    /// Those that open this location, by Apple's id.
+    location: Option<String>,
+    /// Those that expire before this moment, RFC 3339, or this day, such as `2031-04-09`.
+    expires_before: Option<String>,
+    /// Those of this country, as a person set it or else as Apple says.
+    country: Option<String>,
+    /// `business` or `education` ones.
+    account_type: Option<String>,
+    /// Those whose last sync is `none`, `in_progress`, `completed` or `failed`.
+    sync: Option<String>,
     /// Entries of a page, 1 to 1000; 100 when left out.
     limit: Option<u32>,
     /// Where to go on: `next_cursor` of the page before.
@@ -41,38 +56,55 @@ pub(crate) async fn list(
     Viewer(actor): Viewer,
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<TokenView>>, ApiError> {
-    let state = word("state", query.state.as_deref(), &TokenState::ALL, TokenState::as_str)?;
-    let filter = Filter { state, name: query.name };
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(TokenId);
+    let filter = filter(query, &actor)?;
     let mut db = app.store.read().await?;
-    let most = page::one_more(limit);
-    let rows = match actor.bound_to() {
-        None => tokens::list(&mut db, &filter, most, after).await?,
-        Some(bound) => among(&mut db, bound, &filter, most, after).await?,
-    };
+    let rows = tokens::list(&mut db, &filter, page::one_more(limit), after).await?;
     Ok(Json(Page::cut(LIST, rows, limit, |token| token.id.0, TokenView::from)))
 }
 
-/// The same for a key that is bound to a few tokens: each is looked up.
-async fn among(
-    db: &mut Db,
-    bound: &[TokenId],
-    filter: &Filter,
-    limit: usize,
-    after: Option<TokenId>,
-) -> Result<Vec<Token>, StoreError> {
-    let mut found = Vec::new();
-    for id in bound.iter().filter(|id| after.is_none_or(|after| **id > after)) {
-        if found.len() >= limit {
-            break;
-        }
-        if let Some(token) = tokens::find(db, *id).await?
-            && filter.state.is_none_or(|state| token.state == state)
-            && filter.name.as_ref().is_none_or(|name| token.name == *name)
-        {
-            found.push(token);
-        }
+fn filter(query: Query, actor: &Actor) -> Result<Filter, ApiError> {
+    let in_query = |error: ApiError| match error {
+        ApiError::InvalidField { field, why } => ApiError::InvalidQuery(format!("`{field}`: {why}")),
+        other => other,
+    };
+    if query.text.as_ref().is_some_and(|text| text.chars().count() > TEXT_MAX) {
+        return Err(ApiError::InvalidQuery(format!("`text` should have at most {TEXT_MAX} characters")));
     }
-    Ok(found)
+    Ok(Filter {
+        state: word("state", query.state.as_deref(), &TokenState::ALL, TokenState::as_str)?,
+        name: query.name,
+        text: query.text.filter(|text| !text.trim().is_empty()),
+        uid: query.location,
+        expires_before: query.expires_before.as_deref().map(moment).transpose()?,
+        country: query.country.as_deref().map(country).transpose().map_err(in_query)?,
+        account_type: query.account_type.as_deref().map(account_type).transpose().map_err(in_query)?,
+        sync: word("sync", query.sync.as_deref(), &SyncState::ALL, SyncState::as_str)?,
+        among: actor.bound_to().map(<[TokenId]>::to_vec),
+    })
+}
+
+/// A moment, or the beginning of a day in UTC.
+fn moment(text: &str) -> Result<Timestamp, ApiError> {
+    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|start| start.and_utc());
+    let moment = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc()).or_else(day);
+    moment.map(|moment| Timestamp(moment.timestamp_millis())).ok_or_else(|| {
+        ApiError::InvalidQuery(
+            "`expires_before` should be a day such as 2031-04-09 or a moment such as 2031-04-09T10:20:30Z"
+                .to_owned(),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        assert_eq!(moment("1970-01-02").unwrap(), Timestamp(86_400_000));
+        assert_eq!(moment("1970-01-02T01:00:00+01:00").unwrap(), Timestamp(86_400_000));
+        assert!(moment("tomorrow").is_err());
+    }
 }

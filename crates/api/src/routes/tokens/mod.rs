@@ -3,11 +3,13 @@
 pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod list;
+pub(crate) mod notifications;
 pub(crate) mod remove;
 pub(crate) mod renew;
 pub(crate) mod show;
 
 use russet_domain::TokenId;
+use russet_domain::sync_schedule::SyncSchedule;
 use russet_store::Db;
 use russet_store::tokens::{self, Token};
 
@@ -68,6 +70,11 @@ fn apple_id(text: &str) -> Result<String, ApiError> {
     } else {
         Err(wrong("apple_id", "it should be the Managed Apple Account's address, such as `apps@example.org`"))
     }
+}
+
+/// When a token is synced.
+fn schedule(text: &str) -> Result<SyncSchedule, ApiError> {
+    SyncSchedule::read(text).map_err(|error| wrong("sync_schedule", &error.to_string()))
 }
 
 fn wrong(field: &str, why: &str) -> ApiError {

@@ -79,7 +79,7 @@ pub(super) async fn run(args: PaceArgs) -> Result<(), CliError> {
         "notification_retry_ms": 1_000,
     });
     let began = Instant::now();
-    let mut setup = Setup::start_with(Profile::Cluster, args.workers as usize, &rules).await?;
+    let mut setup = Setup::start_with(Profile::Cluster, args.workers as usize, &rules, &[]).await?;
     print::remark(format!("pace: {} tokens are uploaded and synced …", args.tokens));
     let tokens = town::build(&mut setup, args.tokens as usize, args.big.max(args.small * 2)).await?;
     print::remark(format!(

@@ -37,7 +37,7 @@ async fn ask(settings: &Settings) -> Finding {
 pub(super) async fn public_url(settings: &Settings) -> (Vec<Finding>, ()) {
     let base = settings.api.public_url.trim_end_matches('/');
     if base.is_empty() {
-        let detail = "is empty: Apple sends no notifications and is polled, which takes some minutes longer";
+        let detail = "is empty: Apple sends no notifications and is polled";
         return (vec![Finding::ok("public_url", detail)], ());
     }
     let called = match client::plain(base, Duration::from_secs(10)) {

@@ -5,6 +5,7 @@ mod catalog;
 mod clock;
 mod database;
 mod keys;
+mod notifications;
 mod queue;
 mod settings;
 
@@ -110,6 +111,9 @@ async fn examine(settings: &Settings, config: Option<&Path>) -> Vec<Finding> {
     within("apple", apple::reachable(settings), &mut findings).await;
     within("catalog", catalog::examine(settings), &mut findings).await;
     within("public_url", apple::public_url(settings), &mut findings).await;
+    if let Some(store) = &store {
+        within("notify", notifications::examine(settings, store), &mut findings).await;
+    }
     findings
 }
 

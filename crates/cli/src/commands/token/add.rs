@@ -1,12 +1,14 @@
-//! Uploads a token: asks for consent, waits for Apple's verdict, and starts the first sync.
+//! Uploads a token, or many: asks for consent, waits for Apple's verdict, and starts the first sync.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use russet_domain::consent;
 use russet_domain::token::TokenState;
 use serde_json::{Value, json};
 
+use super::{files, many};
 use crate::access::AccessArgs;
 use crate::answers::Token;
 use crate::client::Client;
@@ -18,22 +20,15 @@ use crate::{ask, follow, print, report};
 const VERDICT_WAIT: Duration = Duration::from_secs(10);
 const VERDICT_LOOK: Duration = Duration::from_millis(250);
 
-/// What is agreed to.
-const CONSENT: &str = "\
-Russet will send four things to Apple, and nothing else:
-  - a generated id for each user (not the person's name)
-  - the location token itself
-  - the Managed Apple ID that you give with the token, if any
-  - the serial numbers of managed devices that get licenses
-To stop this later, remove the token here and delete the account at Apple.";
-
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// The .vpptoken file as downloaded from Apple Business Manager or Apple School Manager.
-    file: PathBuf,
+    /// The .vpptoken file as downloaded from Apple Business Manager or Apple School Manager. Several of them, a folder or a
+    /// zip archive of them are uploaded together.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     /// What to call it; without it, the file's name.
     #[arg(long)]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     /// Which kind of account it belongs to.
     #[arg(long, value_enum, default_value_t = AccountType::Business)]
     account_type: AccountType,
@@ -49,14 +44,20 @@ pub(crate) struct AddArgs {
     /// Take the location over when another MDM server has claimed it.
     #[arg(long)]
     take_over: bool,
+    /// When to read its licenses by itself: default, never, or a cron expression of five fields.
+    #[arg(long, value_name = "CRON")]
+    sync_schedule: Option<String>,
+    /// Of many files: let one of a location that is here already take the older file's place.
+    #[arg(long)]
+    pub(super) renew: bool,
     /// Consent, without being asked, to what is sent to Apple.
     #[arg(long, visible_alias = "yes")]
     consent: bool,
     /// Do not read the location's licenses yet.
     #[arg(long)]
-    no_sync: bool,
+    pub(super) no_sync: bool,
     #[command(flatten)]
-    wait: WaitArgs,
+    pub(super) wait: WaitArgs,
     #[command(flatten)]
     pub(super) access: AccessArgs,
 }
@@ -77,11 +78,14 @@ impl AccountType {
 }
 
 pub(super) async fn run(client: &Client, args: AddArgs) -> Result<(), CliError> {
-    let content = super::read_file(&args.file)?;
-    if !args.consent && !asked_for_consent()? {
-        return Err(CliError::Usage("without consent nothing was uploaded".to_owned()));
+    let [file] = args.files.as_slice() else { return many::run(client, &args, &args.files).await };
+    if !files::is_single(file) {
+        return many::run(client, &args, &args.files).await;
     }
-    let answer = client.post("tokens", &body(&args, &content)).await?;
+    let content = files::read_file(file)?;
+    args.agree()?;
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let answer = client.post("tokens", &args.body(&stem, &content)).await?;
     let id = super::token_of(client, &answer.body)?.id;
     let (token, mut value) = verdict(client, id).await?;
     if !args.access.json {
@@ -108,29 +112,43 @@ pub(super) async fn run(client: &Client, args: AddArgs) -> Result<(), CliError> 
     }
 }
 
-fn body(args: &AddArgs, content: &str) -> Value {
-    let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let mut body = json!({
-        "name": args.name.clone().or(stem).unwrap_or_default(),
-        "content": content,
-        "consent": true,
-        "account_type": args.account_type.as_str(),
-        "auto_update": args.auto_update,
-        "take_over": args.take_over,
-    });
-    for (field, value) in [("country", &args.country), ("apple_id", &args.apple_id)] {
-        if let Some(value) = value {
-            body[field] = json!(value);
+impl AddArgs {
+    /// What is sent for a file of this name.
+    pub(super) fn body(&self, stem: &str, content: &str) -> Value {
+        let mut body = json!({
+            "name": self.name.as_deref().unwrap_or(stem),
+            "content": content,
+            "consent": { "agreed": true, "version": consent::VERSION },
+            "account_type": self.account_type.as_str(),
+            "auto_update": self.auto_update,
+            "take_over": self.take_over,
+        });
+        let more = [
+            ("country", &self.country),
+            ("apple_id", &self.apple_id),
+            ("sync_schedule", &self.sync_schedule),
+        ];
+        for (field, value) in more {
+            if let Some(value) = value {
+                body[field] = json!(value);
+            }
+        }
+        body
+    }
+
+    /// Asks the person at the terminal to agree to what is sent to Apple, unless that was done by the option. Where there is
+    /// no person, it has to be.
+    pub(super) fn agree(&self) -> Result<(), CliError> {
+        if self.consent {
+            return Ok(());
+        }
+        let text = consent::text();
+        match ask::person(&format!("{text}\nDo you agree?"))? {
+            Some(true) => Ok(()),
+            Some(false) => Err(CliError::Usage("without consent nothing was uploaded".to_owned())),
+            None => Err(CliError::Usage(format!("{text}\nAgree to that with --consent."))),
         }
     }
-    body
-}
-
-/// Asks the person at the terminal. Where there is none, consent has to be given by the option.
-fn asked_for_consent() -> Result<bool, CliError> {
-    let question = format!("{CONSENT}\nDo you agree?");
-    ask::person(&question)?
-        .ok_or_else(|| CliError::Usage(format!("{CONSENT}\nAgree to that with --consent.")))
 }
 
 /// The token as soon as Apple was asked about it, or as it is after some seconds.

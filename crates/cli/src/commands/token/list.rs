@@ -9,14 +9,29 @@ use crate::client::Client;
 use crate::error::CliError;
 use crate::print;
 
-/// As many tokens as a server takes.
-const TOKENS_MAX: usize = 3_000;
+/// More tokens than a server has.
+const TOKENS_MAX: usize = 100_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Only those in this state.
     #[arg(long)]
     state: Option<String>,
+    /// Only those with this text in their name, location or organization.
+    #[arg(long)]
+    text: Option<String>,
+    /// Only those that expire before this day, such as 2031-04-09, or moment.
+    #[arg(long, value_name = "DAY")]
+    expires_before: Option<String>,
+    /// Only those of this country, as two letters.
+    #[arg(long, value_name = "CC")]
+    country: Option<String>,
+    /// Only business or education ones.
+    #[arg(long, value_name = "TYPE")]
+    account_type: Option<String>,
+    /// Only those whose last sync is none, in_progress, completed or failed.
+    #[arg(long, value_name = "STATE")]
+    sync: Option<String>,
     #[command(flatten)]
     pub(super) access: AccessArgs,
 }
@@ -30,7 +45,16 @@ pub(crate) struct ShowArgs {
 }
 
 pub(super) async fn all(client: &Client, args: &ListArgs) -> Result<(), CliError> {
-    let query: Vec<_> = args.state.clone().map(|state| ("state", state)).into_iter().collect();
+    let narrowed = [
+        ("state", &args.state),
+        ("text", &args.text),
+        ("expires_before", &args.expires_before),
+        ("country", &args.country),
+        ("account_type", &args.account_type),
+        ("sync", &args.sync),
+    ];
+    let query: Vec<_> =
+        narrowed.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect();
     let items = client.list("tokens", &query, TOKENS_MAX).await?;
     if args.access.json {
         print::json(&json!({ "items": items }));
@@ -75,6 +99,12 @@ pub(super) fn show(token: &Token) {
     let location = token.location.clone().unwrap_or_default();
     let sync = token.last_sync.clone().unwrap_or_default();
     let other = token.other_mdm.clone().unwrap_or_default();
+    let notified = token.notifications.url.clone().unwrap_or_else(|| yes(token.notifications.registered));
+    let not_notified = token.notifications.error.clone().unwrap_or_default().detail;
+    let consent = match token.consent.version {
+        0 => String::new(),
+        version => format!("version {version}, {} by {}", token.consent.at, token.consent.by),
+    };
     let mut facts = vec![
         ("id", token.id.to_string()),
         ("name", token.name.clone()),
@@ -87,7 +117,11 @@ pub(super) fn show(token: &Token) {
         ("expires", token.expires_at.clone()),
         ("automatic updates", yes(token.auto_update)),
         ("take over", yes(token.take_over)),
-        ("Apple notifies", yes(token.notifications.registered)),
+        ("Apple notifies", notified),
+        ("notifications", not_notified),
+        ("syncs", token.sync_schedule.clone()),
+        ("Apple ID", token.apple_id.clone().unwrap_or_default()),
+        ("consent", consent),
         ("claimed by", other.name.or(other.id).unwrap_or_default()),
         ("last sync", sync.at.map(|at| format!("{at} {}", sync.state)).unwrap_or_default()),
         ("sync error", sync.error.unwrap_or_default()),

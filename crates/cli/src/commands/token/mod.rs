@@ -1,12 +1,13 @@
 //! Content tokens: uploads, shows, renews and removes them.
 
 mod add;
+mod files;
 mod list;
+mod many;
+mod notifications;
 mod remove;
 mod renew;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use clap::Subcommand;
@@ -18,14 +19,12 @@ use crate::answers::Token;
 use crate::client::Client;
 use crate::error::CliError;
 
-/// The largest token file that is sent; real ones have some hundred bytes.
-const FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// The most tokens of one name that are looked at.
 const NAMESAKES_MAX: usize = 20;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Upload a .vpptoken file, and read the location's licenses.
+    /// Upload .vpptoken files, one or many, and read their locations' licenses.
     Add(add::AddArgs),
     /// List tokens.
     List(list::ListArgs),
@@ -35,6 +34,12 @@ pub(crate) enum TokenCommand {
     Renew(renew::RenewArgs),
     /// Remove a token.
     Remove(remove::RemoveArgs),
+    /// List what Apple has notified of.
+    Notifications(notifications::NotificationsArgs),
+    /// Make Apple send a test notification, and say what came or what to look at.
+    NotifyTest(notifications::NotifyTestArgs),
+    /// Give Apple a new secret to send along with notifications.
+    NotifyRotate(notifications::NotifyRotateArgs),
 }
 
 impl TokenCommand {
@@ -45,6 +50,9 @@ impl TokenCommand {
             Self::Show(args) => &args.access,
             Self::Renew(args) => &args.access,
             Self::Remove(args) => &args.access,
+            Self::Notifications(args) => &args.access,
+            Self::NotifyTest(args) => &args.access,
+            Self::NotifyRotate(args) => &args.access,
         }
     }
 }
@@ -57,6 +65,9 @@ pub(crate) async fn run(command: TokenCommand, config: Option<&Path>) -> Result<
         TokenCommand::Show(args) => list::one(&client, &args).await,
         TokenCommand::Renew(args) => renew::run(&client, args).await,
         TokenCommand::Remove(args) => remove::run(&client, args).await,
+        TokenCommand::Notifications(args) => notifications::list(&client, args).await,
+        TokenCommand::NotifyTest(args) => notifications::test(&client, args).await,
+        TokenCommand::NotifyRotate(args) => notifications::rotate(&client, args).await,
     }
 }
 
@@ -93,16 +104,4 @@ fn token_of(client: &Client, value: &Value) -> Result<Token, CliError> {
     serde_json::from_value(value.clone()).map_err(|error| {
         client.unreachable(format!("the answer is not a token ({error}); is this the address of a Russet?"))
     })
-}
-
-/// The text of a token file. What is wrong with it, the server says.
-fn read_file(path: &Path) -> Result<String, CliError> {
-    let cannot = |why: String| CliError::Usage(format!("{} cannot be read: {why}", path.display()));
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| cannot(error.to_string()))?;
-    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| cannot(error.to_string()))?;
-    if bytes.len() as u64 > FILE_MAX_BYTES {
-        return Err(cannot(format!("it is larger than {FILE_MAX_BYTES} bytes, so it is no token file")));
-    }
-    String::from_utf8(bytes).map_err(|_| cannot("it is not text, so it is no token file".to_owned()))
 }

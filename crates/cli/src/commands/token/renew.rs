@@ -25,7 +25,7 @@ pub(crate) struct RenewArgs {
 }
 
 pub(super) async fn run(client: &Client, args: RenewArgs) -> Result<(), CliError> {
-    let content = super::read_file(&args.file)?;
+    let content = super::files::read_file(&args.file)?;
     let id = super::find(client, &args.token).await?.id;
     let answer = client.put(&format!("tokens/{id}/content"), &json!({ "content": content })).await?;
     let mut value = answer.body;

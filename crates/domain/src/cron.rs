@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeZone};
 use chrono_tz::Tz;
 use cron::Schedule;
-use russet_domain::Timestamp;
+
+use crate::Timestamp;
 
 /// When something is due, again and again.
 #[derive(Clone, Debug)]
@@ -51,25 +52,32 @@ impl Cron {
         Ok(Some(Self { schedule, zone }))
     }
 
-    /// Whether the moment of `token` lies after `after` and not after `now`. However many of its moments do, it is due
-    /// once: what was missed is made up for once.
-    ///
-    /// Its moment is the tick itself, or its own place between this tick and the next when tokens are `spread`.
+    /// The ticks that decide who is due now: worked out once for all tokens that share the expression.
     #[must_use]
-    pub fn is_due(&self, token: i64, after: Timestamp, now: Timestamp, spread: bool) -> bool {
-        let moment = |tick: Timestamp| {
-            if spread { tick.plus(place(token, self.interval(tick))) } else { tick }
-        };
+    pub fn ticks(&self, now: Timestamp) -> Ticks {
+        let tick = |at: Timestamp| Tick { at, interval: self.interval(at) };
         let newest = self.before(now);
         // The tick before the newest still has tokens whose place has not come.
-        let older = newest.and_then(|tick| self.before(tick.minus(Duration::from_millis(1))));
-        [newest, older].into_iter().flatten().map(moment).any(|moment| after < moment && moment <= now)
+        let older = newest.and_then(|at| self.before(at.minus(Duration::from_millis(1))));
+        Ticks { now, newest: newest.map(tick), older: older.map(tick) }
     }
 
-    /// Whether any token at all could be due: cheap, and asked every second.
+    /// [`Ticks::is_due`] for a single token.
     #[must_use]
-    pub fn may_be_due(&self, after: Timestamp, now: Timestamp, spread: bool) -> bool {
-        spread || self.before(now).is_some_and(|tick| tick > after)
+    pub fn is_due(&self, token: i64, after: Timestamp, now: Timestamp, spread: bool) -> bool {
+        self.ticks(now).is_due(token, after, spread)
+    }
+
+    /// The longest time between two of the next ticks after `now`: how old news may become. None when nothing comes.
+    #[must_use]
+    pub fn longest_gap(&self, now: Timestamp) -> Option<Duration> {
+        // A week of ticks shows every rhythm that people write, and seconds are not worth more than a look.
+        const LOOKED_AT: usize = 400;
+        let at = self.moment(now)?;
+        let ticks: Vec<i64> =
+            self.schedule.after(&at).take(LOOKED_AT).map(|tick| tick.timestamp_millis()).collect();
+        let gaps = ticks.windows(2).map(|pair| Timestamp(pair[1]).since(Timestamp(pair[0])));
+        gaps.max()
     }
 
     /// The time from a tick to the one after it.
@@ -89,11 +97,39 @@ impl Cron {
     }
 }
 
+/// The last two ticks before a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticks {
+    now: Timestamp,
+    newest: Option<Tick>,
+    older: Option<Tick>,
+}
+
+/// A tick, and how long it is until the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tick {
+    at: Timestamp,
+    interval: Duration,
+}
+
+impl Ticks {
+    /// Whether the moment of `token` lies after `after` and not after now. However many of its moments do, it is due once:
+    /// what was missed is made up for once.
+    ///
+    /// Its moment is the tick itself, or its own place between this tick and the next when tokens are `spread`.
+    #[must_use]
+    pub fn is_due(&self, token: i64, after: Timestamp, spread: bool) -> bool {
+        let moment = |tick: Tick| if spread { tick.at.plus(place(token, tick.interval)) } else { tick.at };
+        let moments = [self.newest, self.older].into_iter().flatten().map(moment);
+        moments.into_iter().any(|moment| after < moment && moment <= self.now)
+    }
+}
+
 /// Where in the interval a token has its place: the same in every round, spread evenly over all tokens.
 ///
 /// It is a fixed hash (FNV-1a) of the token's number and no random one, so that a restart moves nobody.
 #[must_use]
-pub(crate) fn place(token: i64, interval: Duration) -> Duration {
+fn place(token: i64, interval: Duration) -> Duration {
     let hash = token.to_le_bytes().into_iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -184,6 +220,14 @@ mod tests {
         assert!(!due(&cron, "2026-03-01T12:00:00Z", "2026-03-01T11:55:00Z"));
         assert!(!due(&cron, "2026-03-01T12:00:00Z", "2026-03-01T12:00:00Z"));
         assert!(due(&cron, "2026-03-01T12:00:00Z", "2026-03-02T00:00:00Z"));
+    }
+
+    #[test]
+    fn the_longest_gap_is_the_one_over_the_weekend() {
+        let noon = at("2026-03-02T12:00:00Z");
+        let gap = |text: &str| cron(text, "UTC").longest_gap(noon);
+        assert_eq!(gap("0 */12 * * *"), Some(Duration::from_secs(12 * 3_600)));
+        assert_eq!(gap("0 6 * * Mon-Fri"), Some(Duration::from_secs(72 * 3_600)));
     }
 
     #[test]
