@@ -57,8 +57,9 @@ async fn a_second_token_of_the_same_location_is_a_duplicate_until_the_first_is_r
     assert!(detail.contains("the first"), "{seen}");
     assert_eq!(world.api.get(&format!("/tokens/{}", token.id)).await["state"], "valid");
 
-    let _ =
-        world.api.send(Method::DELETE, &format!("/tokens/{}?licenses=keep", token.id), None).await.with(204);
+    let path = format!("/tokens/{}?licenses=keep", token.id);
+    let removed = world.api.send(Method::DELETE, &path, None).await.with(200);
+    assert_eq!(removed["successor"]["id"], second.id, "{removed}");
     eventually("the second to work by itself", async || {
         let seen = world.api.get(&format!("/tokens/{}", second.id)).await;
         if seen["state"] == "valid" { Ok(()) } else { Err(seen.to_string()) }

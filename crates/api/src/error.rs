@@ -4,11 +4,13 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use russet_domain::consent::{THINGS, VERSION};
+use russet_domain::removal::{Irrevocable, refusal};
 use russet_domain::token::TokenState;
 use russet_domain::{JobId, TokenId};
 use russet_queue::QueueError;
 use russet_store::StoreError;
 use russet_store::keys::Role;
+use russet_store::tokens::Token;
 
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::query::shown;
@@ -96,11 +98,34 @@ pub(crate) enum ApiError {
     TooManyTokens { max: usize },
     #[error(
         "Say what becomes of the licenses: `?licenses=keep` removes the token here and leaves them with their holders, \
-         and nothing can take them back afterwards; `?licenses=revoke_first` takes them all back, then removes the token."
+         and nothing can take them back afterwards; `?licenses=revoke_first` takes them all back, then removes the token; \
+         `?licenses=revoke_what_can_be` does so too and leaves books and the like, which nobody can take back."
     )]
     ChooseLicenses,
     #[error("{}", .0.sentence())]
     TokenNotUsable(TokenState),
+    #[error(
+        "The token {} (“{}”) opens the same location and shall do it, as it is the older one: {what} there, or remove one of the two.",
+        .older.id, .older.name
+    )]
+    TokenDuplicate { older: Box<Token>, what: &'static str },
+    #[error(
+        "Another token here opens the same location: {} (“{}”). {what}",
+        .other.id, .other.name
+    )]
+    LocationShared { other: Box<Token>, what: &'static str },
+    #[error("{}", refusal(.0))]
+    NotRevocable(Vec<Irrevocable>),
+    #[error("Jobs of this token are still open ({}); wait for their end or cancel them first.", listed(.0))]
+    JobsOpen(Vec<JobId>),
+    #[error("There is no such file of job {0}; GET /api/v1/jobs/{0}/files lists those there are.")]
+    NoSuchFile(JobId),
+    #[error("The files of job {0} are not written yet; the job shows how far it has got.")]
+    FilesNotReady(JobId),
+    #[error(
+        "The licenses of job {0} were forgotten after the time that worker.keep_hours sets; its summary is still there."
+    )]
+    FilesGone(JobId),
     #[error("The token is being removed; its job shows how far that is.")]
     TokenBeingRemoved,
     #[error("The token's apps have never been read from Apple; POST a job of kind sync_token first.")]
@@ -218,6 +243,13 @@ impl ApiError {
             Self::TooManyTokens { .. } => (StatusCode::CONFLICT, "too_many_tokens"),
             Self::TokenNotUsable(_) => (StatusCode::CONFLICT, "token_not_usable"),
             Self::TokenBeingRemoved => (StatusCode::CONFLICT, "token_being_removed"),
+            Self::TokenDuplicate { .. } => (StatusCode::CONFLICT, "token_duplicate"),
+            Self::LocationShared { .. } => (StatusCode::CONFLICT, "location_shared"),
+            Self::NotRevocable(_) => (StatusCode::CONFLICT, "not_revocable"),
+            Self::JobsOpen(_) => (StatusCode::CONFLICT, "jobs_open"),
+            Self::NoSuchFile(_) => (StatusCode::NOT_FOUND, "no_such_file"),
+            Self::FilesNotReady(_) => (StatusCode::CONFLICT, "files_not_ready"),
+            Self::FilesGone(_) => (StatusCode::GONE, "files_gone"),
             Self::TokenNotSynced => (StatusCode::CONFLICT, "token_not_synced"),
             Self::JobStillRunning(_) => (StatusCode::CONFLICT, "job_still_running"),
             Self::NothingToRetry(_) => (StatusCode::CONFLICT, "nothing_to_retry"),
@@ -290,6 +322,7 @@ impl ApiError {
             Self::UnknownAssets { errors, .. }
             | Self::BadHolders { errors, .. }
             | Self::Forbidden { errors, .. } => errors.clone(),
+            Self::NotRevocable(bound) => bound.iter().map(irrevocable).collect(),
             _ => Vec::new(),
         };
         errors.truncate(FIELD_ERRORS_MAX);
@@ -320,6 +353,18 @@ impl From<QueueError> for ApiError {
             other => Self::Queue(other),
         }
     }
+}
+
+fn irrevocable(bound: &Irrevocable) -> FieldError {
+    let detail = format!("{} licenses are held and can never be taken back", bound.licenses);
+    FieldError { field: bound.key.to_string(), detail }
+}
+
+/// The first few numbers of a list.
+fn listed(jobs: &[JobId]) -> String {
+    let named: Vec<String> = jobs.iter().take(5).map(JobId::to_string).collect();
+    let more = if jobs.len() > named.len() { " and more" } else { "" };
+    format!("{}{more}", named.join(", "))
 }
 
 fn token_file_code(why: &TokenFileError) -> &'static str {

@@ -8,15 +8,19 @@ use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
 use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
-use crate::routes::jobs::{cancel, changes, events, list as list_jobs, retry, show as show_job, submit};
+use crate::routes::jobs::{
+    cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit,
+};
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
 };
 use crate::routes::tokens::notifications::{
     list as list_notifications, rotate, show as show_notification, test as test_notifications,
 };
-use crate::routes::tokens::{change, create, list, remove, renew, show};
-use crate::routes::{apps, assets, consent, health, licenses, lint, metrics, notifications, prompts};
+use crate::routes::tokens::{change, create, hand_over, list, remove, renew, show, take_over};
+use crate::routes::{
+    apps, assets, consent, health, installation, licenses, lint, metrics, notifications, prompts,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,13 +35,14 @@ use crate::routes::{apps, assets, consent, health, licenses, lint, metrics, noti
         create::create, list::list, show::show, change::change, remove::remove, renew::renew,
         list_notifications::list, show_notification::show, test_notifications::test, rotate::rotate,
         consent::show,
+        take_over::take_over, hand_over::hand_over,
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
-        events::events, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
+        events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,
-        health::healthz, health::readyz, metrics::metrics,
+        installation::show, health::healthz, health::readyz, metrics::metrics,
     ),
     components(schemas(Problem)),
     tags(

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ClaimToken, MoveLicenses, ReadNotifications, RefreshCatalog, RegisterNotifications,
-    RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RefreshCatalog,
+    RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -69,6 +69,11 @@ impl Pusher {
     /// Asks for a job's moves to be taken further.
     pub(crate) async fn move_licenses(&self, job: JobId) {
         self.push(&[MoveLicenses { job }], When::default()).await;
+    }
+
+    /// Asks for the hand-over of a token to go on.
+    pub(crate) async fn hand_over_token(&self, token: TokenId) {
+        self.push(&[HandOverToken { token }], When::default()).await;
     }
 
     /// Asks for tokens' notifications to be read.

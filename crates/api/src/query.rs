@@ -68,6 +68,26 @@ impl FromRequestParts<App> for NotificationInPath {
     }
 }
 
+/// The file of a job that the path names; whether there is one, the job knows.
+pub(crate) struct FileInPath {
+    /// The job.
+    pub(crate) job: JobId,
+    /// The file's name.
+    pub(crate) name: String,
+}
+
+impl FromRequestParts<App> for FileInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Path((job, name)) = Path::<(String, String)>::from_request_parts(parts, app)
+            .await
+            .map_err(|_| ApiError::NoSuchRoute)?;
+        let job = job.parse().map_err(|_| ApiError::NoSuchJob(shown(&job)))?;
+        Ok(Self { job, name })
+    }
+}
+
 /// The kind of message that the path names; whether there is one, the queue knows.
 pub(crate) struct KindInPath(pub(crate) String);
 

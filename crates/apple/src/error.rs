@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_domain::AssetKey;
 use russet_domain::apple_error::{self, Meaning};
-use russet_domain::token::{TokenState, state_after_error};
+use russet_domain::token::{Standing, TokenState, standing_after_error};
 
 use crate::answer::Seen;
 use crate::endpoint::Endpoint;
@@ -195,15 +195,25 @@ impl AppleError {
     /// The state that the error puts the token into, when it says something about the token at all.
     #[must_use]
     pub fn token_state(&self) -> Option<TokenState> {
+        self.token_standing().map(|standing| standing.state)
+    }
+
+    /// The same with its reason, as far as Apple lets us know it.
+    #[must_use]
+    pub fn token_standing(&self) -> Option<Standing> {
         match self {
             Self::Refused(refusal) => {
-                state_after_error(refusal.number, refusal.http, refusal.endpoint.is_write())
+                standing_after_error(refusal.number, refusal.http, refusal.endpoint.is_write())
             }
-            Self::BadToken { .. } => Some(TokenState::Invalid),
+            // The same as Apple says of a text that it cannot read.
+            Self::BadToken { .. } => standing_after_error(Some(TOKEN_MALFORMED), 401, false),
             Self::Unreachable { .. } | Self::Unreadable { .. } | Self::BadSetting { .. } => None,
         }
     }
 }
+
+/// Apple's number for a token whose text it cannot read.
+const TOKEN_MALFORMED: i32 = 9722;
 
 impl Refusal {
     fn consequence(&self) -> Consequence {

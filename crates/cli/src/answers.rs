@@ -50,6 +50,12 @@ pub(crate) struct Token {
     #[serde(default)]
     pub(crate) take_over: bool,
     #[serde(default)]
+    pub(crate) handed_over_at: Option<String>,
+    #[serde(default)]
+    pub(crate) take_overs: Vec<TakeOver>,
+    #[serde(default)]
+    pub(crate) same_location: Vec<Sibling>,
+    #[serde(default)]
     pub(crate) expires_at: String,
     #[serde(default)]
     pub(crate) other_mdm: Option<OtherMdm>,
@@ -80,6 +86,25 @@ pub(crate) struct Location {
 pub(crate) struct OtherMdm {
     pub(crate) id: Option<String>,
     pub(crate) name: Option<String>,
+    pub(crate) metadata: Option<String>,
+}
+
+/// From whom a location was taken.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TakeOver {
+    pub(crate) taken_from: OtherMdm,
+    pub(crate) ordered_by: String,
+    pub(crate) taken_at: Option<String>,
+}
+
+/// Another token of the same location.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sibling {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) state: String,
 }
 
 /// Who agreed to what is sent to Apple.

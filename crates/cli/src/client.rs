@@ -1,11 +1,13 @@
 //! Speaks to the HTTP API.
 
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use russet_domain::Secret;
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 
 use crate::answers::Problem;
 use crate::error::{CliError, chain};
@@ -16,6 +18,8 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024 * 1024;
 const TRIES_MAX: u32 = 4;
 /// The longest wait between two tries.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+/// The longest that fetching one file may take.
+const DOWNLOAD_MAX: Duration = Duration::from_secs(3_600);
 /// The most entries that one page of a list has.
 pub(crate) const PAGE_MAX: usize = 1_000;
 
@@ -71,6 +75,25 @@ impl Client {
     /// Removes.
     pub(crate) async fn delete(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, CliError> {
         self.call(Method::DELETE, path, query, None).await
+    }
+
+    /// Fetches a file as it comes, however large, and puts it in place once it is whole.
+    pub(crate) async fn download(&self, path: &str, to: &Path) -> Result<(), CliError> {
+        let cannot = |error: std::io::Error| CliError::Failed(format!("{}: {error}", to.display()));
+        let url = format!("{}/api/v1/{path}", self.base);
+        let request = self.http.get(url).timeout(DOWNLOAD_MAX);
+        let mut response = request.send().await.map_err(|error| self.unreachable(why(error)))?;
+        if !response.status().is_success() {
+            let answer = self.read(response).await?;
+            return Err(self.unreachable(format!("{path} was answered with {}", answer.status)));
+        }
+        let beside = to.with_extension("part");
+        let mut file = tokio::fs::File::create(&beside).await.map_err(cannot)?;
+        while let Some(part) = response.chunk().await.map_err(|error| self.unreachable(why(error)))? {
+            file.write_all(&part).await.map_err(cannot)?;
+        }
+        file.sync_all().await.map_err(cannot)?;
+        tokio::fs::rename(&beside, to).await.map_err(cannot)
     }
 
     /// Reads a list, page after page, up to `limit` items.

@@ -74,6 +74,7 @@ pub(crate) fn worker(settings: &russet_worker::Settings) -> Vec<Wrong> {
         ("leader_lease_ms", settings.leader_lease_ms, 1_000, 600_000),
         ("keep_hours", settings.keep_hours, 24, 87_600),
         ("rotate_secret_days", settings.rotate_secret_days, 0, 3_650),
+        ("expires_soon_days", u64::from(settings.expires_soon_days), 0, 365),
     ];
     for (name, value, least, most) in ranges {
         if value < least || value > most {
@@ -90,6 +91,7 @@ pub(crate) fn schedule(settings: &ScheduleSettings) -> Vec<Wrong> {
     let expressions = [
         ("schedule.sync_token", &settings.sync_token),
         ("schedule.refresh_catalog", &settings.refresh_catalog),
+        ("schedule.probe_token", &settings.probe_token),
         ("schedule.check_notifications", &settings.check_notifications),
     ];
     let mut wrong: Vec<Wrong> = Vec::new();

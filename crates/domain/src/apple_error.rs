@@ -75,7 +75,7 @@ table! {
     9622 TokenDead "token_invalid" "Apple does not accept the token; download a new one and renew it here.";
     9623 Wrong "invalid_push_token" "Apple does not accept a push token; this is a fault of Russet, please report it.";
     9624 Wrong "license_refunded" "The license was refunded.";
-    9625 TokenDead "token_revoked" "The token was revoked, as by a changed password; download a new one and renew it here.";
+    9625 TokenDead "token_revoked" "The token was revoked; download a new one and renew it here.";
     9626 Replan "license_of_another_user" "The license belongs to another user; counts are read again.";
     9627 Wrong "reassigned_too_often" "Apple refuses because this license was moved too often; wait, or ask Apple's support.";
     9628 Wrong "not_device_assignable" "This license cannot go to a device; assign it to a user.";

@@ -21,11 +21,15 @@ pub enum JobKind {
     RefreshCatalog,
     /// Have Apple send a location's notifications here, with a new secret or to see whether they come.
     RegisterNotifications,
+    /// Take a token's location from the MDM server that has claimed it.
+    TakeOverToken,
+    /// Write down who holds what of a token's location, and let go of it.
+    HandOverToken,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SyncToken,
         Self::AssignLicense,
         Self::RevokeLicense,
@@ -34,6 +38,8 @@ impl JobKind {
         Self::RemoveToken,
         Self::RefreshCatalog,
         Self::RegisterNotifications,
+        Self::TakeOverToken,
+        Self::HandOverToken,
     ];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
@@ -48,6 +54,8 @@ impl JobKind {
             Self::RemoveToken => "remove_token",
             Self::RefreshCatalog => "refresh_catalog",
             Self::RegisterNotifications => "register_notifications",
+            Self::TakeOverToken => "take_over_token",
+            Self::HandOverToken => "hand_over_token",
         }
     }
 

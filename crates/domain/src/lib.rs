@@ -25,6 +25,7 @@ pub mod prompts;
 pub mod purchase;
 pub mod read_back;
 pub mod registration;
+pub mod removal;
 pub mod secret;
 pub mod sync_schedule;
 pub mod time;

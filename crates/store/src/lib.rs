@@ -20,7 +20,9 @@ pub mod assets;
 pub mod audit;
 pub mod catalog;
 pub mod changes;
+pub mod hand_overs;
 pub mod idempotency;
+pub mod installation;
 pub mod jobs;
 pub mod keys;
 pub mod licenses;
@@ -32,6 +34,7 @@ pub mod requests;
 pub mod schedule;
 pub mod submit;
 pub mod sweep;
+pub mod take_overs;
 pub mod tokens;
 pub mod walks;
 

@@ -38,6 +38,14 @@ pub async fn set(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> 
     Ok(())
 }
 
+/// The id of this installation, once a worker has made it.
+///
+/// # Errors
+/// As any statement.
+pub async fn known_server_id(db: &mut Db) -> Result<Option<String>, StoreError> {
+    get(db, SERVER_ID).await
+}
+
 /// The id of this installation: a UUID, made by whoever asks first and the same ever after.
 ///
 /// # Errors

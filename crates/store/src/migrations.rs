@@ -19,6 +19,13 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        version: 3,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0003_token_life.sql"),
+            postgres: include_str!("../migrations/postgres/0003_token_life.sql"),
+        },
+    },
+    Migration {
         version: 4,
         text: Sql {
             sqlite: include_str!("../migrations/sqlite/0004_token_settings.sql"),

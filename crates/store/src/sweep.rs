@@ -12,6 +12,7 @@ pub use crate::moves::due as jobs_with_due_moves;
 pub use crate::notifications::tokens_with_unread;
 pub use crate::recounts::tokens_with_some as tokens_to_recount;
 pub use crate::requests::open_older_than;
+pub use crate::tokens::{overdue_to_probe, probe_due};
 
 /// Tokens that have changes to send now.
 ///

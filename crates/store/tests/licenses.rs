@@ -260,7 +260,7 @@ async fn licenses_outside_a_job_are_those_it_has_no_change_for() {
         page(store, token, 1, 0, &[(key(0), device(1)), (key(0), device(2))]).await;
         let job = submitted(store, JobKind::RemoveToken, token, wishes(&apps, &[device(1)])).await.job;
         let mut db = store.read().await.unwrap();
-        let rest = licenses::held_outside_job(&mut db, token, job, 10).await.unwrap();
+        let rest = licenses::revocable_outside_job(&mut db, token, job, 10).await.unwrap();
         assert_eq!(rest, [(apps[0], device(2))]);
     })
     .await;

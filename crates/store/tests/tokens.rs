@@ -99,16 +99,20 @@ async fn what_a_person_patches_changes_and_the_rest_stays() {
     on_both(|side| async move {
         let mut tx = side.store.begin().await.unwrap();
         let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
-        let patch = Patch { take_over: Some(true), country: Some("FR".to_owned()), ..Patch::default() };
+        let patch = Patch {
+            apple_id: Some("apps@example.org".to_owned()),
+            country: Some("FR".to_owned()),
+            ..Patch::default()
+        };
         assert!(tokens::update(&mut tx, north, &patch, later(1)).await.unwrap());
         let token = tokens::find(&mut tx, north).await.unwrap().unwrap();
         assert_eq!((token.name.as_str(), token.country.as_deref()), ("north", Some("FR")));
-        assert!(token.take_over && token.auto_update);
+        assert!(token.apple_id.as_deref() == Some("apps@example.org") && token.auto_update);
         assert_eq!(token.updated_at, later(1));
         let patch = Patch { name: Some("up".to_owned()), auto_update: Some(false), ..Patch::default() };
         assert!(tokens::update(&mut tx, north, &patch, NOW).await.unwrap());
         let token = tokens::find(&mut tx, north).await.unwrap().unwrap();
-        assert!(token.name == "up" && !token.auto_update && token.take_over);
+        assert!(token.name == "up" && !token.auto_update && token.apple_id.is_some());
         assert!(!tokens::update(&mut tx, TokenId(99), &patch, NOW).await.unwrap());
     })
     .await;

@@ -6,7 +6,9 @@ use russet_apple::{Answer, Apple, AppleError, Consequence, Seen};
 use russet_domain::token::{Claim, MdmInfo, TokenState, judge_claim};
 use russet_domain::{Secret, TokenId};
 use russet_queue::{Booked, Booking, Class, Turn};
-use russet_store::tokens::{self, Token};
+use russet_store::audit;
+use russet_store::tokens::{self, NewStanding, Token};
+use serde_json::json;
 
 use crate::context::Context;
 use crate::error::{JobError, chain};
@@ -77,6 +79,10 @@ impl Context {
             Err(error) => {
                 unless_told(token.id, self.mind_error(token.id, &error).await);
                 self.blame_token(token, &error).await?;
+                if let Some(refusal) = error.refusal() {
+                    // A refusal, too, may show that somebody else has the location now.
+                    self.look_at(token, judge, &refusal.seen).await?;
+                }
                 Err(error.into())
             }
         }
@@ -126,7 +132,8 @@ impl Context {
         Ok(())
     }
 
-    /// Compares location and claim with what we know; freezes the token when somebody else has taken it.
+    /// Compares location and claim with what we know; freezes the token when somebody else has taken it. It is never taken
+    /// back from here: that is for an administrator to order.
     async fn look_at(&self, token: &Token, judge: Judge, seen: &Seen) -> Result<(), JobError> {
         if let (Some(known), Some(found)) = (&token.uid, &seen.uid)
             && known != found
@@ -134,42 +141,76 @@ impl Context {
             let reason = format!(
                 "The token opens location {found} at Apple, but stands for {known} here; renew it with a token of {known}."
             );
-            self.set_state(token, TokenState::Invalid, &reason, None).await?;
+            let standing = NewStanding {
+                state: TokenState::Invalid,
+                code: Some("other_location"),
+                reason: Some(&reason),
+                other: None,
+            };
+            self.set_standing(token.id, standing).await?;
             return Err(JobError::OtherLocation { known: known.clone(), found: found.clone() });
         }
-        let claim = judge_claim(&self.ours.id, seen.mdm.as_ref());
-        let taken = claim == Claim::Foreign && token.state == TokenState::Valid && judge == Judge::Claim;
-        if taken && let Some(other) = &seen.mdm {
-            tracing::error!(token.id = token.id.0, other.mdm = %other.name, "another MDM server has taken the location");
-            let state = TokenState::AssignedToExternalMdm;
-            self.set_state(token, state, state.sentence(), Some(other)).await?;
+        let is_foreign = judge_claim(&self.ours.id, seen.mdm.as_ref()) == Claim::Foreign;
+        if let Some(other) = seen.mdm.as_ref().filter(|_| is_foreign && judge == Judge::Claim)
+            && token.state.may_write()
+        {
+            self.freeze(token, other).await?;
         }
         Ok(())
     }
 
-    /// Writes down what an error says of the token.
-    async fn blame_token(&self, token: &Token, error: &AppleError) -> Result<(), JobError> {
-        match error.token_state() {
-            Some(state) if state != token.state => {
-                tracing::error!(token.id = token.id.0, token.state = state.as_str(), error = %error, "Apple refuses the token");
-                self.set_state(token, state, state.sentence(), None).await
-            }
-            Some(_) | None => Ok(()),
+    /// Writes down that somebody else has the location. For the tokens that share it too: none of them may write.
+    pub(crate) async fn freeze(&self, token: &Token, other: &MdmInfo) -> Result<(), JobError> {
+        if token.state != TokenState::AssignedToExternalMdm {
+            tracing::error!(token.id = token.id.0, other.mdm = %other.name, "another MDM server has taken the location");
         }
+        let state = TokenState::AssignedToExternalMdm;
+        let standing = NewStanding { state, code: None, reason: Some(state.sentence()), other: Some(other) };
+        let now = self.now();
+        let mut tx = self.begin().await?;
+        let sharing = match &token.uid {
+            Some(uid) => tokens::by_uid(&mut tx, uid).await?,
+            None => Vec::new(),
+        };
+        tokens::set_standing(&mut tx, token.id, standing, now).await?;
+        for sibling in sharing.iter().filter(|other| other.id != token.id && other.state.may_write()) {
+            tokens::set_standing(&mut tx, sibling.id, standing, now).await?;
+        }
+        if token.state.may_write() {
+            let detail =
+                json!({ "other_mdm": { "id": other.id, "name": other.name, "metadata": other.metadata } });
+            let (subject, detail) = (format!("token {}", token.id), detail.to_string());
+            audit::write(&mut tx, WORKER, "token.taken_from_us", &subject, &detail, now).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
-    pub(crate) async fn set_state(
-        &self,
-        token: &Token,
-        state: TokenState,
-        reason: &str,
-        other: Option<&MdmInfo>,
-    ) -> Result<(), JobError> {
+    /// Writes down what an error says of the token.
+    async fn blame_token(&self, token: &Token, error: &AppleError) -> Result<(), JobError> {
+        let Some(standing) = error.token_standing() else { return Ok(()) };
+        if standing.state == token.state && token.state_code.as_deref() == Some(standing.code) {
+            return Ok(());
+        }
+        let (state, code) = (standing.state.as_str(), standing.code);
+        tracing::error!(token.id = token.id.0, token.state = state, code, error = %error, "Apple refuses the token");
+        let new = NewStanding {
+            state: standing.state,
+            code: Some(standing.code),
+            reason: Some(standing.sentence),
+            other: None,
+        };
+        self.set_standing(token.id, new).await
+    }
+
+    pub(crate) async fn set_standing(&self, token: TokenId, new: NewStanding<'_>) -> Result<(), JobError> {
         let mut tx = self.begin().await?;
-        tokens::set_state(&mut tx, token.id, state, Some(reason), other, self.now()).await?;
+        tokens::set_standing(&mut tx, token, new, self.now()).await?;
         Ok(tx.commit().await?)
     }
 }
+
+/// How the audit log names a worker.
+pub(crate) const WORKER: &str = "worker";
 
 /// Waits for a turn that was booked.
 async fn come(booked: Booked) -> Result<(), JobError> {

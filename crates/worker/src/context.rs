@@ -90,6 +90,11 @@ impl Context {
         self.queue.about_now()
     }
 
+    /// How long before its end a token is said to expire soon.
+    pub(crate) fn soon(&self) -> Duration {
+        Duration::from_secs(u64::from(self.settings.expires_soon_days) * 86_400)
+    }
+
     /// A random number in `[0, 1)`.
     pub(crate) fn unit(&self) -> f64 {
         rand::random()

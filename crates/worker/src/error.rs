@@ -27,6 +27,9 @@ pub(crate) enum JobError {
         /// The location Apple names.
         found: String,
     },
+    /// What was written down by this program cannot be used.
+    #[error("{0}")]
+    Broken(&'static str),
     /// The database did not answer as hoped.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -45,6 +48,7 @@ pub(crate) fn ending(error: &JobError, now: Timestamp, unit: f64) -> Ending {
         JobError::NotYet { until } => Ending::Snooze { until: *until },
         JobError::Store(StoreError::Busy { .. }) => shortly(0.2),
         JobError::Store(StoreError::Unreachable { .. }) | JobError::Queue(_) => shortly(2.0),
+        JobError::Broken(_) => Ending::Fail { why: chain(error) },
         JobError::Store(_) => Ending::Retry { why: chain(error), after: None },
         JobError::OtherLocation { .. } => Ending::Done, // Written down with the token; a person has to act.
         JobError::Apple(apple) => match apple.consequence() {

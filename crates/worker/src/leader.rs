@@ -15,6 +15,7 @@ use crate::catalog::message;
 use crate::context::Context;
 use crate::due::{Common, OwnCrons, due_syncs};
 use crate::error::{JobError, chain};
+use crate::probes;
 
 /// What workers agree to call the one who leads; every version uses it.
 const ROLE: &str = "leader";
@@ -24,6 +25,7 @@ pub(crate) struct Leader {
     pub(crate) ctx: Context,
     pub(crate) name: String,
     pub(crate) sync: Option<Cron>,
+    pub(crate) probe: Option<Cron>,
     pub(crate) refresh_catalog: Option<Cron>,
     /// When registrations of notifications are looked at.
     pub(crate) check: Option<Cron>,
@@ -95,6 +97,9 @@ impl Leader {
         self.fire_syncs(&mut duties.own, now).await?;
         if let Some(cron) = &self.check {
             self.fire_checks(cron, now).await?;
+        }
+        if let Some(cron) = &self.probe {
+            probes::fire_due(&self.ctx, cron, now, self.spread).await?;
         }
         if let Some(cron) = &self.refresh_catalog {
             self.fire_catalog(cron, now).await?;

@@ -13,11 +13,15 @@ mod handlers;
 mod leader;
 mod limits;
 mod moving;
+mod orders;
 mod plan;
+mod probes;
 mod rates;
 mod registration;
 mod send;
 mod settings;
+mod signing;
+mod summary;
 mod tell;
 mod walk;
 
@@ -105,6 +109,7 @@ impl Worker {
             Cron::read(text, &schedule.time_zone).map_err(|why| WorkerError::Schedule { key, why })
         };
         let sync = cron("schedule.sync_token", &schedule.sync_token)?;
+        let probe = cron("schedule.probe_token", &schedule.probe_token)?;
         let refresh_catalog = cron("schedule.refresh_catalog", &schedule.refresh_catalog)?;
         let check = cron("schedule.check_notifications", &schedule.check_notifications)?;
         let zone = schedule.time_zone.clone();
@@ -120,6 +125,7 @@ impl Worker {
             ctx: ctx.clone(),
             name: name.as_str().to_owned(),
             sync,
+            probe,
             refresh_catalog,
             check,
             zone,

@@ -144,7 +144,8 @@ async fn poll(ctx: &Context, token: &Token) -> Result<Registered, JobError> {
     Ok(Registered::Polling)
 }
 
-async fn post(ctx: &Context, token: &Token, wanted: NewClientConfig) -> Result<(), JobError> {
+/// Writes a part of the configuration.
+pub(crate) async fn post(ctx: &Context, token: &Token, wanted: NewClientConfig) -> Result<(), JobError> {
     let turn = ctx.book(token.id, Class::Interactive).await?;
     // Apple's answer may still show the former owner, so that it is not judged as a foreign claim: the next one is.
     ctx.call(token, turn, Judge::Nothing, async |apple, secret| {

@@ -29,10 +29,12 @@ pub struct Settings {
     pub sweep_every_ms: u64,
     /// How long a leader may be silent before another worker takes the schedule over, in milliseconds.
     pub leader_lease_ms: u64,
-    /// How long read notifications and answered idempotency keys are kept, in hours.
+    /// How long read notifications, answered idempotency keys and the files of hand-overs are kept, in hours.
     pub keep_hours: u64,
     /// After how many days Apple is given a new secret to send along with notifications; 0 for never.
     pub rotate_secret_days: u64,
+    /// How many days before its end a token is said to expire soon.
+    pub expires_soon_days: u32,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             leader_lease_ms: 10_000,
             keep_hours: 168,
             rotate_secret_days: 90,
+            expires_soon_days: 30,
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct ScheduleSettings {
     pub refresh_catalog: String,
     /// When it is looked whether Apple still sends every token's notifications here, and registered again if not.
     pub check_notifications: String,
+    /// When Apple is asked whether every token still works, and whose its location is.
+    pub probe_token: String,
     /// The time zone of the expressions, by its IANA name.
     pub time_zone: String,
     /// Whether the tokens are spread over the time until the next tick, each at its own place.
@@ -76,6 +81,7 @@ impl Default for ScheduleSettings {
             sync_token: "0 */12 * * *".to_owned(),
             refresh_catalog: "30 3 * * *".to_owned(),
             check_notifications: "0 0 * * *".to_owned(),
+            probe_token: "0 3 * * *".to_owned(),
             time_zone: "UTC".to_owned(),
             spread: true,
         }

@@ -6,16 +6,21 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use russet_domain::job::{JobState, Progress};
+use russet_domain::token::TokenState;
 use russet_store::jobs;
+use russet_store::tokens::{self, Expiry};
 
 use crate::error::ApiError;
 use crate::metrics::Text;
 use crate::state::App;
+use crate::time;
 
 /// The longest that the queue or the database may take; what they hold is left out then.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The most open jobs counted.
 const JOBS_MAX: usize = 1_000;
+/// The most tokens told of, a line each.
+const TOKENS_MAX: usize = 10_000;
 
 /// Everything that is counted, in Prometheus' text format.
 #[utoipa::path(get, operation_id = "metrics", path = "/metrics", tag = "health", security(()),
@@ -23,9 +28,10 @@ const JOBS_MAX: usize = 1_000;
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let mut out = Text::default();
     app.metrics.write(&mut out);
-    let (queue, store) = tokio::join!(
+    let (queue, store, tokens) = tokio::join!(
         tokio::time::timeout(PATIENCE, app.queue.depths()),
-        tokio::time::timeout(PATIENCE, open_jobs(&app))
+        tokio::time::timeout(PATIENCE, open_jobs(&app)),
+        tokio::time::timeout(PATIENCE, expiries(&app))
     );
     let queue = queue.ok().and_then(Result::ok);
     up(&mut out, "russet_queue_up", "Whether the queue answers.", queue.is_some());
@@ -33,6 +39,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let store = store.ok().and_then(Result::ok);
     up(&mut out, "russet_store_up", "Whether the database answers.", store.is_some());
     write_open_jobs(&mut out, &store.unwrap_or_default());
+    write_tokens(&mut out, &tokens.ok().and_then(Result::ok).unwrap_or_default());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], out.0)
 }
 
@@ -64,6 +71,30 @@ fn write_depths(out: &mut Text, depths: &[russet_queue::Depth]) {
     for depth in depths {
         let paused = if depth.paused { "1" } else { "0" };
         out.line("russet_queue_paused", &[("kind", depth.kind.as_str())], paused);
+    }
+}
+
+/// When tokens expire; the soonest, should there be more than are told of.
+async fn expiries(app: &App) -> Result<Vec<Expiry>, ApiError> {
+    let mut db = app.store.read().await?;
+    Ok(tokens::expiries(&mut db, TOKENS_MAX).await?)
+}
+
+fn write_tokens(out: &mut Text, expiries: &[Expiry]) {
+    out.family("russet_tokens", "gauge", "Tokens by state.");
+    for state in TokenState::ALL {
+        let number = expiries.iter().filter(|token| token.state == state).count();
+        out.line("russet_tokens", &[("state", state.as_str())], &number.to_string());
+    }
+    out.family(
+        "russet_token_expires_seconds",
+        "gauge",
+        "Seconds until a token expires; below zero when it has.",
+    );
+    let now = time::now();
+    for token in expiries {
+        let seconds = (token.expires_at.0 - now.0) / 1_000;
+        out.line("russet_token_expires_seconds", &[("token", &token.id.to_string())], &seconds.to_string());
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod assets;
 pub(crate) mod consent;
 pub(crate) mod health;
 pub(crate) mod home;
+pub(crate) mod installation;
 pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod lint;
@@ -38,6 +39,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/tokens/{token}/notifications/test", post(tokens::notifications::test::test))
         .route("/tokens/{token}/notifications/rotate", post(tokens::notifications::rotate::rotate))
         .route("/consent", get(consent::show))
+        .route("/tokens/{token}/take-over", post(tokens::take_over::take_over))
+        .route("/tokens/{token}/hand-over", post(tokens::hand_over::hand_over))
         .route("/jobs", post(jobs::submit::submit).get(jobs::list::list))
         .route("/jobs/{job}", get(jobs::show::show))
         .route("/jobs/{job}/changes", get(jobs::changes::changes))
@@ -52,6 +55,9 @@ pub(crate) fn router(app: App) -> Router {
         .route("/apps", get(apps::list::list))
         .route("/apps/refresh", post(apps::refresh::refresh))
         .route("/apps/{adam_id}", get(apps::show::show))
+        .route("/jobs/{job}/files", get(jobs::files::list))
+        .route("/jobs/{job}/files/{name}", get(jobs::files::fetch))
+        .route("/installation", get(installation::show))
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
         .route("/queue", get(queue::list::list))

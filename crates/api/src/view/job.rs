@@ -64,6 +64,8 @@ pub(crate) enum JobKindName {
     RemoveToken,
     RefreshCatalog,
     RegisterNotifications,
+    TakeOverToken,
+    HandOverToken,
 }
 
 /// States of jobs.

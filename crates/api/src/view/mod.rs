@@ -22,5 +22,5 @@ pub(crate) use lint::LintView;
 pub(crate) use moving::{MoveView, MovesView};
 pub(crate) use notification::{NotificationTestView, NotificationView, WholeNotificationView};
 pub(crate) use queue::{DeadView, KindView, RunningView, WorkerView};
-pub(crate) use token::TokenView;
+pub(crate) use token::{SiblingView, TokenView};
 pub(crate) use why::WhyView;

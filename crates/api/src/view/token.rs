@@ -1,6 +1,8 @@
 //! A token as clients see it: never its secrets.
 
 use russet_domain::apple_error;
+use russet_domain::token::MdmInfo;
+use russet_store::take_overs::TakeOver;
 use russet_store::tokens::{Registration, Token};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -20,6 +22,10 @@ pub(crate) struct TokenView {
     state: &'static str,
     /// What the state means and what to do.
     state_detail: String,
+    /// Stable name of why it is in that state, where an answer of Apple's put it there.
+    state_code: Option<String>,
+    /// Since when it is in that state.
+    state_since: Option<String>,
     /// The organization, as the token's file says.
     org_name: String,
     /// What the token opens; null until Apple was asked.
@@ -30,8 +36,17 @@ pub(crate) struct TokenView {
     account_type: String,
     /// Whether apps are to be updated without being asked.
     auto_update: bool,
-    /// Whether the location may be taken from another MDM server.
+    /// Whether an order waits to take the location from another MDM server. It is good for once.
     take_over: bool,
+    /// When the location was handed over, or that began; null when it was not, or was taken again.
+    handed_over_at: Option<String>,
+    /// From whom the location was taken, the newest first, at most 20; only when a single token is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    take_overs: Option<Vec<TakeOverView>>,
+    /// Other tokens here that open the same location, the oldest first: that one is synced, and when it is removed the
+    /// next takes its place. Only when a single token is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_location: Option<Vec<SiblingView>>,
     /// The Managed Apple Account that the token belongs to.
     apple_id: Option<String>,
     /// When its year is over, RFC 3339.
@@ -63,11 +78,76 @@ pub(crate) struct TokenView {
 pub(crate) enum TokenStateName {
     New,
     Valid,
+    ExpiresSoon,
     Expired,
     Invalid,
     Duplicate,
     AssignedToExternalMdm,
     ReadOnly,
+    Legacy,
+    HandedOver,
+}
+
+/// A location taken from another MDM server.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TakeOver)]
+pub(crate) struct TakeOverView {
+    /// The job that ordered it.
+    job: i64,
+    /// Who had the location before.
+    taken_from: OtherMdmView,
+    /// Who ordered it: the API key's number and name.
+    ordered_by: String,
+    /// When it was ordered.
+    ordered_at: String,
+    /// When Apple showed that the location is ours; null when it never did.
+    taken_at: Option<String>,
+}
+
+/// Another token of the same location.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sibling)]
+pub(crate) struct SiblingView {
+    /// Its number.
+    pub(crate) id: i64,
+    /// Its label.
+    name: String,
+    /// What it is good for.
+    #[schema(value_type = TokenStateName)]
+    state: &'static str,
+}
+
+impl From<TakeOver> for TakeOverView {
+    fn from(taken: TakeOver) -> Self {
+        Self {
+            job: taken.job.0,
+            taken_from: taken.other.into(),
+            ordered_by: taken.ordered_by,
+            ordered_at: time::text(taken.ordered_at),
+            taken_at: taken.taken_at.map(time::text),
+        }
+    }
+}
+
+impl From<Token> for SiblingView {
+    fn from(token: Token) -> Self {
+        Self { id: token.id.0, name: token.name, state: token.state.as_str() }
+    }
+}
+
+impl From<MdmInfo> for OtherMdmView {
+    fn from(mdm: MdmInfo) -> Self {
+        Self { id: mdm.id, name: mdm.name, metadata: mdm.metadata }
+    }
+}
+
+impl TokenView {
+    /// The same with what only a single token is shown with.
+    pub(crate) fn with(mut self, taken: Vec<TakeOver>, siblings: Vec<Token>) -> Self {
+        self.take_overs = Some(taken.into_iter().map(TakeOverView::from).collect());
+        self.same_location = Some(siblings.into_iter().map(SiblingView::from).collect());
+        self
+    }
 }
 
 /// A location at Apple.
@@ -177,6 +257,8 @@ impl From<Token> for TokenView {
             name: token.name,
             state: token.state.as_str(),
             state_detail,
+            state_code: token.state_code,
+            state_since: token.state_since.map(time::text),
             org_name: token.org_name,
             location: token.uid.map(|uid| LocationView {
                 uid,
@@ -187,6 +269,9 @@ impl From<Token> for TokenView {
             account_type: token.account_type,
             auto_update: token.auto_update,
             take_over: token.take_over,
+            handed_over_at: token.handed_over_at.map(time::text),
+            take_overs: None,
+            same_location: None,
             apple_id: token.apple_id,
             expires_at: time::text(token.expires_at),
             sync_schedule: token.sync_schedule.as_str().to_owned(),
@@ -195,11 +280,7 @@ impl From<Token> for TokenView {
                 by: token.consent_by,
                 version: token.consent_version,
             },
-            other_mdm: token.other_mdm.map(|mdm| OtherMdmView {
-                id: mdm.id,
-                name: mdm.name,
-                metadata: mdm.metadata,
-            }),
+            other_mdm: token.other_mdm.map(OtherMdmView::from),
             notifications: NotificationsView::new(token.notification_url, token.registration),
             last_sync: token.last_sync_at.map(|at| LastSyncView { at: time::text(at), state, error }),
             removing: token.removing,

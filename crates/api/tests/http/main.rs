@@ -14,5 +14,6 @@ mod openapi;
 mod postgres;
 mod queue;
 mod settings;
+mod token_life;
 mod tokens;
 mod watching;

@@ -91,7 +91,7 @@ impl Command {
             Self::Demo(args) => args.wants_json(),
             Self::Doctor(args) => args.json,
             Self::Key(command) => command.wants_json(),
-            Self::Token(command) => command.access().json,
+            Self::Token(command) => command.is_json(),
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,

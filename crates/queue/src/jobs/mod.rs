@@ -3,6 +3,7 @@
 mod apply_changes;
 mod check_event;
 mod claim_token;
+mod hand_over_token;
 mod move_licenses;
 mod payload;
 mod read_notifications;
@@ -18,6 +19,7 @@ mod sync_token;
 pub use apply_changes::ApplyChanges;
 pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
+pub use hand_over_token::HandOverToken;
 pub use move_licenses::MoveLicenses;
 pub use read_notifications::ReadNotifications;
 pub use recount_assets::RecountAssets;
@@ -104,6 +106,7 @@ kinds!(
     RenewToken,
     RegisterNotifications,
     RecountAssets,
+    HandOverToken,
     RefreshLimits,
     RefreshCatalog,
     Sweep,
@@ -141,6 +144,8 @@ mod tests {
         check("register_notifications", job.payload(), AnyJob::RegisterNotifications(job));
         let job = RecountAssets { token };
         check("recount_assets", job.payload(), AnyJob::RecountAssets(job));
+        let job = HandOverToken { token };
+        check("hand_over_token", job.payload(), AnyJob::HandOverToken(job));
         check("refresh_limits", RefreshLimits.payload(), AnyJob::RefreshLimits(RefreshLimits));
         let job = RefreshCatalog { country: "NL".to_owned(), account_type: "business".to_owned() };
         check("refresh_catalog", job.payload(), AnyJob::RefreshCatalog(job.clone()));

@@ -61,6 +61,23 @@ pub async fn ended(
     Ok(changed > 0)
 }
 
+/// Notes what came out of a job so far, a JSON object, unless it has ended. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_result(tx: &mut Tx, id: JobId, result: &str, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "noting what came out of a job",
+        "UPDATE jobs SET result = $2, updated_at = $3 WHERE id = $1 AND state IN ('queued', 'running')",
+    )
+    .bind(id.0)
+    .bind(result)
+    .bind(now.0)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
 /// Withdraws a job: what was not sent yet will not be, unless another job wants it too; what was sent ends as it
 /// ends, and the job with it, but is not sent again should Apple say later. Tells how many changes were withdrawn. Of a
 /// job that has ended nothing is withdrawn.
@@ -87,7 +104,9 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
         JobKind::SyncToken
         | JobKind::RenewToken
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => {
+        | JobKind::RegisterNotifications
+        | JobKind::TakeOverToken
+        | JobKind::HandOverToken => {
             ended(tx, id, JobState::Cancelled, None, None, now).await?;
             Ok(0)
         }

@@ -1,10 +1,12 @@
 //! What clients submitted, and how far it has got.
 
 mod endings;
+mod syncs;
 mod tally;
 
 pub(crate) use endings::end_with_token;
-pub use endings::{cancel, close_ended, ended, started};
+pub use endings::{cancel, close_ended, ended, set_result, started};
+pub use syncs::{insert_sync, sync_for};
 pub(crate) use tally::{Counts, Shift, add, add_moves, shift};
 
 pub use crate::submit::retry;

@@ -5,6 +5,7 @@ mod observe;
 pub(crate) use observe::{Moved, write_moved};
 pub use observe::{drop_pairs, drop_unseen, observe_moved, observe_page, unseen};
 
+use russet_domain::removal::Irrevocable;
 use russet_domain::{AssetId, AssetKey, Holder, JobId, Timestamp, TokenId};
 
 use crate::codec::{asset_key, count as as_count, holder, int, json, kind_of};
@@ -182,11 +183,33 @@ pub async fn held(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<(Asse
     .await
 }
 
-/// Licenses held of a token's assets that a job has no change for yet, at most `limit`.
+/// The assets of a token that can never be taken back and are held, with how often (rules S-15, N-30).
 ///
 /// # Errors
 /// As any statement.
-pub async fn held_outside_job(
+pub async fn irrevocable(db: &mut Db, token: TokenId) -> Result<Vec<Irrevocable>, StoreError> {
+    sql(
+        "looking for licenses that cannot be taken back",
+        "SELECT a.adam_id, a.pricing_param, count(*)
+         FROM assets a
+         JOIN licenses l ON l.asset_id = a.id
+         WHERE l.held AND a.token_id = $1 AND NOT a.revocable
+         GROUP BY a.adam_id, a.pricing_param
+         ORDER BY a.adam_id, a.pricing_param",
+    )
+    .bind(token.0)
+    .all(db, |row| {
+        let key = asset_key(row.at(0)?, &row.at::<String>(1)?);
+        Ok(Irrevocable { key, licenses: as_count(row.at(2)?) })
+    })
+    .await
+}
+
+/// Licenses held of a token's revocable assets that a job has no change for yet, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn revocable_outside_job(
     db: &mut Db,
     token: TokenId,
     job: JobId,
@@ -199,7 +222,7 @@ pub async fn held_outside_job(
              SELECT l.asset_id, l.holder_kind, l.holder_id
              FROM assets a
              JOIN licenses l ON l.asset_id = a.id
-             WHERE l.held AND a.token_id = $1
+             WHERE l.held AND a.token_id = $1 AND a.revocable
              EXCEPT
              SELECT c.asset_id, c.holder_kind, c.holder_id
              FROM job_changes j

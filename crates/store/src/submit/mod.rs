@@ -190,7 +190,9 @@ fn action_of(kind: JobKind) -> Option<Action> {
         | JobKind::RenewToken
         | JobKind::MoveLicense
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => None,
+        | JobKind::RegisterNotifications
+        | JobKind::TakeOverToken
+        | JobKind::HandOverToken => None,
     }
 }
 

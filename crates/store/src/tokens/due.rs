@@ -19,7 +19,8 @@ pub struct ToSync {
     pub since: Option<Timestamp>,
 }
 
-/// The tokens whose state allows reading from Apple, and when each is read. Reads one short row a token.
+/// The tokens whose state allows reading from Apple, one a location, so that no license is read twice (rule S-11), and when
+/// each is read. Reads one short row a token.
 ///
 /// # Errors
 /// As any statement.
@@ -29,6 +30,10 @@ pub async fn to_sync(db: &mut Db) -> Result<Vec<ToSync>, StoreError> {
         "SELECT id, state, sync_schedule, sync_schedule_at
          FROM tokens
          WHERE NOT removing
+           AND NOT EXISTS (
+               SELECT 1
+               FROM tokens older
+               WHERE older.uid = tokens.uid AND older.id < tokens.id)
          ORDER BY id",
     )
     .all(db, |row| {

@@ -6,6 +6,7 @@ mod list;
 mod registration;
 mod secrets;
 mod states;
+mod watch;
 
 pub use delete::delete;
 pub use due::{ToSync, ids_to_keep_registered, to_sync};
@@ -19,8 +20,11 @@ pub use secrets::{
     set_notification, set_pending,
 };
 pub use states::{
-    Location, SyncEnd, SyncState, lock, set_checked, set_location, set_removing, set_state, sync_ended,
-    sync_started,
+    Location, NewStanding, SyncEnd, SyncState, lock, set_checked, set_handed_over, set_location,
+    set_removing, set_standing, set_state, set_take_over, sync_ended, sync_started,
+};
+pub use watch::{
+    Expiry, by_state, expiries, ids, mark_expiring, overdue_to_probe, probe_due, probed, set_probes_due,
 };
 
 use russet_domain::sync_schedule::SyncSchedule;
@@ -59,7 +63,7 @@ pub struct Token {
     pub default_platform: Option<String>,
     /// Whether apps are to be updated without being asked.
     pub auto_update: bool,
-    /// Whether the location may be taken from another MDM server.
+    /// Whether an order waits to take the location from another MDM server.
     pub take_over: bool,
     /// The Managed Apple Account that the token belongs to, as a person said.
     pub apple_id: Option<String>,
@@ -75,10 +79,18 @@ pub struct Token {
     pub storefront_changed_at: Option<Timestamp>,
     /// What it is good for at the moment.
     pub state: TokenState,
+    /// Stable name of why it is in that state, where an answer of Apple's put it there.
+    pub state_code: Option<String>,
     /// Why it is in that state, where there is more to say than the state does.
     pub state_reason: Option<String>,
+    /// Since when it is in that state.
+    pub state_since: Option<Timestamp>,
+    /// When we let go of the location, or began to; until an order takes it back.
+    pub handed_over_at: Option<Timestamp>,
     /// The other MDM server that has claimed the location.
     pub other_mdm: Option<MdmInfo>,
+    /// Since when it is to be probed; nothing when it was.
+    pub probe_due_at: Option<Timestamp>,
     /// Where Apple was told to send notifications.
     pub notification_url: Option<String>,
     /// How that stands.
@@ -133,7 +145,7 @@ pub struct NewToken {
     pub account_type: String,
     /// Whether apps are to be updated without being asked.
     pub auto_update: bool,
-    /// Whether the location may be taken from another MDM server.
+    /// Whether an order to take the location from another MDM server comes with it.
     pub take_over: bool,
     /// The Managed Apple Account that the token belongs to.
     pub apple_id: Option<String>,
@@ -169,8 +181,8 @@ pub async fn insert(tx: &mut Tx, new: &NewToken, now: Timestamp) -> Result<Token
         "INSERT INTO tokens
              (name, org_name, sealed_for, content, fingerprint, expires_at, country, account_type, auto_update,
               take_over, apple_id, consent_at, consent_by, state, created_at, updated_at, consent_version,
-              sync_schedule, sync_schedule_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $12, $12, $15, $16, $17)
+              sync_schedule, sync_schedule_at, state_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $12, $12, $15, $16, $17, $12)
          RETURNING id",
     )
     .bind(new.name.as_str())
@@ -199,7 +211,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, org_name, expires_at, uid, location_name, country, apple_country, account_type,
-                    default_platform, auto_update, take_over, apple_id, consent_at, consent_by, state, state_reason,
+                    default_platform, auto_update, take_over, apple_id, consent_at, consent_by, state, state_code,
+                    state_reason, state_since, handed_over_at, probe_due_at,
                     other_mdm_id, other_mdm_name, other_mdm_metadata, notification_url, checked_at, last_sync_at,
                     last_sync_state, last_sync_error, synced_whole_at, assets_version, assignments_version,
                     pending_expires_at, pending_org_name, removing, created_at, updated_at, consent_version,
@@ -257,8 +270,6 @@ pub struct Patch {
     pub account_type: Option<String>,
     /// Whether apps are to be updated without being asked.
     pub auto_update: Option<bool>,
-    /// Whether the location may be taken from another MDM server.
-    pub take_over: Option<bool>,
     /// The Managed Apple Account.
     pub apple_id: Option<String>,
     /// When it is synced.
@@ -279,15 +290,14 @@ pub async fn update(tx: &mut Tx, id: TokenId, patch: &Patch, now: Timestamp) -> 
              country = coalesce($3, country),
              account_type = coalesce($4, account_type),
              auto_update = CASE WHEN $5 IS NULL THEN auto_update ELSE $5 = 1 END,
-             take_over = CASE WHEN $6 IS NULL THEN take_over ELSE $6 = 1 END,
-             apple_id = coalesce($7, apple_id),
+             apple_id = coalesce($6, apple_id),
              storefront_changed_at = CASE
-                 WHEN $3 <> coalesce(country, '') THEN $8
+                 WHEN $3 <> coalesce(country, '') THEN $7
                  ELSE storefront_changed_at
              END,
-             sync_schedule = CASE WHEN $9 = 1 THEN $10 ELSE sync_schedule END,
-             sync_schedule_at = CASE WHEN $9 = 1 THEN $8 ELSE sync_schedule_at END,
-             updated_at = $8
+             sync_schedule = CASE WHEN $8 = 1 THEN $9 ELSE sync_schedule END,
+             sync_schedule_at = CASE WHEN $8 = 1 THEN $7 ELSE sync_schedule_at END,
+             updated_at = $7
          WHERE id = $1",
     )
     .bind(id.0)
@@ -295,7 +305,6 @@ pub async fn update(tx: &mut Tx, id: TokenId, patch: &Patch, now: Timestamp) -> 
     .bind(patch.country.as_deref())
     .bind(patch.account_type.as_deref())
     .bind(flag(patch.auto_update))
-    .bind(flag(patch.take_over))
     .bind(patch.apple_id.as_deref())
     .bind(now.0)
     .bind(i64::from(patch.sync_schedule.is_some()))
@@ -341,7 +350,11 @@ fn token(row: &Row) -> Result<Token, StoreError> {
         sync_schedule: due::schedule(row.get("sync_schedule")?),
         storefront_changed_at: maybe_time(row, "storefront_changed_at")?,
         state: word_in(row, "state", TokenState::from_text)?,
+        state_code: row.get("state_code")?,
         state_reason: row.get("state_reason")?,
+        state_since: maybe_time(row, "state_since")?,
+        handed_over_at: maybe_time(row, "handed_over_at")?,
+        probe_due_at: maybe_time(row, "probe_due_at")?,
         other_mdm,
         notification_url: row.get("notification_url")?,
         registration: registration::read(row)?,

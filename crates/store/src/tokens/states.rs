@@ -27,6 +27,19 @@ pub async fn lock(tx: &mut Tx, id: TokenId) -> Result<(), StoreError> {
         .ok_or_else(|| StoreError::Missing(format!("token {id}")))
 }
 
+/// What a token is good for, as it is written down.
+#[derive(Clone, Copy, Debug)]
+pub struct NewStanding<'a> {
+    /// What it is good for.
+    pub state: TokenState,
+    /// Stable name of the reason, when it came from an answer of Apple's.
+    pub code: Option<&'a str>,
+    /// The reason in a sentence, when it says more than the state does.
+    pub reason: Option<&'a str>,
+    /// The other MDM server that has claimed the location.
+    pub other: Option<&'a MdmInfo>,
+}
+
 /// Notes what the token is good for, why, and who else has claimed the location.
 ///
 /// # Errors
@@ -39,22 +52,70 @@ pub async fn set_state(
     other: Option<&MdmInfo>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    set_standing(tx, id, NewStanding { state, code: None, reason, other }, now).await
+}
+
+/// As [`set_state`], with the stable name of the reason.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_standing(
+    tx: &mut Tx,
+    id: TokenId,
+    new: NewStanding<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     sql(
         "noting a token's state",
         "UPDATE tokens
-         SET state = $2, state_reason = $3, other_mdm_id = $4, other_mdm_name = $5, other_mdm_metadata = $6,
-             updated_at = $7
+         SET state_since = CASE WHEN state = $2 THEN coalesce(state_since, $8) ELSE $8 END,
+             state = $2, state_code = $3, state_reason = $4, other_mdm_id = $5, other_mdm_name = $6,
+             other_mdm_metadata = $7, updated_at = $8
          WHERE id = $1",
     )
     .bind(id.0)
-    .bind(state.as_str())
-    .bind(reason)
-    .bind(other.map(|other| other.id.as_str()))
-    .bind(other.map(|other| other.name.as_str()))
-    .bind(other.map(|other| other.metadata.as_str()))
+    .bind(new.state.as_str())
+    .bind(new.code)
+    .bind(new.reason)
+    .bind(new.other.map(|other| other.id.as_str()))
+    .bind(new.other.map(|other| other.name.as_str()))
+    .bind(new.other.map(|other| other.metadata.as_str()))
     .bind(now.0)
     .run(tx)
     .await?;
+    Ok(())
+}
+
+/// Notes whether an order waits to take the location over.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_take_over(tx: &mut Tx, id: TokenId, waits: bool, now: Timestamp) -> Result<(), StoreError> {
+    sql("noting an order to take over", "UPDATE tokens SET take_over = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.0)
+        .bind(waits)
+        .bind(now.0)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes when the location was let go of, or that it is ours again.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_handed_over(
+    tx: &mut Tx,
+    id: TokenId,
+    at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sql("noting a hand-over", "UPDATE tokens SET handed_over_at = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.0)
+        .bind(at.map(|at| at.0))
+        .bind(now.0)
+        .run(tx)
+        .await?;
     Ok(())
 }
 

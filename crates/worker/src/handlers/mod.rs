@@ -2,7 +2,8 @@
 
 mod apply_changes;
 mod check_event;
-mod claim_token;
+pub(crate) mod claim_token;
+mod hand_over_token;
 mod move_licenses;
 mod read_notifications;
 mod recount_assets;
@@ -64,6 +65,7 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
         AnyJob::MoveLicenses(job) => move_licenses::move_licenses(job, ctx).await,
         AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
+        AnyJob::HandOverToken(job) => hand_over_token::hand_over_token(job, ctx).await,
         AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
         AnyJob::RefreshCatalog(job) => refresh_catalog::refresh_catalog(job, ctx).await,
         AnyJob::RegisterNotifications(job) => register_notifications::register_notifications(job, ctx).await,

@@ -1,8 +1,8 @@
 //! Puts a newly downloaded token in place of the old one, once Apple has said that both open the same location.
 
-use russet_apple::Consequence;
+use russet_apple::{AppleError, Consequence};
 use russet_domain::job::{JobKind, JobState};
-use russet_domain::token::{Claim, MdmInfo, TokenState, judge_claim};
+use russet_domain::token::{Claim, MdmInfo, TokenState, judge_claim, working};
 use russet_queue::jobs::RenewToken;
 use russet_queue::{Class, Ending};
 use russet_store::jobs::{self, Job};
@@ -23,32 +23,7 @@ pub(crate) async fn renew_token(job: RenewToken, ctx: &Context) -> Result<Ending
     let answer = ctx.apple.client_config(&pending).await;
     let (config, found, claimed_by) = match answer {
         Ok(answer) => (answer.value, answer.seen.uid, answer.seen.mdm),
-        Err(error) => {
-            ctx.mind_error(token.id, &error).await?;
-            return match error.consequence() {
-                Consequence::TokenDead
-                | Consequence::Forbidden
-                | Consequence::Wrong
-                | Consequence::NeedsPerson => {
-                    let code = error.number().map_or("token_refused", russet_domain::apple_error::code);
-                    let text = russet_domain::apple_error::sentence(code);
-                    refuse(
-                        ctx,
-                        &token,
-                        code,
-                        &format!("Apple does not take the new token; the old one stays. {text}"),
-                    )
-                    .await
-                }
-                Consequence::TooFast
-                | Consequence::Later
-                | Consequence::NotSent
-                | Consequence::LostReply
-                | Consequence::Replan
-                | Consequence::NoLicense
-                | Consequence::AlreadySo => Err(error.into()),
-            };
-        }
+        Err(error) => return not_taken(ctx, &token, error).await,
     };
     match (&token.uid, &found) {
         (Some(known), Some(found)) if known != found => {
@@ -70,7 +45,35 @@ pub(crate) async fn renew_token(job: RenewToken, ctx: &Context) -> Result<Ending
             )
             .await
         }
-        (_, Some(_)) => promote(ctx, &token, claimed_by.as_ref()).await,
+        (_, Some(_)) => {
+            // Only a call for data shows that the new token opens what the old one does; until then the old one stays.
+            ctx.turn(token.id, Class::Interactive).await?;
+            match ctx.apple.assets(&pending, 0).await {
+                Ok(_) => promote(ctx, &token, claimed_by.as_ref()).await,
+                Err(error) => not_taken(ctx, &token, error).await,
+            }
+        }
+    }
+}
+
+/// Apple did not answer the new token: refuses it for good, or tries again later. The old one stays.
+async fn not_taken(ctx: &Context, token: &Token, error: AppleError) -> Result<Ending, JobError> {
+    ctx.mind_error(token.id, &error).await?;
+    match error.consequence() {
+        Consequence::TokenDead | Consequence::Forbidden | Consequence::Wrong | Consequence::NeedsPerson => {
+            let code = error.number().map_or("token_refused", russet_domain::apple_error::code);
+            let standing = error.token_standing().map(|standing| standing.sentence);
+            let text = standing.unwrap_or_else(|| russet_domain::apple_error::sentence(code));
+            let text = format!("Apple does not take the new token; the old one stays. {text}");
+            refuse(ctx, token, code, &text).await
+        }
+        Consequence::TooFast
+        | Consequence::Later
+        | Consequence::NotSent
+        | Consequence::LostReply
+        | Consequence::Replan
+        | Consequence::NoLicense
+        | Consequence::AlreadySo => Err(error.into()),
     }
 }
 
@@ -80,10 +83,21 @@ async fn promote(ctx: &Context, token: &Token, claimed_by: Option<&MdmInfo>) -> 
     let mut tx = ctx.begin().await?;
     tokens::promote_pending(&mut tx, token.id, now).await?;
     // Apple has just taken the new token, so that whoever waits for the job sees it work; the claim below looks closer.
-    let was_refused = matches!(token.state, TokenState::Expired | TokenState::Invalid | TokenState::ReadOnly);
-    if was_refused && judge_claim(&ctx.ours.id, claimed_by) != Claim::Foreign {
-        let state = TokenState::Valid;
-        tokens::set_state(&mut tx, token.id, state, Some(state.sentence()), None, now).await?;
+    let was_refused = match token.state {
+        TokenState::Expired | TokenState::Invalid | TokenState::ReadOnly | TokenState::Legacy => true,
+        TokenState::New
+        | TokenState::Valid
+        | TokenState::ExpiresSoon
+        | TokenState::Duplicate
+        | TokenState::AssignedToExternalMdm
+        | TokenState::HandedOver => false,
+    };
+    let is_ours_to_use =
+        token.handed_over_at.is_none() && judge_claim(&ctx.ours.id, claimed_by) != Claim::Foreign;
+    if was_refused && is_ours_to_use {
+        let expires_at = token.pending.as_ref().map_or(token.expires_at, |pending| pending.expires_at);
+        let state = working(expires_at, now, ctx.soon());
+        tokens::set_state(&mut tx, token.id, state, None, None, now).await?;
     }
     for job in open_renewals(&mut tx, token).await? {
         jobs::ended(&mut tx, job.id, JobState::Succeeded, None, None, now).await?;

@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use russet_domain::job::JobKind;
+use russet_domain::job::{JobKind, Priority};
 use russet_queue::jobs::{
-    ApplyChanges, CheckEvent, ClaimToken, MoveLicenses, ReadNotifications, RecountAssets,
+    ApplyChanges, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RecountAssets,
     RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
-use russet_store::{catalog, idempotency, notifications, sweep};
+use russet_store::{catalog, hand_overs, idempotency, notifications, sweep, tokens};
 
 use crate::catalog::message;
 use crate::context::Context;
@@ -38,6 +38,15 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     for token in sweep::tokens_to_recount(&mut db, AT_MOST).await? {
         messages.push(Push::of(&RecountAssets { token }, When::default()));
+    }
+    for token in sweep::tokens_with_open(&mut db, JobKind::TakeOverToken, AT_MOST).await? {
+        messages.push(Push::of(&ClaimToken { token }, When::default()));
+    }
+    for token in sweep::tokens_with_open(&mut db, JobKind::HandOverToken, AT_MOST).await? {
+        messages.push(Push::of(&HandOverToken { token }, When::default()));
+    }
+    for token in sweep::probe_due(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&ClaimToken { token }, When::priority(Priority::Low)));
     }
     for token in sweep::duplicates_of_none(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ClaimToken { token }, When::default()));
@@ -67,8 +76,28 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
         tracing::debug!(messages = messages.len(), "the sweep found work");
         ctx.queue.push_many(messages).await?;
     }
+    watch_expiry(ctx).await?;
     clean_up(ctx).await?;
     Ok(Ending::Done)
+}
+
+/// Tells tokens that expire soon from the others, and has those probed whose year has just ended.
+async fn watch_expiry(ctx: &Context) -> Result<(), JobError> {
+    let now = ctx.now();
+    let mut tx = ctx.begin().await?;
+    let changed = tokens::mark_expiring(&mut tx, now.plus(ctx.soon()), now).await?;
+    let overdue = sweep::overdue_to_probe(&mut tx, now, AT_MOST).await?;
+    if !overdue.is_empty() {
+        tokens::set_probes_due(&mut tx, &overdue, now).await?;
+    }
+    tx.commit().await?;
+    if changed > 0 {
+        tracing::warn!(
+            tokens = changed,
+            "tokens expire soon, or do not any more; `russet doctor` names them"
+        );
+    }
+    Ok(())
 }
 
 /// Forgets what nobody needs any more, a bounded number of rows at a time.
@@ -76,6 +105,7 @@ async fn clean_up(ctx: &Context) -> Result<(), JobError> {
     let before = ctx.now().minus(Duration::from_secs(ctx.settings.keep_hours * 3600));
     let mut tx = ctx.begin().await?;
     notifications::purge_read(&mut tx, before, AT_MOST).await?;
+    hand_overs::purge(&mut tx, before, AT_MOST).await?;
     idempotency::purge(&mut tx, ctx.now().minus(Duration::from_secs(24 * 3600)), AT_MOST).await?;
     Ok(tx.commit().await?)
 }

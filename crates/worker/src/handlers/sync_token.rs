@@ -147,7 +147,9 @@ async fn give_up_or_wait(
             | Consequence::LostReply
             | Consequence::Replan => return Err(error),
         },
-        JobError::NotYet { .. } | JobError::Store(_) | JobError::Queue(_) => return Err(error),
+        JobError::NotYet { .. } | JobError::Broken(_) | JobError::Store(_) | JobError::Queue(_) => {
+            return Err(error);
+        }
     };
     fail(ctx, token, jobs, code, &text).await
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::job::{JobKind, JobState};
+use russet_domain::token::TokenState;
 use russet_domain::{JobId, Timestamp};
 use russet_store::jobs::{self, Job};
 use russet_store::{Tx, tokens};
@@ -68,6 +69,18 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
             // Before the worker has come by it has no changes whose end would be its own.
             if job.progress.total() == 0 {
                 jobs::ended(tx, job.id, JobState::Cancelled, None, None, now).await?;
+            }
+        }
+        JobKind::TakeOverToken => {
+            let more = jobs::open_of_kind(tx, token, JobKind::TakeOverToken, 1).await?;
+            tokens::set_take_over(tx, token, !more.is_empty(), now).await?;
+        }
+        // The claim is ours still, or is made again: the token is looked at as if it had just been uploaded.
+        JobKind::HandOverToken => {
+            tokens::set_handed_over(tx, token, None, now).await?;
+            let here = tokens::find(tx, token).await?;
+            if here.is_some_and(|token| token.state == TokenState::HandedOver) {
+                tokens::set_state(tx, token, TokenState::New, None, None, now).await?;
             }
         }
         JobKind::SyncToken

@@ -6,6 +6,7 @@ pub(crate) mod cancel;
 pub(crate) mod changes;
 pub(crate) mod events;
 mod expand;
+pub(crate) mod files;
 pub(crate) mod linting;
 pub(crate) mod list;
 pub(crate) mod moving;
@@ -81,7 +82,9 @@ pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
         | JobKind::RenewToken
         | JobKind::RemoveToken
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => None,
+        | JobKind::RegisterNotifications
+        | JobKind::TakeOverToken
+        | JobKind::HandOverToken => None,
     };
     Ok(JobView::new(job, sync))
 }

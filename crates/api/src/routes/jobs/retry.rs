@@ -88,7 +88,9 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         | JobKind::RenewToken
         | JobKind::RemoveToken
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => {
+        | JobKind::RegisterNotifications
+        | JobKind::TakeOverToken
+        | JobKind::HandOverToken => {
             return Err(ApiError::NothingToRetry(id));
         }
     }
@@ -103,7 +105,9 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         | JobKind::RenewToken
         | JobKind::RemoveToken
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => Wake::Apply(token, job.priority),
+        | JobKind::RegisterNotifications
+        | JobKind::TakeOverToken
+        | JobKind::HandOverToken => Wake::Apply(token, job.priority),
     };
     let shown = view(&mut tx, job).await?;
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;

@@ -107,7 +107,9 @@ fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
             JobKind::RenewToken
             | JobKind::RemoveToken
             | JobKind::RefreshCatalog
-            | JobKind::RegisterNotifications,
+            | JobKind::RegisterNotifications
+            | JobKind::TakeOverToken
+            | JobKind::HandOverToken,
         )
         | None => Err(ApiError::InvalidField {
             field: "kind".to_owned(),

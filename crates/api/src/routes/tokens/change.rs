@@ -7,7 +7,7 @@ use russet_store::tokens;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{account_type, apple_id, country, known, name, schedule};
+use super::{account_type, apple_id, country, known, name, schedule, take_over};
 use crate::audit;
 use crate::auth::{Actor, Admin};
 use crate::body::Body;
@@ -33,7 +33,8 @@ pub(crate) struct Patch {
     /// Whether apps are to be updated without being asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     auto_update: Option<bool>,
-    /// Whether the location may be taken from another MDM server; true takes it at once.
+    /// True orders to take the location from another MDM server, once, as `POST …/take-over` does; false calls off an
+    /// order that waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     take_over: Option<bool>,
     /// `business` or `education`.
@@ -64,7 +65,6 @@ pub(crate) async fn change(
         country: patch.country.as_deref().map(country).transpose()?,
         account_type: patch.account_type.as_deref().map(account_type).transpose()?,
         auto_update: patch.auto_update,
-        take_over: patch.take_over,
         apple_id: patch.apple_id.as_deref().map(apple_id).transpose()?,
         sync_schedule: patch.sync_schedule.as_deref().map(schedule).transpose()?,
     };
@@ -85,7 +85,13 @@ async fn write(
     let now = time::now();
     let mut tx = app.store.begin().await?;
     known(&mut tx, actor, id).await?;
+    tokens::lock(&mut tx, id).await?;
     tokens::update(&mut tx, id, change, now).await?;
+    match patch.take_over {
+        Some(true) => drop(take_over::order(&mut tx, actor, id, now).await?),
+        Some(false) => take_over::call_off(&mut tx, id, now).await?,
+        None => {}
+    }
     let detail = serde_json::to_value(patch).unwrap_or_default();
     audit::note(&mut tx, actor, "token.change", &format!("token {id}"), &detail, now).await?;
     let token = known(&mut tx, actor, id).await?;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::{account_type, apple_id, country, name, schedule};
+use super::{account_type, apple_id, country, name, schedule, take_over};
 use crate::audit;
 use crate::auth::{Actor, Admin};
 use crate::body::Body;
@@ -43,7 +43,8 @@ pub(crate) struct Upload {
     /// Whether apps are to be updated without being asked.
     #[serde(default)]
     auto_update: bool,
-    /// Whether the location may be taken from another MDM server.
+    /// Orders to take the location from another MDM server, should one have claimed it. It is good for once: a job of
+    /// kind `take_over_token` tells what came of it.
     #[serde(default)]
     take_over: bool,
     /// The Managed Apple Account that the token belongs to.
@@ -128,6 +129,9 @@ async fn write(
         "consent": { "version": new.consent_version, "things": THINGS },
     });
     audit::note(&mut tx, actor, "token.upload", &format!("token {id}"), &detail, now).await?;
+    if new.take_over {
+        take_over::insert(&mut tx, actor, id, now).await?;
+    }
     let token = tokens::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchToken(id.to_string()))?;
     let location = format!("/api/v1/tokens/{id}");
     let answer = Answer::new(StatusCode::CREATED, Some(location), &TokenView::from(token))?;

@@ -2,11 +2,13 @@
 
 pub(crate) mod change;
 pub(crate) mod create;
+pub(crate) mod hand_over;
 pub(crate) mod list;
 pub(crate) mod notifications;
 pub(crate) mod remove;
 pub(crate) mod renew;
 pub(crate) mod show;
+pub(crate) mod take_over;
 
 use russet_domain::TokenId;
 use russet_domain::sync_schedule::SyncSchedule;
@@ -28,6 +30,16 @@ const APPLE_ID_MAX: usize = 255;
 pub(crate) async fn known(db: &mut Db, actor: &Actor, id: TokenId) -> Result<Token, ApiError> {
     let found = if actor.sees(id) { tokens::find(db, id).await? } else { None };
     found.ok_or_else(|| ApiError::NoSuchToken(id.to_string()))
+}
+
+/// The other tokens that open the same location, the oldest first.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn siblings(db: &mut Db, token: &Token) -> Result<Vec<Token>, ApiError> {
+    let Some(uid) = &token.uid else { return Ok(Vec::new()) };
+    let all = tokens::by_uid(db, uid).await?;
+    Ok(all.into_iter().filter(|other| other.id != token.id).collect())
 }
 
 /// A name without blanks around it.

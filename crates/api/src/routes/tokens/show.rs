@@ -2,13 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
+use russet_store::take_overs;
 
-use super::known;
+use super::{known, siblings};
 use crate::auth::Viewer;
 use crate::error::ApiError;
 use crate::query::TokenInPath;
 use crate::state::App;
 use crate::view::TokenView;
+
+/// The most take-overs that are shown.
+const TAKE_OVERS_MAX: usize = 20;
 
 /// Shows a token.
 #[utoipa::path(get, operation_id = "show_token", path = "/api/v1/tokens/{token}", tag = "tokens",
@@ -20,5 +24,8 @@ pub(crate) async fn show(
     TokenInPath(id): TokenInPath,
 ) -> Result<Json<TokenView>, ApiError> {
     let mut db = app.store.read().await?;
-    Ok(Json(known(&mut db, &actor, id).await?.into()))
+    let token = known(&mut db, &actor, id).await?;
+    let taken = take_overs::of_token(&mut db, id, TAKE_OVERS_MAX).await?;
+    let siblings = siblings(&mut db, &token).await?;
+    Ok(Json(TokenView::from(token).with(taken, siblings)))
 }

@@ -8,6 +8,7 @@ mod keys;
 mod notifications;
 mod queue;
 mod settings;
+mod tokens;
 
 use std::path::Path;
 use std::time::Duration;
@@ -104,6 +105,7 @@ async fn examine(settings: &Settings, config: Option<&Path>) -> Vec<Finding> {
     let store = within("store", database::open(settings), &mut findings).await.flatten();
     if let Some(store) = &store {
         within("schema", database::schema(store), &mut findings).await;
+        within("tokens", tokens::examine(store), &mut findings).await;
     }
     within("key", keys::examine(settings, store.as_ref()), &mut findings).await;
     let queue = within("queue", queue::open(settings), &mut findings).await.flatten();

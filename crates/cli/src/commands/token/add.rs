@@ -41,7 +41,7 @@ pub(crate) struct AddArgs {
     /// Keep its apps up to date on the devices.
     #[arg(long)]
     auto_update: bool,
-    /// Take the location over when another MDM server has claimed it.
+    /// Take the location over, once, should another MDM server have claimed it.
     #[arg(long)]
     take_over: bool,
     /// When to read its licenses by itself: default, never, or a cron expression of five fields.

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::access::AccessArgs;
-use crate::answers::Token;
+use crate::answers::{OtherMdm, Sibling, TakeOver, Token};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::print;
@@ -84,13 +84,38 @@ pub(super) async fn all(client: &Client, args: &ListArgs) -> Result<(), CliError
 }
 
 pub(super) async fn one(client: &Client, args: &ShowArgs) -> Result<(), CliError> {
-    let (token, value) = super::find_with_value(client, &args.token).await?;
+    let id = super::find(client, &args.token).await?.id;
+    // Alone, a token is shown with more than in a list.
+    let value = client.get(&format!("tokens/{id}"), &[]).await?;
+    let token = super::token_of(client, &value)?;
     if args.access.json {
         print::json(&value);
     } else {
         show(&token);
     }
     Ok(())
+}
+
+/// Who else has the location: name, id and remark, as far as they are known.
+fn claimed_by(other: &OtherMdm) -> String {
+    let parts = [&other.name, &other.id, &other.metadata];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// From whom the location was taken, the newest first.
+fn taken_from(token: &Token) -> String {
+    let told = |taken: &TakeOver| {
+        let name = taken.taken_from.name.clone().unwrap_or_default();
+        let when = taken.taken_at.as_deref().map_or_else(|| "not confirmed".to_owned(), print::moment);
+        format!("{name} ({when}, ordered by {})", taken.ordered_by)
+    };
+    token.take_overs.iter().map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// Other tokens of the same location.
+fn same_location(token: &Token) -> String {
+    let told = |other: &Sibling| format!("{} (id {}, {})", other.name, other.id, other.state);
+    token.same_location.iter().map(told).collect::<Vec<_>>().join("; ")
 }
 
 /// Prints a token, a fact a line.
@@ -116,13 +141,16 @@ pub(super) fn show(token: &Token) {
         ("account", token.account_type.clone()),
         ("expires", token.expires_at.clone()),
         ("automatic updates", yes(token.auto_update)),
-        ("take over", yes(token.take_over)),
+        ("take-over ordered", if token.take_over { "yes".to_owned() } else { String::new() }),
+        ("handed over", token.handed_over_at.clone().unwrap_or_default()),
         ("Apple notifies", notified),
         ("notifications", not_notified),
         ("syncs", token.sync_schedule.clone()),
         ("Apple ID", token.apple_id.clone().unwrap_or_default()),
         ("consent", consent),
-        ("claimed by", other.name.or(other.id).unwrap_or_default()),
+        ("claimed by", claimed_by(&other)),
+        ("taken from", taken_from(token)),
+        ("same location", same_location(token)),
         ("last sync", sync.at.map(|at| format!("{at} {}", sync.state)).unwrap_or_default()),
         ("sync error", sync.error.unwrap_or_default()),
     ];

@@ -1,12 +1,15 @@
-//! Content tokens: uploads, shows, renews and removes them.
+//! Content tokens: uploads, shows, renews and removes them, takes locations over and hands them over.
 
 mod add;
 mod files;
+mod hand_over;
 mod list;
 mod many;
 mod notifications;
 mod remove;
 mod renew;
+mod take_over;
+mod verify;
 
 use std::path::Path;
 
@@ -40,34 +43,55 @@ pub(crate) enum TokenCommand {
     NotifyTest(notifications::NotifyTestArgs),
     /// Give Apple a new secret to send along with notifications.
     NotifyRotate(notifications::NotifyRotateArgs),
+    /// Take the location from another MDM server, or back after it was handed over.
+    TakeOver(take_over::TakeOverArgs),
+    /// Let go of the location, and keep who held what with a signed summary.
+    HandOver(hand_over::HandOverArgs),
+    /// Check the files of a hand-over. Needs no server.
+    Verify(verify::VerifyArgs),
 }
 
 impl TokenCommand {
-    pub(crate) fn access(&self) -> &AccessArgs {
+    /// How a server is reached, for those that need one.
+    pub(crate) fn access(&self) -> Option<&AccessArgs> {
         match self {
-            Self::Add(args) => &args.access,
-            Self::List(args) => &args.access,
-            Self::Show(args) => &args.access,
-            Self::Renew(args) => &args.access,
-            Self::Remove(args) => &args.access,
-            Self::Notifications(args) => &args.access,
-            Self::NotifyTest(args) => &args.access,
-            Self::NotifyRotate(args) => &args.access,
+            Self::Add(args) => Some(&args.access),
+            Self::List(args) => Some(&args.access),
+            Self::Show(args) => Some(&args.access),
+            Self::Renew(args) => Some(&args.access),
+            Self::Remove(args) => Some(&args.access),
+            Self::Notifications(args) => Some(&args.access),
+            Self::NotifyTest(args) => Some(&args.access),
+            Self::NotifyRotate(args) => Some(&args.access),
+            Self::TakeOver(args) => Some(&args.access),
+            Self::HandOver(args) => Some(&args.access),
+            Self::Verify(_) => None,
+        }
+    }
+
+    /// Whether a program reads what is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        match self {
+            Self::Verify(args) => args.json,
+            other => other.access().is_some_and(|access| access.json),
         }
     }
 }
 
 pub(crate) async fn run(command: TokenCommand, config: Option<&Path>) -> Result<(), CliError> {
-    let client = access::client(command.access(), config)?;
+    let client = |access: &AccessArgs| access::client(access, config);
     match command {
-        TokenCommand::Add(args) => add::run(&client, args).await,
-        TokenCommand::List(args) => list::all(&client, &args).await,
-        TokenCommand::Show(args) => list::one(&client, &args).await,
-        TokenCommand::Renew(args) => renew::run(&client, args).await,
-        TokenCommand::Remove(args) => remove::run(&client, args).await,
-        TokenCommand::Notifications(args) => notifications::list(&client, args).await,
-        TokenCommand::NotifyTest(args) => notifications::test(&client, args).await,
-        TokenCommand::NotifyRotate(args) => notifications::rotate(&client, args).await,
+        TokenCommand::Add(args) => add::run(&client(&args.access)?, args).await,
+        TokenCommand::List(args) => list::all(&client(&args.access)?, &args).await,
+        TokenCommand::Show(args) => list::one(&client(&args.access)?, &args).await,
+        TokenCommand::Renew(args) => renew::run(&client(&args.access)?, args).await,
+        TokenCommand::Remove(args) => remove::run(&client(&args.access)?, args).await,
+        TokenCommand::Notifications(args) => notifications::list(&client(&args.access)?, args).await,
+        TokenCommand::NotifyTest(args) => notifications::test(&client(&args.access)?, args).await,
+        TokenCommand::NotifyRotate(args) => notifications::rotate(&client(&args.access)?, args).await,
+        TokenCommand::TakeOver(args) => take_over::run(&client(&args.access)?, args).await,
+        TokenCommand::HandOver(args) => hand_over::run(&client(&args.access)?, args).await,
+        TokenCommand::Verify(args) => verify::run(&args),
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct RemoveArgs {
     /// The token's id or name.
     token: String,
     /// What happens to the licenses that its devices and users hold.
-    #[arg(long, value_enum, value_name = "keep|revoke_first")]
+    #[arg(long, value_enum, value_name = "keep|revoke_first|revoke_what_can_be")]
     licenses: Licenses,
     #[command(flatten)]
     wait: WaitArgs,
@@ -31,6 +31,9 @@ enum Licenses {
     /// They are taken back first, then the token goes.
     #[value(name = "revoke_first")]
     RevokeFirst,
+    /// As revoke_first, but books and the like, which nobody can take back, stay with their holders.
+    #[value(name = "revoke_what_can_be")]
+    RevokeWhatCanBe,
 }
 
 pub(super) async fn run(client: &Client, args: RemoveArgs) -> Result<(), CliError> {
@@ -38,19 +41,24 @@ pub(super) async fn run(client: &Client, args: RemoveArgs) -> Result<(), CliErro
     let licenses = match args.licenses {
         Licenses::Keep => "keep",
         Licenses::RevokeFirst => "revoke_first",
+        Licenses::RevokeWhatCanBe => "revoke_what_can_be",
     };
     let query = [("licenses", licenses.to_owned())];
     let answer = client.delete(&format!("tokens/{}", token.id), &query).await?;
     if answer.status == StatusCode::ACCEPTED {
         return follow::submitted(client, &args.access, args.wait, answer.body).await;
     }
+    let successor = &answer.body["successor"];
     if args.access.json {
-        print::json(&json!({ "id": token.id, "removed": true }));
-    } else {
-        print::line(format!(
-            "the token {} ({}) was removed; its licenses stay where they are",
-            token.id, token.name
-        ));
+        print::json(&json!({ "id": token.id, "removed": true, "successor": successor }));
+        return Ok(());
+    }
+    print::line(format!(
+        "the token {} ({}) was removed; its licenses stay where they are",
+        token.id, token.name
+    ));
+    if let (Some(id), Some(name)) = (successor["id"].as_i64(), successor["name"].as_str()) {
+        print::line(format!("the token {id} ({}) takes its place", print::plain(name)));
     }
     Ok(())
 }
