@@ -15,6 +15,7 @@ on_both_profiles!(
     a_hand_over_that_is_called_off_changes_nothing,
     a_hand_over_that_apple_does_not_take_keeps_the_claim_and_says_why,
     a_location_that_another_russet_let_go_of_is_claimed_without_an_order,
+    a_worker_that_dies_while_it_lets_go_leaves_the_rest_to_the_next,
 );
 
 async fn probing(profile: Profile) -> World {
@@ -217,5 +218,38 @@ async fn a_location_that_another_russet_let_go_of_is_claimed_without_an_order(pr
     world.apple.control(Method::PUT, &format!("locations/{}/mdm", location.uid), &left).await;
     let token = world.token(&location, "north").await;
     assert_eq!(world.apple.mdm_of(&token.uid).await["name"], "Russet");
+    world.must_be_clean().await;
+}
+
+async fn a_worker_that_dies_while_it_lets_go_leaves_the_rest_to_the_next(profile: Profile) {
+    let setup = Setup::of(profile).workers(1).setting("APPLE__TIMEOUT_MS", "25000");
+    let mut world = World::start(setup).await;
+    let location = world.apple.location("North", 2, 100, 0).await;
+    let token = world.token(&location, "north").await;
+    world.succeed(&token.assign(&[app(1)], &serials(0..5), &[])).await;
+    // Apple lets go, and the worker never hears of it.
+    let hang = json!({ "kind": "timeout", "ms": 20_000, "processed": true });
+    world.apple.fault(&json!({ "on": { "endpoint": "any_write" }, "what": hang, "times": 1 })).await;
+    let job = world.api.post(&format!("/tokens/{}/hand-over", token.id), &json!({})).await.with(202);
+    eventually("Apple to have let go while the worker waits", async || {
+        let mdm = world.apple.mdm_of(&token.uid).await;
+        if mdm["name"] == "Released by Russet" { Ok(()) } else { Err(mdm.to_string()) }
+    })
+    .await;
+    let path = format!("/jobs/{}/files/signature.json", job["id"]);
+    let signed = world.api.send(Method::GET, &path, None).await.text;
+    if profile == Profile::Cluster {
+        world.start_worker().await;
+    }
+    world.kill_oldest_worker();
+    if profile == Profile::Single {
+        world.start_worker().await;
+    }
+
+    let ended = world.end_of(job["id"].as_i64().expect("a job")).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(world.api.send(Method::GET, &path, None).await.text, signed, "it is signed once");
+    world.state_of(token.id, "handed_over").await;
+    assert_eq!(world.apple.mdm_of(&token.uid).await["name"], "Released by Russet");
     world.must_be_clean().await;
 }

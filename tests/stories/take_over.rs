@@ -11,6 +11,7 @@ on_both_profiles!(
     an_order_that_waited_for_apple_is_carried_out_once,
     the_command_line_takes_a_location_and_tells_from_whom,
     a_take_over_is_ordered_of_the_older_of_two_tokens,
+    a_worker_that_dies_after_apples_yes_has_left_a_record_of_who_was_there,
 );
 
 async fn probing(profile: Profile) -> World {
@@ -183,5 +184,35 @@ async fn a_take_over_is_ordered_of_the_older_of_two_tokens(profile: Profile) {
     assert_eq!(ended["state"], "succeeded", "{ended}");
     world.state_of(first.id, "valid").await;
     world.state_of(second.id, "duplicate").await;
+    world.must_be_clean().await;
+}
+
+async fn a_worker_that_dies_after_apples_yes_has_left_a_record_of_who_was_there(profile: Profile) {
+    let setup = Setup::of(profile).workers(1).setting("APPLE__TIMEOUT_MS", "25000");
+    let mut world = World::start(setup).await;
+    let location = world.apple.location("North", 2, 100, 0).await;
+    world.apple.give_to_mdm(&location.uid, "Old").await;
+    let token = world.token_in_state(&location, "north", "assigned_to_external_mdm").await;
+    let hang = json!({ "kind": "timeout", "ms": 20_000, "processed": true });
+    world.apple.fault(&json!({ "on": { "endpoint": "any_write" }, "what": hang, "times": 1 })).await;
+    let job = world.api.post(&format!("/tokens/{}/take-over", token.id), &json!({})).await.with(202);
+    eventually("Apple to have given us the location while the worker waits", async || {
+        let mdm = world.apple.mdm_of(&token.uid).await;
+        if mdm["name"] == "Russet" { Ok(()) } else { Err(mdm.to_string()) }
+    })
+    .await;
+    if profile == Profile::Cluster {
+        world.start_worker().await;
+    }
+    world.kill_oldest_worker();
+    if profile == Profile::Single {
+        world.start_worker().await;
+    }
+
+    let ended = world.end_of(job["id"].as_i64().expect("a job")).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(ended["result"]["taken_from"]["name"], "Old", "Apple alone no longer knows: {ended}");
+    let seen = world.state_of(token.id, "valid").await;
+    assert!(seen["take_overs"][0]["taken_at"].is_string(), "{seen}");
     world.must_be_clean().await;
 }
