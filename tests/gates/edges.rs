@@ -60,14 +60,13 @@ const ONLY_OUTSIDE_OF_TESTS: [(&str, &[&str]); 1] =
     [("reqwest", &["russet-apple", "russet-mdm", "russet-simulator", "russet", "russet-tests"])];
 
 /// Who must not use a library outside of tests.
-const NEVER: [(&str, &[&str]); 4] = [
+const NEVER: [(&str, &[&str]); 3] = [
     (
         "axum",
         &["russet-worker", "russet-apple", "russet-mdm", "russet-store", "russet-queue", "russet-domain"],
     ),
     ("serde", &["russet-domain"]),
     ("tokio", &["russet-domain"]),
-    ("chrono", &["russet-domain"]),
 ];
 
 fn packages() -> Vec<Package> {

@@ -1,4 +1,4 @@
-//! Holds every crate to the workspace's lints and every file to saying what it is for.
+//! Holds every crate to the workspace's lints, every file to saying what it is for, and the domain to being told the time.
 
 use crate::repository;
 
@@ -29,4 +29,19 @@ fn every_file_opens_with_what_it_is_for() {
         })
         .collect();
     assert!(silent.is_empty(), "these files do not open with `//!` and a sentence: {silent:#?}");
+}
+
+/// It may reckon with calendars, as schedules need, but is told the time.
+#[test]
+fn the_domain_asks_no_clock() {
+    let files = repository::rust_files(&repository::root().join("crates/domain/src"));
+    assert!(!files.is_empty(), "there are no files");
+    let asking: Vec<_> = files
+        .into_iter()
+        .filter(|file| {
+            let text = repository::text_of(file).unwrap();
+            ["::now(", "SystemTime", "Instant"].iter().any(|clock| text.contains(clock))
+        })
+        .collect();
+    assert!(asking.is_empty(), "these files of the domain ask a clock: {asking:#?}");
 }
