@@ -93,6 +93,16 @@ impl Api {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Posts a body that is not JSON; any answer will do.
+    ///
+    /// # Panics
+    ///
+    /// When no answer comes.
+    pub async fn upload(&self, path: &str, media_type: &'static str, body: String) -> Answer {
+        let request = self.request(Method::POST, path).header("content-type", media_type).body(body);
+        Answer::try_to(format!("POST {path}"), request).await.unwrap_or_else(|why| panic!("{why}"))
+    }
+
     /// A whole list, page after page.
     ///
     /// # Panics

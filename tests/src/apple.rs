@@ -175,6 +175,27 @@ impl Apple {
         self.control(Method::DELETE, &path, &by_device(adam_id, devices)).await;
     }
 
+    /// Lets a user accept the invitation with an Apple Account.
+    pub async fn accept_invitation(&self, uid: &str, user: &str, account: &str) {
+        let acceptance = json!({ "client_user_id": user, "apple_account": account });
+        self.post(&format!("locations/{uid}/users/accept"), &acceptance).await;
+    }
+
+    /// Adds users, or sets what they are, as somebody else would.
+    pub async fn put_users(&self, uid: &str, users: &Value) {
+        self.post(&format!("locations/{uid}/users"), &json!({ "users": users })).await;
+    }
+
+    /// Everything that Apple has of users, retired records too.
+    ///
+    /// # Panics
+    ///
+    /// When the simulator does not say.
+    pub async fn users(&self, uid: &str) -> Vec<Value> {
+        let all = self.control(Method::GET, &format!("locations/{uid}/users"), &Value::Null).await;
+        all["users"].as_array().expect("users").clone()
+    }
+
     /// Orders a fault and returns its number.
     pub async fn fault(&self, order: &Value) -> u64 {
         self.post("faults", order).await["id"].as_u64().expect("a fault's number")

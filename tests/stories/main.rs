@@ -36,5 +36,6 @@ mod token_settings;
 mod token_states;
 mod tokens;
 mod two_workers;
+mod users;
 mod watching;
 mod withdrawn_token;

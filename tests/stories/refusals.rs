@@ -129,7 +129,7 @@ async fn users_that_apple_does_not_know_are_refused_and_the_rest_goes_on(profile
     assert_eq!(refused.len(), 2);
     for change in refused {
         assert_eq!(change["user"], "nobody", "{change}");
-        assert_eq!(change["error"]["code"], "user_not_found", "{change}");
+        assert_eq!(change["error"]["code"], "user_not_registered", "{change}");
     }
     assert_eq!(world.must_agree(&token).await.len(), 12);
     world.must_be_clean().await;

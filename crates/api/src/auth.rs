@@ -72,6 +72,11 @@ impl Actor {
         self.tokens.as_deref()
     }
 
+    /// Whether the key may submit jobs.
+    pub(crate) fn may_write(&self) -> bool {
+        self.role >= Role::Operator
+    }
+
     fn require(self, needs: Role) -> Result<Self, ApiError> {
         if self.role >= needs { Ok(self) } else { Err(ApiError::RoleForbids { has: self.role, needs }) }
     }

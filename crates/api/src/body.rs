@@ -29,15 +29,22 @@ impl FromRequest<App> for Body {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let limit = app.settings.body_max_bytes;
         let media_type = media_type(request.headers());
-        let mut hash = Sha256::new();
-        hash.update(request.method().as_str());
-        hash.update([b'\n']);
-        hash.update(request.uri().path());
-        hash.update([b'\n']);
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let bytes = bytes(request, app, limit).await?;
-        hash.update(&bytes);
-        Ok(Self { bytes, media_type, fingerprint: hex(&hash.finalize()) })
+        let fingerprint = fingerprint(method.as_str(), &path, &bytes);
+        Ok(Self { bytes, media_type, fingerprint })
     }
+}
+
+/// A hash over method, address and body: equal for a request sent again.
+pub(crate) fn fingerprint(method: &str, address: &str, body: &[u8]) -> String {
+    let mut hash = Sha256::new();
+    for part in [method, address] {
+        hash.update(part);
+        hash.update([b'\n']);
+    }
+    hash.update(body);
+    hex(&hash.finalize())
 }
 
 impl Body {
@@ -157,7 +164,8 @@ fn under(place: &str, name: &str) -> String {
     }
 }
 
-fn media_type(headers: &HeaderMap) -> String {
+/// The media type without its parameters, in lower case.
+pub(crate) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

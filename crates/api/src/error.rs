@@ -169,6 +169,19 @@ pub(crate) enum ApiError {
     JobStillRunning(JobId),
     #[error("Nothing of job {0} was refused, so there is nothing to retry.")]
     NothingToRetry(JobId),
+    #[error(
+        "There is no user {0}; GET /api/v1/users lists those there are, and POST /api/v1/users registers one."
+    )]
+    NoSuchUser(String),
+    #[error("The user is retired; POST /api/v1/users registers him again.")]
+    UserRetired,
+    #[error("The body has more than the {max} rows taken at once; split it.")]
+    TooManyRows { max: usize },
+    #[error(
+        "{count} rows are wrong and nothing was taken in; correct them, see `errors` for the first of them, or send \
+         `?partial=true` to take the others."
+    )]
+    BadRows { count: u64, errors: Vec<FieldError> },
     #[error("{text}")]
     RenewalRefused { code: String, text: String },
     #[error("{text}")]
@@ -251,6 +264,10 @@ impl ApiError {
             Self::FilesNotReady(_) => (StatusCode::CONFLICT, "files_not_ready"),
             Self::FilesGone(_) => (StatusCode::GONE, "files_gone"),
             Self::TokenNotSynced => (StatusCode::CONFLICT, "token_not_synced"),
+            Self::NoSuchUser(_) => (StatusCode::NOT_FOUND, "no_such_user"),
+            Self::UserRetired => (StatusCode::CONFLICT, "user_retired"),
+            Self::TooManyRows { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_rows"),
+            Self::BadRows { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "bad_rows"),
             Self::JobStillRunning(_) => (StatusCode::CONFLICT, "job_still_running"),
             Self::NothingToRetry(_) => (StatusCode::CONFLICT, "nothing_to_retry"),
             Self::RegistrationFailed { code, .. } => {
@@ -321,7 +338,8 @@ impl ApiError {
             }
             Self::UnknownAssets { errors, .. }
             | Self::BadHolders { errors, .. }
-            | Self::Forbidden { errors, .. } => errors.clone(),
+            | Self::Forbidden { errors, .. }
+            | Self::BadRows { errors, .. } => errors.clone(),
             Self::NotRevocable(bound) => bound.iter().map(irrevocable).collect(),
             _ => Vec::new(),
         };

@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 use crate::problem::Problem;
 use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
 use crate::routes::jobs::{
-    cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit,
+    cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit, users as job_users,
 };
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
@@ -18,6 +18,9 @@ use crate::routes::tokens::notifications::{
     list as list_notifications, rotate, show as show_notification, test as test_notifications,
 };
 use crate::routes::tokens::{change, create, hand_over, list, remove, renew, show, take_over};
+use crate::routes::users::{
+    change as change_user, create as create_user, import, list as list_users, retire, show as show_user,
+};
 use crate::routes::{
     apps, assets, consent, health, installation, licenses, lint, metrics, notifications, prompts,
 };
@@ -38,6 +41,8 @@ use crate::routes::{
         take_over::take_over, hand_over::hand_over,
         submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
         events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
+        job_users::users,
+        create_user::create, import::import, list_users::list, show_user::show, change_user::change, retire::retire,
         apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
@@ -48,6 +53,7 @@ use crate::routes::{
     tags(
         (name = "tokens", description = "Content tokens, each of which opens one location at Apple"),
         (name = "jobs", description = "What is to be done, and how far it has got"),
+        (name = "users", description = "Who is known to Apple at which location"),
         (name = "licenses", description = "What there is, and who holds it"),
         (name = "queue", description = "Which messages wait for workers, which are dead, and why one does not run. All \
             tokens share the queue, so a key that is bound to certain tokens may only ask why about one of those"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RefreshCatalog,
+    ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RefreshCatalog,
     RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
@@ -31,6 +31,11 @@ impl Pusher {
     /// Asks for a token's planned changes to be taken to Apple. The worker decides how long they wait for company.
     pub(crate) async fn apply_changes(&self, token: TokenId, priority: Priority) {
         self.push(&[ApplyChanges { token }], When::priority(priority)).await;
+    }
+
+    /// Asks for what is wished for a token's users to be taken to Apple.
+    pub(crate) async fn apply_users(&self, token: TokenId, priority: Priority) {
+        self.push(&[ApplyUsers { token }], When::priority(priority)).await;
     }
 
     /// Asks for a new token to be checked and claimed.

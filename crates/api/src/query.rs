@@ -88,6 +88,17 @@ impl FromRequestParts<App> for FileInPath {
     }
 }
 
+/// The user that the path names; whether there is one, the store knows.
+pub(crate) struct UserInPath(pub(crate) String);
+
+impl FromRequestParts<App> for UserInPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        in_path(parts, app).await.map(Self)
+    }
+}
+
 /// The kind of message that the path names; whether there is one, the queue knows.
 pub(crate) struct KindInPath(pub(crate) String);
 

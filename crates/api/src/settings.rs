@@ -16,6 +16,10 @@ pub struct Settings {
     pub public_url: String,
     /// The largest request body taken, in bytes.
     pub body_max_bytes: usize,
+    /// The largest list of users taken at once, in bytes.
+    pub import_max_bytes: usize,
+    /// The most users taken at once.
+    pub import_rows_max: usize,
     /// The most entries that one page of a list has.
     pub page_max: u32,
     /// The most tokens that can be uploaded (rule S-4); 0 for as many as there are.
@@ -41,6 +45,8 @@ impl Default for Settings {
             listen: "127.0.0.1:8080".to_owned(),
             public_url: String::new(),
             body_max_bytes: 16 * 1024 * 1024,
+            import_max_bytes: 32 * 1024 * 1024,
+            import_rows_max: 100_000,
             page_max: 1000,
             tokens_max: 3_000,
             renewal_wait_ms: 10_000,
@@ -71,8 +77,10 @@ impl Settings {
                     .to_owned(),
             );
         }
-        let ranges: [(&str, u64, u64, u64); 9] = [
+        let ranges = [
             ("body_max_bytes", wide(self.body_max_bytes), 1024, 256 * 1024 * 1024),
+            ("import_max_bytes", wide(self.import_max_bytes), 1024, 256 * 1024 * 1024),
+            ("import_rows_max", wide(self.import_rows_max), 1, 1_000_000),
             ("page_max", u64::from(self.page_max), 1, 1000),
             ("tokens_max", wide(self.tokens_max), 0, 1_000_000),
             ("renewal_wait_ms", self.renewal_wait_ms, 0, 50_000),

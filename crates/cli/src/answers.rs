@@ -303,6 +303,39 @@ pub(crate) struct Move {
     pub(crate) error: Option<Fault>,
 }
 
+/// What is done for one user: a job for each location.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct UserJobs {
+    pub(crate) client_user_id: String,
+    pub(crate) jobs: Vec<Job>,
+}
+
+/// A user at one location.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct User {
+    pub(crate) client_user_id: String,
+    pub(crate) token: i64,
+    pub(crate) email: Option<String>,
+    pub(crate) managed_apple_id: Option<String>,
+    pub(crate) status: Option<String>,
+    pub(crate) invitation: String,
+    pub(crate) invitation_url: Option<String>,
+    pub(crate) retired_records: u64,
+    pub(crate) wish: String,
+    pub(crate) work: String,
+    pub(crate) error: Option<Fault>,
+}
+
+/// One user of a job.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct JobUser {
+    pub(crate) client_user_id: String,
+    pub(crate) state: String,
+    pub(crate) error: Option<Fault>,
+}
+
 /// The queue at a glance.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct QueueView {
@@ -370,6 +403,12 @@ impl Job {
     pub(crate) fn has_ended(&self) -> bool {
         russet_domain::job::JobState::from_text(&self.state)
             .is_some_and(russet_domain::job::JobState::has_ended)
+    }
+
+    /// Whether it is about users rather than licenses.
+    pub(crate) fn is_about_users(&self) -> bool {
+        use russet_domain::job::JobKind;
+        matches!(JobKind::from_text(&self.kind), Some(JobKind::ImportUsers | JobKind::RetireUsers))
     }
 
     /// Whether all of it was done.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, Response, StatusCode, Url};
 use russet_domain::Secret;
 use serde_json::Value;
@@ -27,6 +27,12 @@ pub(crate) const PAGE_MAX: usize = 1_000;
 pub(crate) struct Client {
     http: reqwest::Client,
     base: String,
+}
+
+/// What a request carries.
+enum Content<'a> {
+    Json(&'a Value),
+    Bytes(&'static str, Vec<u8>),
 }
 
 /// What the server answered.
@@ -64,12 +70,23 @@ impl Client {
 
     /// Submits. The request carries an idempotency key, so that repeating it makes nothing twice.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Answer, CliError> {
-        self.call(Method::POST, path, &[], Some(body)).await
+        self.call(Method::POST, path, &[], Some(Content::Json(body))).await
+    }
+
+    /// Submits a body that is not JSON, with an idempotency key as [`post`](Self::post).
+    pub(crate) async fn upload(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        media_type: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<Answer, CliError> {
+        self.call(Method::POST, path, query, Some(Content::Bytes(media_type, bytes))).await
     }
 
     /// Replaces.
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Answer, CliError> {
-        self.call(Method::PUT, path, &[], Some(body)).await
+        self.call(Method::PUT, path, &[], Some(Content::Json(body))).await
     }
 
     /// Removes.
@@ -132,7 +149,7 @@ impl Client {
         method: Method,
         path: &str,
         query: &[(&str, String)],
-        body: Option<&Value>,
+        body: Option<Content<'_>>,
     ) -> Result<Answer, CliError> {
         let mut url = Url::parse(&format!("{}/api/v1/{path}", self.base))
             .map_err(|error| CliError::Usage(format!("{} is not an address: {error}", self.base)))?;
@@ -143,9 +160,11 @@ impl Client {
         if method == Method::POST {
             request = request.header("idempotency-key", uuid::Uuid::new_v4().to_string());
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        request = match body {
+            Some(Content::Json(body)) => request.json(body),
+            Some(Content::Bytes(media_type, bytes)) => request.header(CONTENT_TYPE, media_type).body(bytes),
+            None => request,
+        };
         let mut tries = 1;
         loop {
             let Some(again) = request.try_clone() else {

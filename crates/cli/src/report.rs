@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answers::{Change, Job, Move};
+use crate::answers::{Change, Fault, Job, JobUser, Move};
 use crate::client::Client;
 use crate::error::CliError;
 use crate::print;
@@ -22,6 +22,8 @@ pub(crate) async fn end(client: &Client, job: &Job, value: &Value, json: bool) -
         if job.progress.refused > 0 {
             if job.kind == MOVES {
                 moves(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
+            } else if job.is_about_users() {
+                users(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
             } else {
                 changes(client, job.id, Some("refused"), REFUSED_SHOWN).await?;
             }
@@ -80,10 +82,7 @@ pub(crate) async fn changes(
     let rows = items.into_iter().map(|item| {
         let change: Change = serde_json::from_value(item).unwrap_or_default();
         let holder = change.serial.or(change.user).unwrap_or_default();
-        let why = change.error.map(|error| match error.number {
-            Some(number) => format!("{} ({}, Apple's {number})", error.detail, error.code),
-            None => format!("{} ({})", error.detail, error.code),
-        });
+        let why = change.error.as_ref().map(why);
         let asset = asset(&change.adam_id, &change.pricing_param, change.name.as_deref());
         [change.action, asset, holder, change.state, why.unwrap_or_default()]
     });
@@ -107,6 +106,31 @@ pub(crate) async fn moves(
     });
     print::table(["ASSET", "USER", "DEVICE", "STATE", "WHY"], rows);
     Ok(())
+}
+
+/// Prints a job's users in a table.
+pub(crate) async fn users(
+    client: &Client,
+    job: i64,
+    state: Option<&str>,
+    limit: usize,
+) -> Result<(), CliError> {
+    let query: Vec<_> = state.map(|state| ("state", state.to_owned())).into_iter().collect();
+    let items = client.list(&format!("jobs/{job}/users"), &query, limit).await?;
+    let rows = items.into_iter().map(|item| {
+        let user: JobUser = serde_json::from_value(item).unwrap_or_default();
+        let why = user.error.as_ref().map(why).unwrap_or_default();
+        [user.client_user_id, user.state, why]
+    });
+    print::table(["USER", "STATE", "WHY"], rows);
+    Ok(())
+}
+
+fn why(error: &Fault) -> String {
+    match error.number {
+        Some(number) => format!("{} ({}, Apple's {number})", error.detail, error.code),
+        None => format!("{} ({})", error.detail, error.code),
+    }
 }
 
 /// An asset as people write it, with its name where that is known: the standard pricing is left out.

@@ -172,7 +172,13 @@ const OWN: &[(&str, &str)] = &[
     ("gave_up", "Apple kept asking to try later until the attempts ran out; retry the job."),
     ("already_held", "The holder already had the license; nothing was sent."),
     ("already_gone", "The holder did not have the license; nothing was sent."),
-    ("replaced", "A newer wish for the same license took its place before it was sent."),
+    ("already_registered", "The user already was as wished; nothing was sent."),
+    ("already_retired", "The user was already out of the program; nothing was sent."),
+    (
+        "user_not_registered",
+        "Apple does not know the user at this location, as of its list read just now; register the user first, then retry the job.",
+    ),
+    ("replaced", "A newer wish for the same license or user took its place before it was sent."),
     ("withdrawn", "The job was cancelled before it was sent."),
     (
         "token_not_usable",

@@ -41,4 +41,6 @@ id! {
     MoveId,
     /// One API key.
     KeyId,
+    /// One user of one location: the row behind a (token, `client_user_id`) pair.
+    UserId,
 }

@@ -25,11 +25,15 @@ pub enum JobKind {
     TakeOverToken,
     /// Write down who holds what of a token's location, and let go of it.
     HandOverToken,
+    /// Register users, or change what Apple knows of them.
+    ImportUsers,
+    /// Retire users.
+    RetireUsers,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::SyncToken,
         Self::AssignLicense,
         Self::RevokeLicense,
@@ -40,6 +44,8 @@ impl JobKind {
         Self::RegisterNotifications,
         Self::TakeOverToken,
         Self::HandOverToken,
+        Self::ImportUsers,
+        Self::RetireUsers,
     ];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
@@ -56,6 +62,8 @@ impl JobKind {
             Self::RegisterNotifications => "register_notifications",
             Self::TakeOverToken => "take_over_token",
             Self::HandOverToken => "hand_over_token",
+            Self::ImportUsers => "import_users",
+            Self::RetireUsers => "retire_users",
         }
     }
 

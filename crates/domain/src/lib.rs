@@ -31,10 +31,13 @@ pub mod sync_schedule;
 pub mod time;
 pub mod token;
 pub mod user;
+pub mod user_record;
+pub mod user_registration;
 
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
-pub use id::{AssetId, ChangeId, JobId, KeyId, MoveId, RequestId, TokenId};
+pub use id::{AssetId, ChangeId, JobId, KeyId, MoveId, RequestId, TokenId, UserId};
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use user::UserStatus;
+pub use user_record::UserRecord;

@@ -36,6 +36,7 @@ pub mod submit;
 pub mod sweep;
 pub mod take_overs;
 pub mod tokens;
+pub mod users;
 pub mod walks;
 
 pub use engine::{Db, Reader, Store, Tx};

@@ -9,6 +9,10 @@ use crate::error::StoreError;
 /// a change of either would make us strangers to our own claims.
 const SERVER_ID: &str = "server_id";
 
+/// Under this key stands Apple's template of the links that invite users, as a worker last read it and the API makes links
+/// of it. Every version reads it; it never changes.
+pub const INVITATION_TEMPLATE: &str = "apple_invitation_template";
+
 /// The value of a key.
 ///
 /// # Errors

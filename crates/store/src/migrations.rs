@@ -19,6 +19,13 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        version: 2,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0002_users.sql"),
+            postgres: include_str!("../migrations/postgres/0002_users.sql"),
+        },
+    },
+    Migration {
         version: 3,
         text: Sql {
             sqlite: include_str!("../migrations/sqlite/0003_token_life.sql"),

@@ -1,9 +1,12 @@
 //! Write requests to Apple, written down before they are sent.
 
+use std::collections::HashMap;
+
 use russet_domain::change::Action;
+use russet_domain::user_registration::Deed;
 use russet_domain::{AssetKey, ChangeId, RequestId, Timestamp, TokenId};
 
-use crate::codec::{action, asset_key, count, from_json, int, json, maybe_time, time, word};
+use crate::codec::{asset_key, count, from_json, int, json, maybe_time, time, word};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{Shift, shift};
@@ -39,11 +42,37 @@ impl RequestState {
     }
 }
 
+/// What a request asks of Apple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// To move licenses.
+    Licenses(Action),
+    /// To do something with users.
+    Users(Deed),
+}
+
+impl What {
+    /// The word stored. Rows hold it; it never changes.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Licenses(action) => action.as_str(),
+            Self::Users(deed) => deed.as_str(),
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Action::from_text(text).map(Self::Licenses).or_else(|| Deed::from_text(text).map(Self::Users))
+    }
+}
+
 /// A request to be written.
 #[derive(Clone, Debug)]
 pub struct NewRequest {
-    /// Which way licenses are to move.
-    pub action: Action,
+    /// What it asks for.
+    pub what: What,
     /// The assets.
     pub assets: Vec<AssetKey>,
     /// The devices, by serial number.
@@ -61,8 +90,8 @@ pub struct Request {
     pub id: RequestId,
     /// Whose it is.
     pub token: TokenId,
-    /// Which way licenses are to move.
-    pub action: Action,
+    /// What it asks for.
+    pub what: What,
     /// Where it has got to.
     pub state: RequestState,
     /// Apple's name of what it does about it.
@@ -73,7 +102,7 @@ pub struct Request {
     pub devices: Vec<String>,
     /// The users, by `client_user_id`.
     pub users: Vec<String>,
-    /// How many changes went out with it.
+    /// How many changes or users went out with it.
     pub pairs: u64,
     /// How many of them wait for Apple's word.
     pub open_pairs: u64,
@@ -121,7 +150,7 @@ pub async fn write(
     let mut ids = Vec::with_capacity(new.len());
     // One row for each call to Apple: the calls are the slow part.
     for request in new {
-        ids.push(insert(tx, token, request, now).await?);
+        ids.push(insert(tx, token, request, request.changes.len(), now).await?);
     }
     let rows: Vec<_> = new
         .iter()
@@ -147,10 +176,12 @@ pub async fn write(
     Ok(ids)
 }
 
-async fn insert(
+/// Writes the row alone; `open` counts what points at it. The caller holds the token's lock.
+pub(crate) async fn insert(
     tx: &mut Tx,
     token: TokenId,
     new: &NewRequest,
+    open: usize,
     now: Timestamp,
 ) -> Result<RequestId, StoreError> {
     let assets: Vec<_> = new.assets.iter().map(|key| (&key.adam_id, key.pricing.as_str())).collect();
@@ -161,12 +192,12 @@ async fn insert(
          RETURNING id",
     )
     .bind(token.0)
-    .bind(new.action.as_str())
+    .bind(new.what.as_str())
     .bind(RequestState::Sending.as_str())
     .bind(json(&assets)?)
     .bind(json(&new.devices)?)
     .bind(json(&new.users)?)
-    .bind(int(new.changes.len()))
+    .bind(int(open))
     .bind(now.0)
     .one(tx, |row| row.get("id").map(RequestId))
     .await
@@ -366,13 +397,39 @@ pub async fn close(tx: &mut Tx, id: RequestId, refusal: &Refusal, now: Timestamp
     Ok(())
 }
 
+/// Takes what has ended off the requests that carried it, and closes those of which nothing is open any more: these are
+/// answered.
+pub(crate) async fn count_down(
+    tx: &mut Tx,
+    ended: &HashMap<RequestId, i64>,
+    now: Timestamp,
+) -> Result<Vec<RequestId>, StoreError> {
+    const CLOSE: Sql = bulk!(
+        "UPDATE requests
+         SET open_pairs = open_pairs - x.ended,
+             state = CASE WHEN open_pairs <= x.ended THEN 'closed' ELSE state END,
+             closed_at = CASE WHEN open_pairs <= x.ended THEN $2 ELSE closed_at END
+         FROM ",
+        (0 request BIGINT, 1 ended BIGINT),
+        " WHERE requests.id = x.request
+          RETURNING id, state"
+    );
+    let rows: Vec<_> = ended.iter().map(|(request, number)| (request.0, *number)).collect();
+    let touched = sql("closing requests", CLOSE)
+        .bind(json(&rows)?)
+        .bind(now.0)
+        .all(tx, |row| Ok((RequestId(row.get("id")?), row.get::<String>("state")? == "closed")))
+        .await?;
+    Ok(touched.into_iter().filter(|(_, closed)| *closed).map(|(id, _)| id).collect())
+}
+
 fn request(row: &Row) -> Result<Request, StoreError> {
     let list = |what, column| from_json::<Vec<String>>(what, &row.get::<String>(column)?);
     let assets: Vec<(String, String)> = from_json("requests.assets", &row.get::<String>("assets")?)?;
     Ok(Request {
         id: RequestId(row.get("id")?),
         token: TokenId(row.get("token_id")?),
-        action: action(&row.get::<String>("action")?)?,
+        what: word("requests.action", &row.get::<String>("action")?, What::from_text)?,
         state: word("requests.state", &row.get::<String>("state")?, RequestState::from_text)?,
         event_id: row.get("event_id")?,
         assets: assets.into_iter().map(|(adam_id, pricing)| asset_key(adam_id, &pricing)).collect(),

@@ -10,11 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rand::Rng as _;
-use russet_domain::Secret;
+use russet_domain::{Secret, TokenId};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::engine::{Sql, Store, sql};
+use crate::engine::{Sql, Store, bulk, sql};
 use crate::error::StoreError;
+use crate::users;
 
 const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
@@ -210,6 +211,16 @@ impl Place<'_> {
     }
 }
 
+/// Sealed bytes as text, for rows that are written as JSON.
+pub(crate) fn to_text(sealed: &[u8]) -> String {
+    STANDARD.encode(sealed)
+}
+
+/// Sealed bytes from such a text.
+pub(crate) fn from_text(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 fn cipher(key: &Key) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&(*key.secret).into())
 }
@@ -251,6 +262,65 @@ const SEALED: Sql = Sql { sqlite: sealed!(), postgres: concat!(sealed!(), " FOR 
 /// # Errors
 /// When a secret does not open with any of the keys; what came before it stays sealed anew.
 pub async fn rotate(store: &Store) -> Result<u64, StoreError> {
+    Ok(rotate_tokens(store).await? + rotate_users(store).await?)
+}
+
+/// Users whose invitations are sealed anew in one transaction.
+const ROTATE_USERS: i64 = 5_000;
+
+macro_rules! sealed_users {
+    () => {
+        "SELECT id, token_id, client_user_id, invite_code
+         FROM users
+         WHERE id > $1 AND invite_code IS NOT NULL
+         ORDER BY id
+         LIMIT $2"
+    };
+}
+
+/// Locks what it reads, as [`SEALED`] does.
+const SEALED_USERS: Sql =
+    Sql { sqlite: sealed_users!(), postgres: concat!(sealed_users!(), " FOR NO KEY UPDATE") };
+
+async fn rotate_users(store: &Store) -> Result<u64, StoreError> {
+    const SEAL: Sql = bulk!(
+        "UPDATE users SET invite_code = x.sealed FROM ",
+        (0 id BIGINT, 1 sealed TEXT),
+        " WHERE users.id = x.id"
+    );
+    let (mut after, mut moved) = (0, 0);
+    loop {
+        let mut tx = store.begin().await?;
+        let keys = tx.keys();
+        let rows = sql("reading sealed invitations", SEALED_USERS)
+            .bind(after)
+            .bind(ROTATE_USERS)
+            .all(&mut tx, |row| {
+                let place =
+                    users::place_of(TokenId(row.get("token_id")?), &row.get::<String>("client_user_id")?);
+                Ok((row.get::<i64>("id")?, place, row.get::<String>("invite_code")?))
+            })
+            .await?;
+        let Some((last, _, _)) = rows.last() else { return Ok(moved) };
+        after = *last;
+        let mut anew = Vec::new();
+        for (id, row, text) in &rows {
+            let place = users::place(row);
+            let whole = from_text(text)
+                .ok_or_else(|| StoreError::Keys(format!("{} is not sealed text", place.shown())))?;
+            if !keys.is_current(&whole) {
+                anew.push((id, to_text(&keys.seal(place, &keys.open(place, &whole)?)?)));
+            }
+        }
+        if !anew.is_empty() {
+            moved += crate::codec::count(crate::codec::int(anew.len()));
+            sql("sealing invitations anew", SEAL).bind(crate::codec::json(&anew)?).run(&mut tx).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+async fn rotate_tokens(store: &Store) -> Result<u64, StoreError> {
     const COLUMNS: [&str; 4] =
         ["content", "pending_content", "notification_secret", "notification_next_secret"];
     let (mut after, mut moved) = (0, 0);

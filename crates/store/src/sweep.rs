@@ -40,6 +40,31 @@ pub async fn tokens_with_sendable(
     .await
 }
 
+/// Tokens that have wishes for users to send now, or users whose records are to be read.
+///
+/// # Errors
+/// As any statement.
+pub async fn tokens_with_users_to_do(
+    db: &mut Db,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "looking for tokens with users to send or read",
+        "SELECT id
+         FROM tokens
+         WHERE EXISTS (
+             SELECT 1 FROM users u WHERE u.token_id = tokens.id AND u.work = 'planned' AND u.not_before <= $1)
+            OR EXISTS (SELECT 1 FROM users u WHERE u.token_id = tokens.id AND u.unread)
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
 /// Tokens that count as duplicates of one that is no longer there: they may take its place.
 ///
 /// # Errors

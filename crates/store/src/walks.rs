@@ -19,6 +19,10 @@ pub enum WalkKind {
     Assignments,
     /// Assignments that changed since a version.
     Changes,
+    /// All users.
+    Users,
+    /// Users that changed since a version.
+    UserChanges,
 }
 
 impl WalkKind {
@@ -29,13 +33,17 @@ impl WalkKind {
             Self::Assets => "assets",
             Self::Assignments => "assignments",
             Self::Changes => "changes",
+            Self::Users => "users",
+            Self::UserChanges => "user_changes",
         }
     }
 
     /// Reads the stored word.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Assets, Self::Assignments, Self::Changes].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Assets, Self::Assignments, Self::Changes, Self::Users, Self::UserChanges]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -162,6 +170,23 @@ pub async fn end(tx: &mut Tx, id: WalkId, now: Timestamp) -> Result<(), StoreErr
         .bind(now.0)
         .run(tx)
         .await?;
+    Ok(())
+}
+
+/// Gives up a token's walks of a kind that have not ended, since they go by a version that is no longer the last one read.
+///
+/// # Errors
+/// As any statement.
+pub async fn give_up(tx: &mut Tx, token: TokenId, kind: WalkKind, now: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "giving up walks",
+        "UPDATE walks SET ended_at = $3 WHERE token_id = $1 AND kind = $2 AND ended_at IS NULL",
+    )
+    .bind(token.0)
+    .bind(kind.as_str())
+    .bind(now.0)
+    .run(tx)
+    .await?;
     Ok(())
 }
 

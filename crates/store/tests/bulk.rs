@@ -93,7 +93,7 @@ async fn a_hundred_thousand_changes_move_in_seconds() {
         let new: Vec<NewRequest> = ids
             .chunks(APPS * DEVICES / 4)
             .map(|ids| NewRequest {
-                action: Action::Assign,
+                what: russet_store::requests::What::Licenses(Action::Assign),
                 assets: vec![],
                 devices: vec![],
                 users: vec![],

@@ -92,7 +92,13 @@ impl World<'_> {
             let ids: Vec<ChangeId> =
                 ready.iter().filter(|one| one.action == action).map(|one| one.id).collect();
             if !ids.is_empty() {
-                let new = NewRequest { action, assets: vec![], devices: vec![], users: vec![], changes: ids };
+                let new = NewRequest {
+                    what: russet_store::requests::What::Licenses(action),
+                    assets: vec![],
+                    devices: vec![],
+                    users: vec![],
+                    changes: ids,
+                };
                 self.requests.extend(requests::write(tx, self.token, &[new], now).await.unwrap());
             }
         }

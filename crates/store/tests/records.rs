@@ -25,7 +25,7 @@ async fn a_request_is_written_before_it_is_sent_and_followed_to_its_end() {
         let mut tx = store.begin().await.unwrap();
         let ready = changes::sendable(&mut tx, token, NOW, 10).await.unwrap();
         let new = NewRequest {
-            action: Action::Assign,
+            what: russet_store::requests::What::Licenses(Action::Assign),
             assets: vec![AssetKey::new("500000000", Pricing::Standard)],
             devices: vec!["SERIAL000001".to_owned()],
             users: vec!["user-1".to_owned()],

@@ -70,7 +70,7 @@ async fn a_request_never_covers_a_change_that_is_no_longer_planned() {
         tx.commit().await.unwrap();
         let mut tx = store.begin().await.unwrap();
         let request = NewRequest {
-            action: Action::Assign,
+            what: russet_store::requests::What::Licenses(Action::Assign),
             assets: vec![],
             devices: vec![],
             users: vec![],
@@ -93,7 +93,7 @@ async fn open_changes_are_found_by_request_by_event_and_before_their_event_is_kn
         let given = submitted(store, ASSIGN, token, wishes(&apps, &[device(1), user(1)])).await;
         let ids = sendable(store, token, NOW).await;
         let request = |changes: &[ChangeId]| NewRequest {
-            action: Action::Assign,
+            what: russet_store::requests::What::Licenses(Action::Assign),
             assets: vec![AssetKey::new("500000000", Pricing::Standard)],
             devices: vec!["SERIAL000001".to_owned()],
             users: vec![],

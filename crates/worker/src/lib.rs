@@ -19,10 +19,12 @@ mod probes;
 mod rates;
 mod registration;
 mod send;
+mod send_users;
 mod settings;
 mod signing;
 mod summary;
 mod tell;
+mod user_walk;
 mod walk;
 
 use std::time::Duration;

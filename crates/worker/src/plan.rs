@@ -1,20 +1,23 @@
 //! Plans one round of requests for a token: what may be asked for now, in the fewest rectangles.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use russet_domain::change::Action;
 use russet_domain::coalesce::{self, Pair, Rectangle};
 use russet_domain::grant::{Grant, Stock};
 use russet_domain::intake::rule_against;
 use russet_domain::limits::Limits;
+use russet_domain::user_registration::{self, Fitness, Known};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::changes::{self, Sendable};
 use russet_store::tokens::Token;
+use russet_store::users;
 
 use crate::assets::refresh;
 use crate::context::Context;
 use crate::error::JobError;
+use crate::user_walk;
 
 /// What to do next for a token.
 pub(crate) struct Round {
@@ -37,12 +40,19 @@ pub(crate) struct Request {
 /// Plans a round. Reads the counts from Apple once when an asset seems to be out of licenses.
 pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobError> {
     let mut picture = Picture::read(ctx, token).await?;
-    if sort(&picture, false).ask_counts {
-        refresh(ctx, token).await?;
+    let first = sort(&picture);
+    let (ask_counts, ask_users) = (first.ask_counts, first.ask_users);
+    if ask_counts || ask_users {
+        if ask_users {
+            user_walk::refresh(ctx, token).await?;
+        }
+        if ask_counts {
+            refresh(ctx, token).await?;
+        }
         picture = Picture::read(ctx, token).await?;
-        picture.fresh = true;
+        (picture.fresh, picture.users_fresh) = (ask_counts, ask_users);
     }
-    let sorted = sort(&picture, picture.fresh);
+    let sorted = sort(&picture);
     if !sorted.refused.is_empty() {
         let mut tx = ctx.begin().await?;
         changes::refuse(&mut tx, token.id, &sorted.refused, ctx.now()).await?;
@@ -59,8 +69,14 @@ struct Picture {
     sendable: Vec<Sendable>,
     assets: HashMap<AssetId, AssetRow>,
     flights: HashMap<AssetId, changes::InFlight>,
+    /// What is known of the users who are to get licenses.
+    users: HashMap<String, Known>,
+    /// Whether Apple's list of users was ever read whole.
+    users_read: bool,
     /// Whether the counts were read from Apple just now.
     fresh: bool,
+    /// Whether what is new in the list of users was read just now.
+    users_fresh: bool,
 }
 
 impl Picture {
@@ -72,7 +88,27 @@ impl Picture {
         ids.dedup();
         let assets = assets::get_many(&mut db, &ids).await?;
         let flights = changes::in_flight(&mut db, token.id).await?;
-        Ok(Self { sendable, assets, flights, fresh: false })
+        let wanted: BTreeSet<&str> = sendable
+            .iter()
+            .filter(|change| change.action == Action::Assign && !change.holder.is_device())
+            .map(|change| change.holder.id())
+            .collect();
+        let wanted: Vec<&str> = wanted.into_iter().collect();
+        let users = users::known_of(&mut db, token.id, &wanted).await?;
+        // Only where a user is concerned does it matter what is known of users.
+        let users_read =
+            !wanted.is_empty() && users::user_list(&mut db, token.id).await?.read_whole_at.is_some();
+        Ok(Self { sendable, assets, flights, users, users_read, fresh: false, users_fresh: false })
+    }
+
+    /// Whether the change's holder can be given a license; devices always can.
+    fn fitness(&self, change: &Sendable) -> Fitness {
+        match &change.holder {
+            Holder::Device(_) => Fitness::Send,
+            Holder::User(id) => {
+                user_registration::fitness(self.users.get(id).copied(), self.users_read, self.users_fresh)
+            }
+        }
     }
 }
 
@@ -84,9 +120,10 @@ struct Sorted<'a> {
     refused: Vec<(ChangeId, &'static str)>,
     waiting: bool,
     ask_counts: bool,
+    ask_users: bool,
 }
 
-fn sort(picture: &Picture, fresh: bool) -> Sorted<'_> {
+fn sort(picture: &Picture) -> Sorted<'_> {
     let mut sorted = Sorted::default();
     let mut coming: HashMap<AssetId, i64> = HashMap::new();
     let mut stocks: HashMap<AssetId, Stock> = HashMap::new();
@@ -106,13 +143,29 @@ fn sort(picture: &Picture, fresh: bool) -> Sorted<'_> {
             sorted.refused.push((change.id, code));
             continue;
         }
+        match picture.fitness(change) {
+            Fitness::Send => {}
+            Fitness::Wait => {
+                sorted.waiting = true;
+                continue;
+            }
+            Fitness::AskUsers => {
+                // Those who come up only after the list was read again are looked at in the next round.
+                (sorted.ask_users, sorted.waiting) = (true, true);
+                continue;
+            }
+            Fitness::Refuse => {
+                sorted.refused.push((change.id, "user_not_registered"));
+                continue;
+            }
+        }
         let stock = stocks.entry(change.asset).or_insert_with(|| {
             let flying = picture.flights.get(&change.asset).copied().unwrap_or_default();
             Stock {
                 free: picture.assets.get(&change.asset).map_or(0, |asset| asset.asset.supply.free()),
                 going: flying.assigns,
                 coming: flying.revokes + coming.get(&change.asset).copied().unwrap_or(0),
-                fresh,
+                fresh: picture.fresh,
             }
         });
         match stock.one_more() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use russet_apple::{Answer, AppleError, Consequence, EventId, Write};
 use russet_domain::change::{Action, Outcome, Word, after};
-use russet_domain::{ChangeId, RequestId};
+use russet_domain::{ChangeId, RequestId, TokenId};
 use russet_queue::jobs::CheckEvent;
 use russet_queue::{Class, Due, Priority, When};
-use russet_store::requests::{self, NewRequest};
+use russet_store::requests::{self, NewRequest, What};
 use russet_store::tokens::Token;
 use russet_store::{StoreError, changes};
 
@@ -76,7 +76,7 @@ pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Resu
 
 /// Writes Apple's event down. Without it the licenses would have to be read back minutes later, so that a database which
 /// is busy or away for a moment is tried a few times.
-async fn remember(ctx: &Context, id: RequestId, event: &str) -> Result<(), JobError> {
+pub(crate) async fn remember(ctx: &Context, id: RequestId, event: &str) -> Result<(), JobError> {
     let mut pause = Duration::from_millis(100);
     for _ in 1..REMEMBER_TRIES {
         match accepted(ctx, id, event).await {
@@ -102,7 +102,7 @@ async fn accepted(ctx: &Context, id: RequestId, event: &str) -> Result<(), Store
 async fn write_down(ctx: &Context, token: &Token, request: &Request) -> Result<Option<RequestId>, JobError> {
     let now = ctx.now();
     let new = NewRequest {
-        action: request.action,
+        what: What::Licenses(request.action),
         assets: request.assets.clone(),
         devices: request.devices(),
         users: request.users(),
@@ -116,13 +116,17 @@ async fn write_down(ctx: &Context, token: &Token, request: &Request) -> Result<O
     };
     let Some(id) = id else { return Ok(None) };
     tx.commit().await?;
+    remind(ctx, token.id, id).await;
+    Ok(Some(id))
+}
+
+/// Has a request asked after when Apple has had its time; should that not be queued, the sweep finds the open request.
+pub(crate) async fn remind(ctx: &Context, token: TokenId, request: RequestId) {
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
     let when = When { priority: Priority::Normal, due: Due::In(first_look) };
-    if let Err(error) = ctx.push(&CheckEvent { token: token.id, request: id }, when).await {
-        // The sweep finds the open request.
-        tracing::warn!(request.id = id.0, error = %error, "the reminder of a request was not queued");
+    if let Err(error) = ctx.push(&CheckEvent { token, request }, when).await {
+        tracing::warn!(request.id = request.0, error = %error, "the reminder of a request was not queued");
     }
-    Ok(Some(id))
 }
 
 /// Apple did not take the request: decides what becomes of its changes.

@@ -16,9 +16,10 @@ use russet_store::walks::{self, Advance, Walk, WalkKind};
 use serde_json::json;
 
 use crate::assets::refresh;
-use crate::context::Context;
+use crate::context::{Context, Slice};
 use crate::error::JobError;
 use crate::handlers::sync_token::Mode;
+use crate::user_walk;
 
 /// A walk older than this starts again rather than goes on: Apple's pages have long moved.
 const STALE: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -48,7 +49,9 @@ pub(crate) struct Read {
 /// Walks as far as a fair slice of time allows.
 pub(crate) async fn walk(ctx: &Context, token: &Token, jobs: &[Job], mode: Mode) -> Result<Walked, JobError> {
     let slice = ctx.slice();
-    let mut walk = begin(ctx, token, jobs, mode).await?;
+    let Some(mut walk) = begin(ctx, token, jobs, mode, &slice).await? else {
+        return Ok(Walked::PartOfTheWay);
+    };
     while walk.total_pages.is_none_or(|total| walk.next_page < total) {
         if slice.is_over() {
             return Ok(Walked::PartOfTheWay);
@@ -62,21 +65,32 @@ pub(crate) async fn walk(ctx: &Context, token: &Token, jobs: &[Job], mode: Mode)
     end(ctx, token, mode, &walk, removed).await
 }
 
-async fn begin(ctx: &Context, token: &Token, jobs: &[Job], mode: Mode) -> Result<Walk, JobError> {
-    let now = ctx.now();
+/// The walk under way, or a new one, which begins with reading the users: a license is best read when its holder is known.
+/// The walk over users ends in the transaction that begins the one over licenses, so that a sync that was interrupted goes
+/// on in the right one. `None` when the users took all of the time.
+async fn begin(
+    ctx: &Context,
+    token: &Token,
+    jobs: &[Job],
+    mode: Mode,
+    slice: &Slice,
+) -> Result<Option<Walk>, JobError> {
     let mut db = ctx.store.read().await?;
     let open = walks::open(&mut db, token.id, kind_of(mode)).await?;
     drop(db);
     if let Some(walk) = open
-        && now.since(walk.started_at) < STALE
+        && ctx.now().since(walk.started_at) < STALE
     {
-        return Ok(walk);
+        return Ok(Some(walk));
     }
     let jobs: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+    let whole = mode == Mode::Full;
+    let Some(users) = user_walk::walk(ctx, token, &jobs, whole, Some(slice)).await? else { return Ok(None) };
     let mut tx = ctx.begin().await?;
-    let walk = walks::start(&mut tx, token.id, kind_of(mode), &jobs, now).await?;
+    user_walk::close(ctx, &mut tx, &users).await?;
+    let walk = walks::start(&mut tx, token.id, kind_of(mode), &jobs, ctx.now()).await?;
     tx.commit().await?;
-    Ok(walk)
+    Ok(Some(walk))
 }
 
 fn kind_of(mode: Mode) -> WalkKind {

@@ -14,6 +14,7 @@ pub(crate) mod notifications;
 pub(crate) mod prompts;
 pub(crate) mod queue;
 pub(crate) mod tokens;
+pub(crate) mod users;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -58,6 +59,13 @@ pub(crate) fn router(app: App) -> Router {
         .route("/jobs/{job}/files", get(jobs::files::list))
         .route("/jobs/{job}/files/{name}", get(jobs::files::fetch))
         .route("/installation", get(installation::show))
+        .route("/jobs/{job}/users", get(jobs::users::users))
+        .route("/users", post(users::create::create).get(users::list::list))
+        .route("/users/import", post(users::import::import))
+        .route(
+            "/users/{user}",
+            get(users::show::show).patch(users::change::change).delete(users::retire::retire),
+        )
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
         .route("/queue", get(queue::list::list))

@@ -65,12 +65,12 @@ pub(crate) enum ChangeStateName {
 #[schema(as = ChangeError)]
 pub(crate) struct ChangeErrorView {
     /// The stable name of the reason.
-    code: String,
+    pub(super) code: String,
     /// Apple's error number, where it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    number: Option<i32>,
+    pub(super) number: Option<i32>,
     /// What it means and what to do.
-    detail: &'static str,
+    pub(super) detail: &'static str,
 }
 
 impl ChangeView {

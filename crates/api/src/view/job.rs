@@ -66,6 +66,8 @@ pub(crate) enum JobKindName {
     RegisterNotifications,
     TakeOverToken,
     HandOverToken,
+    ImportUsers,
+    RetireUsers,
 }
 
 /// States of jobs.

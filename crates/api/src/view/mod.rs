@@ -11,6 +11,7 @@ mod moving;
 mod notification;
 mod queue;
 mod token;
+mod user;
 mod why;
 
 pub(crate) use app::{AppDetailView, AppView, FactsView, PLATFORMS, VersionView};
@@ -23,4 +24,5 @@ pub(crate) use moving::{MoveView, MovesView};
 pub(crate) use notification::{NotificationTestView, NotificationView, WholeNotificationView};
 pub(crate) use queue::{DeadView, KindView, RunningView, WorkerView};
 pub(crate) use token::{SiblingView, TokenView};
+pub(crate) use user::{HeldView, JobUserView, STATUSES, UserView};
 pub(crate) use why::WhyView;

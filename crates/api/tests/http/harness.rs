@@ -192,7 +192,7 @@ impl Server {
         let mut tx = self.store.begin().await.unwrap();
         let sent = changes::sendable(&mut tx, token, NOW, 1).await.unwrap().remove(0);
         let request = NewRequest {
-            action: Action::Assign,
+            what: russet_store::requests::What::Licenses(Action::Assign),
             assets: vec![sent.key.clone()],
             devices: vec![sent.holder.id().to_owned()],
             users: vec![],

@@ -16,4 +16,5 @@ mod queue;
 mod settings;
 mod token_life;
 mod tokens;
+mod users;
 mod watching;

@@ -51,6 +51,7 @@ async fn every_address_described_is_served_and_needs_the_key_it_says() {
                 .replace("{job}", "1")
                 .replace("{kind}", "sweep")
                 .replace("{notification}", "1")
+                .replace("{user}", "u1")
                 .replace("{adam_id}", "1");
             let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
             let reply = send(server.bare(method.clone(), &address)).await;

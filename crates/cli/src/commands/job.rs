@@ -215,7 +215,12 @@ async fn show(client: &Client, args: &ShowArgs) -> Result<(), CliError> {
         report::moves(client, args.id, None, args.limit as usize).await?;
     }
     if args.changes.is_some() {
-        report::changes(client, args.id, state, args.limit as usize).await?;
+        let limit = args.limit as usize;
+        if job.is_about_users() {
+            report::users(client, args.id, state, limit).await?;
+        } else {
+            report::changes(client, args.id, state, limit).await?;
+        }
     }
     Ok(())
 }

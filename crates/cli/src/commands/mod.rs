@@ -17,6 +17,7 @@ pub(crate) mod serve;
 pub(crate) mod simulator;
 pub(crate) mod sync;
 pub(crate) mod token;
+pub(crate) mod user;
 pub(crate) mod worker;
 
 use std::path::Path;
@@ -54,7 +55,10 @@ pub(crate) enum Command {
     /// Content tokens.
     #[command(subcommand)]
     Token(token::TokenCommand),
-    /// Read a token's assets and licenses from Apple.
+    /// Who is known to Apple at which location.
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Read a token's users, assets and licenses from Apple.
     Sync(sync::SyncArgs),
     /// Apps and books by name, with their counts and versions.
     #[command(subcommand)]
@@ -92,6 +96,7 @@ impl Command {
             Self::Doctor(args) => args.json,
             Self::Key(command) => command.wants_json(),
             Self::Token(command) => command.is_json(),
+            Self::User(command) => command.access().json,
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
@@ -119,6 +124,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Probe(args) => probe::run(args).await,
         Command::Key(command) => key::run(command, config).await,
         Command::Token(command) => token::run(command, config).await,
+        Command::User(command) => user::run(command, config).await,
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,

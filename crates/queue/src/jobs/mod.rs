@@ -1,6 +1,7 @@
 //! The kinds of messages, one a file, and the one enum that holds any of them.
 
 mod apply_changes;
+mod apply_users;
 mod check_event;
 mod claim_token;
 mod hand_over_token;
@@ -17,6 +18,7 @@ mod sweep;
 mod sync_token;
 
 pub use apply_changes::ApplyChanges;
+pub use apply_users::ApplyUsers;
 pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
 pub use hand_over_token::HandOverToken;
@@ -99,6 +101,7 @@ kinds!(
     ClaimToken,
     SyncToken,
     ApplyChanges,
+    ApplyUsers,
     CheckEvent,
     ReadNotifications,
     MoveLicenses,
@@ -130,6 +133,8 @@ mod tests {
         check("sync_token", job.payload(), AnyJob::SyncToken(job));
         let job = ApplyChanges { token };
         check("apply_changes", job.payload(), AnyJob::ApplyChanges(job));
+        let job = ApplyUsers { token };
+        check("apply_users", job.payload(), AnyJob::ApplyUsers(job));
         let job = CheckEvent { token, request: RequestId(9) };
         check("check_event", job.payload(), AnyJob::CheckEvent(job));
         let job = ReadNotifications { token };

@@ -10,7 +10,7 @@ use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{Shift, shift};
 use crate::licenses::{Moved, write_moved};
-use crate::tokens;
+use crate::{requests, tokens};
 
 /// What followed from finishing changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -209,27 +209,9 @@ async fn move_up(tx: &mut Tx, ends: &[End<'_>]) -> Result<(), StoreError> {
 }
 
 async fn close_requests(tx: &mut Tx, ends: &[End<'_>], now: Timestamp) -> Result<Vec<RequestId>, StoreError> {
-    const CLOSE: Sql = bulk!(
-        "UPDATE requests
-         SET open_pairs = open_pairs - x.ended,
-             state = CASE WHEN open_pairs <= x.ended THEN 'closed' ELSE state END,
-             closed_at = CASE WHEN open_pairs <= x.ended THEN $2 ELSE closed_at END
-         FROM ",
-        (0 request BIGINT, 1 ended BIGINT),
-        " WHERE requests.id = x.request
-          RETURNING id, state"
-    );
     let mut by_request: HashMap<RequestId, i64> = HashMap::new();
     for end in ends {
         *by_request.entry(end.change.request).or_default() += 1;
     }
-    let rows: Vec<_> = by_request.iter().map(|(request, ended)| (request.0, ended)).collect();
-    let touched = sql("closing requests", CLOSE)
-        .bind(json(&rows)?)
-        .bind(now.0)
-        .all(tx, |row| Ok((RequestId(row.get("id")?), row.get::<String>("state")? == "closed")))
-        .await?;
-    let closed: HashSet<RequestId> =
-        touched.into_iter().filter(|(_, closed)| *closed).map(|(id, _)| id).collect();
-    Ok(closed.into_iter().collect())
+    requests::count_down(tx, &by_request, now).await
 }

@@ -10,7 +10,7 @@ use super::{Counts, Shift, add, shift};
 use crate::codec::{int, word};
 use crate::engine::{Tx, sql};
 use crate::error::StoreError;
-use crate::{changes, moves, tokens};
+use crate::{changes, moves, tokens, users};
 
 /// Notes that work on a job has begun, unless it has ended. May be repeated.
 ///
@@ -119,6 +119,10 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
             // What was not sent for it will not be; what was sent ends as it ends, and nobody waits for it.
             withdraw(tx, id, now).await?;
             moves::cancel(tx, id, now).await
+        }
+        JobKind::ImportUsers | JobKind::RetireUsers => {
+            note_cancelled(tx, id, now).await?;
+            users::cancel(tx, id, now).await
         }
     }
 }
@@ -235,7 +239,7 @@ async fn counted(tx: &mut Tx, id: JobId) -> Result<Counts, StoreError> {
     })
     .await?;
     let mut counts = Counts::default();
-    for (state, number) in by_state {
+    for (state, number) in by_state.into_iter().chain(users::counted(tx, id).await?) {
         counts.add(state, number);
     }
     Ok(counts)
@@ -285,6 +289,7 @@ pub(crate) async fn end_with_token(
         changes::end_all(tx, &live, code, now).await?;
         shift(tx, &live, now).await?;
     }
+    users::end_with_token(tx, token, code, now).await?;
     sql(
         "ending a token's jobs",
         "UPDATE jobs

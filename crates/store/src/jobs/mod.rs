@@ -19,6 +19,7 @@ use russet_domain::{JobId, KeyId, Timestamp, TokenId};
 use crate::codec::{count, int, json, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
+use crate::users;
 
 /// Who wanted a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,12 +368,16 @@ async fn told_sending(db: &mut Db, mut jobs: Vec<Job>) -> Result<Vec<Job>, Store
     if asked.is_empty() {
         return Ok(jobs);
     }
-    let sending: HashMap<i64, i64> = sql("counting changes on their way", SENDING)
+    let mut sending: HashMap<i64, i64> = sql("counting changes on their way", SENDING)
         .bind(json(&asked)?)
         .all(db, |row| Ok((row.at(0)?, row.at(1)?)))
         .await?
         .into_iter()
         .collect();
+    let of_users = jobs.iter().any(|job| matches!(job.kind, JobKind::ImportUsers | JobKind::RetireUsers));
+    if of_users {
+        sending.extend(users::told_sending(db, &asked).await?);
+    }
     for job in &mut jobs {
         let sending = sending.get(&job.id.0).copied().map_or(0, count).min(job.progress.accepted);
         job.progress.accepted -= sending;

@@ -192,7 +192,9 @@ fn action_of(kind: JobKind) -> Option<Action> {
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken
-        | JobKind::HandOverToken => None,
+        | JobKind::HandOverToken
+        | JobKind::ImportUsers
+        | JobKind::RetireUsers => None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::jobs;
 
-/// Deletes a token, its assets, licenses, changes, requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
+/// Deletes a token, its assets, licenses, changes, users, requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
 /// their counts, and those not ended end: what was not settled is refused with the code `token_removed`. Nothing is
 /// revoked at Apple.
 ///
@@ -41,5 +41,8 @@ const DELETES: &[&str] = &[
     "DELETE FROM take_overs WHERE token_id = $1",
     "DELETE FROM licenses WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
     "DELETE FROM assets WHERE token_id = $1",
+    "DELETE FROM job_users WHERE user_id IN (SELECT id FROM users WHERE token_id = $1)",
+    "DELETE FROM users WHERE token_id = $1",
+    "DELETE FROM user_lists WHERE token_id = $1",
     "DELETE FROM tokens WHERE id = $1",
 ];

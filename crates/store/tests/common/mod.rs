@@ -249,8 +249,13 @@ pub(crate) async fn send_all(
         if ids.is_empty() {
             continue;
         }
-        let request =
-            NewRequest { action, assets: vec![], devices: vec![], users: vec![], changes: ids.clone() };
+        let request = NewRequest {
+            what: russet_store::requests::What::Licenses(action),
+            assets: vec![],
+            devices: vec![],
+            users: vec![],
+            changes: ids.clone(),
+        };
         let written = requests::write(&mut tx, token, &[request], now).await.unwrap();
         requests::accepted(&mut tx, written[0], &format!("event-{}", written[0]), now).await.unwrap();
         sent.push((written[0], ids));

@@ -11,11 +11,12 @@ use russet_queue::jobs::{ApplyChanges, CheckEvent, RemoveToken};
 use russet_queue::{Class, Ending, When};
 use russet_store::assets;
 use russet_store::changes::{self, Open};
-use russet_store::requests::{self, Request, RequestState};
+use russet_store::requests::{self, Request, RequestState, What};
 use russet_store::tokens::Token;
 
 use crate::context::Context;
 use crate::error::JobError;
+use crate::handlers::check_users;
 use crate::send::REMINDER_MIN;
 
 /// The most pages that are read of one list.
@@ -33,9 +34,9 @@ pub(crate) async fn check_event(job: CheckEvent, ctx: &Context) -> Result<Ending
         // Renewing or claiming the token asks again; until then there is nobody to ask as.
         return Ok(Ending::Done);
     }
-    let failures = match next(ctx.patience, request.created_at, request.event_id.is_some(), ctx.now()) {
+    let report = match next(ctx.patience, request.created_at, request.event_id.is_some(), ctx.now()) {
         Next::Wait { until } => return Ok(Ending::Snooze { until }),
-        Next::ReadBack => Vec::new(),
+        Next::ReadBack => None,
         Next::AskStatus => {
             if let Some(until) = too_soon(ctx, &request) {
                 return Ok(Ending::Snooze { until });
@@ -43,16 +44,25 @@ pub(crate) async fn check_event(job: CheckEvent, ctx: &Context) -> Result<Ending
             let report = ask(ctx, &token, &request).await?;
             let verdict = judge(ctx.patience, report.status, report.clean(), request.created_at, ctx.now());
             match verdict {
-                Verdict::AllMoved => return settle_all(ctx, &token, &request).await,
+                Verdict::AllMoved => {
+                    return match request.what {
+                        What::Licenses(_) => settle_all(ctx, &token, &request).await,
+                        What::Users(deed) => check_users::settle_all(ctx, &token, &request, deed).await,
+                    };
+                }
                 Verdict::AskAgain { until } => {
                     let until = until.max(ctx.now().plus(REMINDER_MIN));
                     return Ok(Ending::Snooze { until });
                 }
-                Verdict::ReadBack => failures_of(report),
+                Verdict::ReadBack => Some(report),
             }
         }
     };
-    read_all_back(ctx, &token, &request, &failures).await
+    let failures = report.map(|report| report.failures).unwrap_or_default();
+    match request.what {
+        What::Licenses(_) => read_all_back(ctx, &token, &request, &failures_of(failures)).await,
+        What::Users(deed) => check_users::read_all_back(ctx, &token, &request, deed, &failures).await,
+    }
 }
 
 /// Apple wants half a minute between two questions after one event, whoever asks and whatever woke us.
@@ -71,9 +81,9 @@ async fn ask(ctx: &Context, token: &Token, request: &Request) -> Result<EventRep
     asked
 }
 
-fn failures_of(report: EventReport) -> Vec<Failure> {
-    let failures = report.failures.into_iter();
+fn failures_of(failures: Vec<russet_apple::Failure>) -> Vec<Failure> {
     failures
+        .into_iter()
         .map(|failure| Failure {
             number: failure.number,
             assets: failure.assets,

@@ -1,7 +1,9 @@
 //! One handler a file, and the table that says which message goes to which.
 
 mod apply_changes;
+mod apply_users;
 mod check_event;
+mod check_users;
 pub(crate) mod claim_token;
 mod hand_over_token;
 mod move_licenses;
@@ -14,6 +16,7 @@ mod remove_token;
 mod renew_token;
 mod sweep;
 pub(crate) mod sync_token;
+mod user_news;
 
 use std::time::Instant;
 
@@ -61,6 +64,7 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::ClaimToken(job) => claim_token::claim_token(job, ctx).await,
         AnyJob::SyncToken(job) => sync_token::sync_token(job, ctx).await,
         AnyJob::ApplyChanges(job) => apply_changes::apply_changes(job, ctx).await,
+        AnyJob::ApplyUsers(job) => apply_users::apply_users(job, ctx).await,
         AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
         AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
         AnyJob::MoveLicenses(job) => move_licenses::move_licenses(job, ctx).await,

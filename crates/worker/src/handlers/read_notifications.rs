@@ -12,10 +12,13 @@ use russet_store::assets::{self, Bought};
 use russet_store::notifications::{self, NotificationId, Unread};
 use russet_store::recounts::{self, Subject};
 use russet_store::tokens::{self, Token};
+use russet_store::users::Finished;
 use russet_store::{StoreError, Tx, changes, licenses, requests};
 
 use crate::context::Context;
 use crate::error::JobError;
+use crate::handlers::check_users;
+use crate::handlers::user_news::UserNews;
 
 /// How late Apple's notifications come at the most, with room to spare: three attempts take it five minutes, after
 /// however long the event takes.
@@ -35,6 +38,9 @@ pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) ->
         for token in done.more {
             ctx.push(&ApplyChanges { token }, When::default()).await?;
         }
+        for (token, finished) in done.users {
+            check_users::wake(ctx, &token, &finished).await?;
+        }
         for token in done.recount {
             ctx.push(&RecountAssets { token }, When::default()).await?;
         }
@@ -49,6 +55,8 @@ pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) ->
 struct Done {
     /// Tokens that have more to send now.
     more: Vec<TokenId>,
+    /// Tokens with users of whom something was finished.
+    users: Vec<(Token, Finished)>,
     /// Tokens of which something is to be counted.
     recount: Vec<TokenId>,
 }
@@ -97,6 +105,7 @@ struct Said {
 #[derive(Default)]
 struct Batch {
     said: BTreeMap<Said, Vec<(AssetKey, Holder)>>,
+    users: UserNews,
     bought: Vec<Bought>,
     /// What is to be counted without anything being known of the difference.
     uncertain: Vec<Subject>,
@@ -172,7 +181,14 @@ impl Batch {
                 }
                 "other"
             }
-            What::UserManagement { .. } | What::UserAssociated { .. } => "users",
+            What::UserManagement { event, kind, done, users, error } => {
+                self.users.managed(event.0, kind, done, users, error);
+                "users"
+            }
+            What::UserAssociated { users } => {
+                self.users.associated(users);
+                "users"
+            }
         }
     }
 }
@@ -187,6 +203,10 @@ async fn write_down(ctx: &Context, tx: &mut Tx, siblings: &[Token], batch: &Batc
             outcomes.extend(ends_of(ctx, tx, token, said, pairs).await?);
         }
         changes::finish(tx, token.id, &outcomes, now).await?;
+        let finished = batch.users.write_down(ctx, tx, token, now.minus(LATEST)).await?;
+        if finished.users > 0 {
+            done.users.push((token.clone(), finished));
+        }
         let bought = count(tx, token, batch, now).await?;
         if bought.in_doubt {
             done.recount.push(token.id);

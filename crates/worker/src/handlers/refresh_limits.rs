@@ -21,6 +21,9 @@ pub(crate) async fn read_limits(ctx: &Context) -> Result<Limits, JobError> {
     let limits = config.limits;
     let types = serde_json::to_string(&config.notification_types).unwrap_or_default();
     let mut tx = ctx.begin().await?;
+    if let Some(template) = &config.urls.invitation {
+        meta::set(&mut tx, meta::INVITATION_TEMPLATE, template).await?;
+    }
     meta::set(&mut tx, META_KEY, &write(&limits)).await?;
     meta::set(&mut tx, TYPES_KEY, &types).await?;
     meta::set(&mut tx, LOOKUP_META_KEY, &config.urls.content_lookup.unwrap_or_default()).await?;

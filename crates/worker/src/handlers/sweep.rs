@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use russet_domain::job::{JobKind, Priority};
 use russet_queue::jobs::{
-    ApplyChanges, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RecountAssets,
-    RegisterNotifications, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, ApplyUsers, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications,
+    RecountAssets, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
 use russet_store::{catalog, hand_overs, idempotency, notifications, sweep, tokens};
@@ -26,6 +26,9 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     let mut messages = Vec::new();
     for token in sweep::tokens_with_sendable(&mut db, now, AT_MOST).await? {
         messages.push(Push::of(&ApplyChanges { token }, When::default()));
+    }
+    for token in sweep::tokens_with_users_to_do(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&ApplyUsers { token }, When::default()));
     }
     for token in sweep::tokens_with_unread(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ReadNotifications { token }, When::default()));

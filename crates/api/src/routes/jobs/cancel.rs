@@ -88,7 +88,9 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
         | JobKind::RevokeLicense
         | JobKind::MoveLicense
         | JobKind::RefreshCatalog
-        | JobKind::RegisterNotifications => {}
+        | JobKind::RegisterNotifications
+        | JobKind::ImportUsers
+        | JobKind::RetireUsers => {}
     }
     Ok(())
 }

@@ -13,7 +13,10 @@ pub(crate) mod moving;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod submit;
+pub(crate) mod users;
 pub(crate) mod wanted;
+
+pub(crate) use bodies::PriorityName;
 
 use russet_domain::job::{JobKind, JobState};
 use russet_domain::{JobId, TokenId};
@@ -84,7 +87,9 @@ pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken
-        | JobKind::HandOverToken => None,
+        | JobKind::HandOverToken
+        | JobKind::ImportUsers
+        | JobKind::RetireUsers => None,
     };
     Ok(JobView::new(job, sync))
 }

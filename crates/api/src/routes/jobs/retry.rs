@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{JobId, TokenId};
-use russet_store::{jobs, moves, tokens};
+use russet_store::{jobs, moves, tokens, users};
 use serde_json::json;
 
 use super::{address, known, view};
@@ -41,6 +41,7 @@ pub(crate) async fn retry(
     match wake {
         Wake::Nobody => {}
         Wake::Apply(token, priority) => app.push.apply_changes(token, priority).await,
+        Wake::Users(token, priority) => app.push.apply_users(token, priority).await,
         Wake::Moves => app.push.move_licenses(id).await,
     }
     Ok(answer)
@@ -50,6 +51,7 @@ pub(crate) async fn retry(
 enum Wake {
     Nobody,
     Apply(TokenId, Priority),
+    Users(TokenId, Priority),
     Moves,
 }
 
@@ -84,6 +86,9 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         JobKind::MoveLicense => {
             moves::retry(&mut tx, id, now).await?;
         }
+        JobKind::ImportUsers | JobKind::RetireUsers => {
+            users::retry(&mut tx, id, now).await?;
+        }
         JobKind::SyncToken
         | JobKind::RenewToken
         | JobKind::RemoveToken
@@ -99,6 +104,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
     let job = known(&mut tx, actor, id).await?;
     let wake = match job.kind {
         JobKind::MoveLicense => Wake::Moves,
+        JobKind::ImportUsers | JobKind::RetireUsers => Wake::Users(token, job.priority),
         JobKind::SyncToken
         | JobKind::AssignLicense
         | JobKind::RevokeLicense

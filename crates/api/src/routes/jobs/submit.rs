@@ -109,7 +109,9 @@ fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
             | JobKind::RefreshCatalog
             | JobKind::RegisterNotifications
             | JobKind::TakeOverToken
-            | JobKind::HandOverToken,
+            | JobKind::HandOverToken
+            | JobKind::ImportUsers
+            | JobKind::RetireUsers,
         )
         | None => Err(ApiError::InvalidField {
             field: "kind".to_owned(),
