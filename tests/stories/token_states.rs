@@ -180,6 +180,9 @@ async fn a_location_that_apples_own_management_has_is_named_as_such(profile: Pro
     let seen = world.state_of(token.id, "read_only").await;
     assert_eq!(seen["state_code"], "managed_by_apple", "{seen}");
     assert!(detail(&seen).contains("Apple's own device management"), "{seen}");
+    // Whoever asks for more is told the same, and not to give the owner a right.
+    let refused = world.api.post("/jobs", &token.assign(&[app(1)], &serials(0..1), &[])).await;
+    assert_eq!(refused.problem(), ("token_not_usable".to_owned(), detail(&seen).to_owned()));
     some_probes(&world, &token.uid).await;
     assert_eq!(world.state_of(token.id, "read_only").await["state_code"], "managed_by_apple");
     world.apple.call_off(fault).await;

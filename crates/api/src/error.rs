@@ -104,6 +104,8 @@ pub(crate) enum ApiError {
     ChooseLicenses,
     #[error("{}", .0.sentence())]
     TokenNotUsable(TokenState),
+    #[error("{why}")]
+    TokenRefused { why: String },
     #[error(
         "The token {} (“{}”) opens the same location and shall do it, as it is the older one: {what} there, or remove one of the two.",
         .older.id, .older.name
@@ -209,6 +211,12 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// That a token cannot be used, with the reason that is known of it: which is to be mended depends on that.
+    pub(crate) fn not_usable(token: &Token) -> Self {
+        let why = token.state_reason.clone().unwrap_or_else(|| token.state.sentence().to_owned());
+        Self::TokenRefused { why }
+    }
+
     /// The status and the stable code. Clients hold the codes; they never change.
     pub(crate) fn verdict(&self) -> (StatusCode, Cow<'static, str>) {
         let (status, code) = match self {
@@ -254,7 +262,7 @@ impl ApiError {
             Self::NothingNamed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_named"),
             Self::TokenAlreadyUploaded(_) => (StatusCode::CONFLICT, "token_already_uploaded"),
             Self::TooManyTokens { .. } => (StatusCode::CONFLICT, "too_many_tokens"),
-            Self::TokenNotUsable(_) => (StatusCode::CONFLICT, "token_not_usable"),
+            Self::TokenNotUsable(_) | Self::TokenRefused { .. } => (StatusCode::CONFLICT, "token_not_usable"),
             Self::TokenBeingRemoved => (StatusCode::CONFLICT, "token_being_removed"),
             Self::TokenDuplicate { .. } => (StatusCode::CONFLICT, "token_duplicate"),
             Self::LocationShared { .. } => (StatusCode::CONFLICT, "location_shared"),

@@ -66,7 +66,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
     if let Some(token) = tokens::find(&mut tx, token).await? {
         tokens::lock(&mut tx, token.id).await?;
         if !token.state.may_write() && !token.state.is_undecided() {
-            return Err(ApiError::TokenNotUsable(token.state));
+            return Err(ApiError::not_usable(&token));
         }
     } else {
         return Err(ApiError::NothingToRetry(id));

@@ -231,11 +231,7 @@ pub(super) async fn usable(
     if token.removing {
         return Err(ApiError::TokenBeingRemoved);
     }
-    if may(&token) || token.state.is_undecided() {
-        Ok(token)
-    } else {
-        Err(ApiError::TokenNotUsable(token.state))
-    }
+    if may(&token) || token.state.is_undecided() { Ok(token) } else { Err(ApiError::not_usable(&token)) }
 }
 
 /// What was asked for, in short: numbers, since the changes themselves can be listed.

@@ -87,7 +87,7 @@ async fn begin(tx: &mut Tx, actor: &Actor, token: &Token, now: Timestamp) -> Res
         return Err(ApiError::LocationShared { other: Box::new(other), what });
     }
     if !token.state.may_write() {
-        return Err(ApiError::TokenNotUsable(token.state));
+        return Err(ApiError::not_usable(token));
     }
     let open = jobs::open_of_token(tx, id, JOBS_MAX).await?;
     let in_the_way: Vec<JobId> = open.iter().filter(|job| !only_reads(job.kind)).map(|job| job.id).collect();

@@ -107,7 +107,7 @@ async fn revoke(app: &App, actor: &Actor, id: TokenId, choice: Licenses) -> Resu
     tokens::lock(&mut tx, id).await?;
     let token = known(&mut tx, actor, id).await?;
     if !token.state.may_write() && !token.state.is_undecided() {
-        return Err(ApiError::TokenNotUsable(token.state));
+        return Err(ApiError::not_usable(&token));
     }
     let job = match under_way(&mut tx, id).await? {
         // Asked for twice: the first job does it.

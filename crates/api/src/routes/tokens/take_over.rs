@@ -80,7 +80,7 @@ pub(super) async fn order(tx: &mut Tx, actor: &Actor, id: TokenId, now: Timestam
             let what = "order the take-over";
             return Err(ApiError::TokenDuplicate { older: Box::new(older), what });
         }
-        Some(_) | None if !token.state.may_take_over() => return Err(ApiError::TokenNotUsable(token.state)),
+        Some(_) | None if !token.state.may_take_over() => return Err(ApiError::not_usable(&token)),
         Some(_) | None => {}
     }
     if let Some(hand_over) = jobs::open_of_kind(tx, id, JobKind::HandOverToken, 1).await?.pop() {
