@@ -112,14 +112,14 @@ impl Leader {
         let kind = JobKind::RefreshCatalog.as_str();
         let mut db = self.ctx.store.read().await?;
         let last = schedule::last_tick(&mut db, kind).await?;
-        let is_due = last.is_some_and(|last| cron.is_due(0, last, now, false));
-        if last.is_some() && !is_due {
+        // A schedule that has never fired fires now: tokens may be there from before there was a catalog.
+        if last.is_some_and(|last| !cron.is_due(0, last, now, false)) {
             return Ok(());
         }
-        let storefronts = if is_due { catalog::storefronts(&mut db, None).await? } else { Vec::new() };
+        let storefronts = catalog::storefronts(&mut db, None).await?;
         drop(db);
         let mut tx = self.ctx.begin().await?;
-        // A schedule that has never fired starts now. Of two leaders only one goes on from the last tick.
+        // Of two leaders only one goes on from the last tick.
         let successor = format!("{kind}/after");
         if !schedule::fire(&mut tx, &successor, last.unwrap_or_default(), now).await?
             || !schedule::fire(&mut tx, kind, now, now).await?
