@@ -57,7 +57,10 @@ pub(crate) async fn recount(ctx: &Context, token: &Token, adam_id: &str) -> Resu
     if assets::moved_since(&mut tx, token.id, began).await?.iter().any(|moved| moved == adam_id) {
         recounts::ask(&mut tx, token.id, &[subject], ctx.now()).await?;
     }
-    Ok(tx.commit().await?)
+    // What was bought gets its name at once.
+    let storefront = want_if_incomplete(ctx, &mut tx, token.id, ctx.now()).await?;
+    tx.commit().await?;
+    wake(ctx, storefront).await
 }
 
 /// Pages may shift while they are read, so a walk during which the version moved starts again, a few times. Tells whether
