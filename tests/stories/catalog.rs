@@ -3,6 +3,7 @@
 use reqwest::Method;
 use russet_tests::{Location, Profile, Setup, Token, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 on_both_profiles!(
     a_purchase_has_its_name_within_seconds,
@@ -50,26 +51,21 @@ async fn refresh(world: &World, which: &Value) -> Value {
     world.end_of(job["id"].as_i64().expect("a job's number")).await
 }
 
-/// A world whose Apple knows a developer key, and whose Russet has it.
-async fn with_key(setup: Setup) -> World {
-    let folder = std::env::temp_dir().join(format!("russet-key-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join(format!("{:x}.p8", rand_name()));
+/// A world whose Apple knows a developer key, and whose Russet has it; the key's file goes with the folder.
+async fn with_key(setup: Setup) -> (World, TempDir) {
+    let folder = TempDir::with_prefix("russet-key-").expect("a folder");
+    let file = folder.path().join("AuthKey_ABC123DEFG.p8");
     let setup = setup
         .setting("APPLE__CATALOG_KEY_FILE", &file.display().to_string())
         .setting("APPLE__CATALOG_KEY_ID", "ABC123DEFG")
         .setting("APPLE__CATALOG_TEAM_ID", "TEAM000001");
-    World::start_after(setup, async |apple| {
+    let world = World::start_after(setup, async |apple| {
         let key = json!({ "key_id": "ABC123DEFG", "team_id": "TEAM000001" });
         let made = apple.control(Method::POST, "catalog/keys", &key).await;
         std::fs::write(&file, made["private_key"].as_str().expect("a private key")).expect("a file");
     })
-    .await
-}
-
-/// A name that no other story uses.
-fn rand_name() -> u128 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_nanos()
+    .await;
+    (world, folder)
 }
 
 async fn north(world: &World, apps: usize) -> (Location, Token) {
@@ -141,7 +137,7 @@ fn key_file(world: &World) -> String {
 }
 
 async fn names_and_versions_come_with_a_developer_key_in_both_of_apples_shapes(profile: Profile) {
-    let world = with_key(Setup::of(profile)).await;
+    let (world, _key) = with_key(Setup::of(profile)).await;
     let location = world.apple.location("North", 1, 10, 0).await;
     let both = json!([
         { "adam_id": "600000001", "total": 5, "supported_platforms": ["iOS", "macOS", "tvOS", "visionOS"] },
@@ -260,7 +256,12 @@ async fn a_change_of_country_asks_the_new_store_and_leaves_alone_what_it_does_no
 async fn a_custom_app_is_seen_with_the_token_that_owns_it(profile: Profile) {
     for key in [false, true] {
         let setup = Setup::of(profile);
-        let world = if key { with_key(setup).await } else { World::start(setup).await };
+        let (world, _key) = if key {
+            let (world, key) = with_key(setup).await;
+            (world, Some(key))
+        } else {
+            (World::start(setup).await, None)
+        };
         let location = world.apple.location("North", 2, 10, 0).await;
         world.apple.product(Method::PATCH, &app(1), "", &json!({ "custom": true, "name": "Our Own" })).await;
         world.token(&location, "north").await;
@@ -278,7 +279,7 @@ async fn a_custom_app_is_seen_with_the_token_that_owns_it(profile: Profile) {
 }
 
 async fn a_wrong_key_is_said_in_words_and_the_lookup_is_used(profile: Profile) {
-    let world = with_key(Setup::of(profile)).await;
+    let (world, _key) = with_key(Setup::of(profile)).await;
     // The developer takes the key back.
     world.apple.control(Method::DELETE, "catalog/keys/ABC123DEFG", &Value::Null).await;
     north(&world, 2).await;
@@ -302,7 +303,7 @@ async fn a_wrong_key_is_said_in_words_and_the_lookup_is_used(profile: Profile) {
 }
 
 async fn a_store_that_was_asked_too_often_and_one_that_refuses_good_tokens_are_asked_again(profile: Profile) {
-    let world = with_key(Setup::of(profile)).await;
+    let (world, _key) = with_key(Setup::of(profile)).await;
     let busy = json!({ "on": { "endpoint": "catalog" }, "times": 2, "what": { "kind": "status", "status": 429, "retry_after": 1 } });
     let fault = world.apple.fault(&busy).await;
     north(&world, 3).await;
@@ -343,7 +344,7 @@ async fn a_new_version_is_seen_by_the_schedule_and_the_old_one_kept(profile: Pro
 async fn tokens_that_own_the_same_apps_share_the_requests(profile: Profile) {
     const TOKENS: usize = 12;
     const APPS: usize = 200;
-    let world = with_key(Setup::of(profile)).await;
+    let (world, _key) = with_key(Setup::of(profile)).await;
     for number in 0..TOKENS {
         let location = world.apple.location(&format!("Campus {number}"), APPS, 10, 0).await;
         world.token(&location, &format!("campus {number}")).await;
