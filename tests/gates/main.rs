@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a gate that cannot look fails")]
 
+mod apple;
 mod edges;
 mod faults;
 mod pages;
 mod repository;
+mod rows;
 mod settings;
 mod sources;
