@@ -4,9 +4,14 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
 use russet_domain::Secret;
-use russet_store::{KeyRing, Settings, Store, StoreError, rotate, tokens};
+use russet_domain::job::JobKind;
+use russet_domain::moving::Confirm;
+use russet_store::moves::{Callback, NewOrder};
+use russet_store::{KeyRing, Settings, Store, StoreError, moves, rotate, tokens};
 
 const OLD: &str = "old:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const NEW: &str = "new:IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
@@ -79,12 +84,21 @@ async fn a_newer_key_takes_over_and_the_older_can_go() {
             tokens::set_notification(&mut tx, token, None, Some(&secret), NOW).await.unwrap();
             let renewal = Secret::new("renewed");
             tokens::set_pending(&mut tx, token, &renewal, "Orchard", later(9), NOW).await.unwrap();
+            let callback =
+                Callback { url: Secret::new("https://mdm.example.org/x"), secret: Secret::new("shared") };
+            let order = NewOrder {
+                confirm: Confirm::Callback,
+                within: Duration::from_secs(60),
+                callback: Some(callback.clone()),
+            };
+            let (move_job, _) =
+                moves::submit(&mut tx, &job(JobKind::MoveLicense, token), &order, &[], NOW).await.unwrap();
             tx.commit().await.unwrap();
 
             let settings = Settings { url: side.url.clone() };
             let both =
                 Store::open(&settings, ring(&["# the new one goes on top", NEW, "", OLD])).await.unwrap();
-            assert_eq!(rotate(&both).await.unwrap(), 123);
+            assert_eq!(rotate(&both).await.unwrap(), 124);
             assert_eq!(rotate(&both).await.unwrap(), 0);
             both.close().await;
 
@@ -93,6 +107,7 @@ async fn a_newer_key_takes_over_and_the_older_can_go() {
             assert_eq!(tokens::content(&mut db, token).await.unwrap().reveal(), "content of north");
             assert_eq!(tokens::notification_secret(&mut db, token).await.unwrap(), Some(secret));
             assert_eq!(tokens::pending_content(&mut db, token).await.unwrap(), Some(renewal));
+            assert_eq!(moves::callback(&mut db, move_job).await.unwrap(), Some(callback));
             drop(db);
             only_new.close().await;
             let mut db = side.store.read().await.unwrap();

@@ -40,8 +40,12 @@ pub fn lint(situation: &Situation<'_>) -> Report {
     let mut report = Report::default();
     match situation.action {
         Action::Assign => {
-            let wanted: HashSet<(&AssetKey, &Holder)> =
-                situation.pairs.iter().map(|(key, holder)| (key, holder)).collect();
+            // Only what is told of devices makes pairs depend on each other.
+            let wanted: HashSet<(&AssetKey, &Holder)> = if situation.about.devices.is_empty() {
+                HashSet::new()
+            } else {
+                situation.pairs.iter().map(|(key, holder)| (key, holder)).collect()
+            };
             let devices_of = situation.about.devices_by_user();
             for (key, holder) in situation.pairs {
                 let Some(asset) = situation.assets.get(key) else {
