@@ -174,6 +174,9 @@ fn look_at(code: &str, public_url: &str, wrong_secret_seen: bool) -> Vec<String>
         "notification_address_invalid" => &[
             "api.public_url, which is {url}: it must begin with https:// and have no user, query or fragment.",
         ],
+        "notification_incomplete" => {
+            &["Nothing of yours: Russet sent Apple half a registration; please report it."]
+        }
         "notification_too_long" => &["api.public_url, which is {url}: make it shorter."],
         "notification_answered_by_another" => &[
             "Where {url} leads: something there answers with success without passing the request on.",

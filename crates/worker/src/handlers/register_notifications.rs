@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use russet_apple::{ClientConfig, Consequence};
+use russet_domain::Timestamp;
 use russet_domain::apple_error;
 use russet_domain::job::{JobKind, JobState};
 use russet_domain::registration::Standing;
@@ -99,7 +100,8 @@ async fn work(ctx: &Context, token: &Token, jobs: &[Job]) -> Result<Ending, JobE
         return fail(ctx, jobs, "token_not_usable", state.sentence()).await;
     }
     let standing = registration::standing(ctx, token, &url, &config.value).await?;
-    let rotates = asked.rotate || secret_is_old(ctx, token);
+    let rotates =
+        asked.rotate || is_old(token.registration.secret_at, ctx.settings.rotate_secret_days, ctx.now());
     let mut db = ctx.store.read().await?;
     let (before, current) =
         (notifications::newest(&mut db).await?, tokens::notification_secret(&mut db, token.id).await?);
@@ -144,10 +146,9 @@ fn asks(job: &Job, name: &str) -> bool {
     args.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn secret_is_old(ctx: &Context, token: &Token) -> bool {
-    let days = ctx.settings.rotate_secret_days;
-    let age = token.registration.secret_at.map(|at| ctx.now().since(at));
-    days > 0 && age.is_some_and(|age| age >= Duration::from_secs(days * 86_400))
+/// Whether Apple is to get another secret than the one it has had since. One whose age is not known is young.
+fn is_old(since: Option<Timestamp>, days_max: u64, now: Timestamp) -> bool {
+    days_max > 0 && since.is_some_and(|since| now.since(since) >= Duration::from_secs(days_max * 86_400))
 }
 
 /// Whether Apple's test has come, and how long that took; or what to look at.
@@ -156,7 +157,7 @@ async fn look_for_test(
     token: &Token,
     registered: Registered,
     before: NotificationId,
-    posted: russet_domain::Timestamp,
+    posted: Timestamp,
 ) -> Result<Value, JobError> {
     let code = match registered {
         Registered::Yes => {
@@ -232,4 +233,17 @@ async fn fail(ctx: &Context, jobs: &[Job], code: &str, text: &str) -> Result<End
     }
     tx.commit().await?;
     Ok(Ending::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_renewed_after_its_days_unless_that_is_switched_off() {
+        const DAY: i64 = 86_400_000;
+        let since = Some(Timestamp(0));
+        assert!(is_old(since, 90, Timestamp(90 * DAY)) && !is_old(since, 90, Timestamp(90 * DAY - 1)));
+        assert!(!is_old(since, 0, Timestamp(1_000 * DAY)) && !is_old(None, 90, Timestamp(1_000 * DAY)));
+    }
 }
