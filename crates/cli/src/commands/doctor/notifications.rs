@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use russet_config::Settings;
-use russet_domain::token::TokenState;
 use russet_store::tokens::{self, Token};
 use russet_store::{Store, StoreError};
 use russet_worker::Cron;
@@ -37,14 +36,16 @@ async fn look(settings: &Settings, store: &Store) -> Finding {
 
 /// The tokens that work and of which Apple sends nothing.
 async fn polled(store: &Store) -> Result<Vec<Token>, StoreError> {
-    let filter = tokens::Filter { state: Some(TokenState::Valid), ..tokens::Filter::default() };
+    let filter = tokens::Filter::default();
     let (mut found, mut after, mut seen) = (Vec::new(), None, 0);
     while seen < TOKENS_MAX {
         let mut db = store.read().await?;
         let page = tokens::list(&mut db, &filter, PAGE, after).await?;
         let Some(last) = page.last() else { break };
         (after, seen) = (Some(last.id), seen + page.len());
-        found.extend(page.into_iter().filter(|token| token.notification_url.is_none()));
+        // A duplicate leaves that to the older token.
+        let works = |token: &Token| token.state.may_write() && token.state.may_sync();
+        found.extend(page.into_iter().filter(|token| works(token) && token.notification_url.is_none()));
     }
     Ok(found)
 }
