@@ -7,7 +7,8 @@ use russet_apple::offline::date;
 fuzz_target!(|text: &str| {
     if let Some(at) = date(text) {
         assert_eq!(date(&format!(" {text}\n")), Some(at));
-        if let Some(utc) = text.trim().strip_suffix(['Z', 'z']) {
+        // A text at the bound of what is read has no longer spelling.
+        if let Some(utc) = text.trim().strip_suffix(['Z', 'z']).filter(|utc| utc.len() < 50) {
             assert_eq!(date(&format!("{utc}+0000")), Some(at));
             assert_eq!(date(&format!("{utc}+00:00")), Some(at));
         }

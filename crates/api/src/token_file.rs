@@ -111,6 +111,10 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 fn date(text: &str) -> Option<Timestamp> {
+    if text.trim().contains(char::is_whitespace) {
+        // The parser would take blanks between all parts.
+        return None;
+    }
     let moment =
         DateTime::parse_from_str(text.trim(), DATE).or_else(|_| DateTime::parse_from_rfc3339(text.trim()));
     moment.ok().map(|moment| Timestamp(moment.timestamp_millis()))
@@ -162,6 +166,10 @@ mod tests {
         );
         assert_eq!(
             defect(&file(r#"{"token":"x","expDate":"next year","orgName":"E"}"#)),
+            TokenFileError::DateUnreadable
+        );
+        assert_eq!(
+            defect(&file(r#"{"token":"x","expDate":"2031- 04- 09T10:20:30+0000","orgName":"E"}"#)),
             TokenFileError::DateUnreadable
         );
         assert_eq!(

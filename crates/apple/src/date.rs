@@ -20,7 +20,7 @@ const DATE_MAX: usize = 64;
 #[must_use]
 pub fn parse_date(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    if text.len() > DATE_MAX {
+    if text.len() > DATE_MAX || !begins_as_date(text.as_bytes()) {
         return None;
     }
     let parsed = match text.strip_suffix(['Z', 'z']) {
@@ -28,6 +28,19 @@ pub fn parse_date(text: &str) -> Option<Timestamp> {
         None => DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"),
     };
     parsed.ok().map(|date| Timestamp(date.timestamp_millis()))
+}
+
+/// Whether it begins with `2031-04-09T10:20:30`, each digit in its place, and has no blank: the parser would take years of
+/// one digit, and blanks between all parts.
+fn begins_as_date(text: &[u8]) -> bool {
+    let fits = |(byte, place): (&u8, &u8)| match place {
+        b'0' => byte.is_ascii_digit(),
+        mark => byte == mark,
+    };
+    let shape = b"0000-00-00T00:00:00";
+    text.len() > shape.len()
+        && text.iter().zip(shape).all(fits)
+        && text[shape.len()..].iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -45,6 +58,22 @@ mod tests {
     fn what_is_no_date_is_not_guessed_at() {
         for text in ["", "2031-04-09", "2031-04-09T10:20:30", "2031-13-09T10:20:30+0000", "Z"] {
             assert_eq!(parse_date(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn blanks_and_short_years_within_a_date_are_not_taken() {
+        // Found by fuzzing.
+        for text in [
+            "3-\u{b}\r04- 9T\u{b}03:\u{b}2:\r30.6\rz",
+            "2031-04-09T10:20: 30+0000",
+            "2031-04-09T10:20:30 +0000",
+            "2031-04-09T10:20:30 Z",
+            "31-04-09T10:20:30+0000",
+            "+2031-04-09T10:20:30+0000",
+            "2031-4-9T1:2:3+0000",
+        ] {
+            assert_eq!(parse_date(text), None, "{text:?}");
         }
     }
 }
