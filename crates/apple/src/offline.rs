@@ -224,3 +224,13 @@ pub fn retry_after(text: &[u8], date: Option<&[u8]>) -> Option<Duration> {
 pub fn date(text: &str) -> Option<Timestamp> {
     crate::date::parse_date(text)
 }
+
+/// Reads an answer of the metadata services.
+pub fn catalog(body: &[u8]) {
+    let Ok(body) = serde_json::from_slice(body) else { return };
+    let (found, _) = crate::catalog::read_offline(&body);
+    for app in found.into_iter().flatten().flat_map(|found| found.apps) {
+        assert!(!app.adam_id.is_empty(), "a product has a number");
+        let _ = (format!("{app:?}"), app.icon.map(|icon| icon.at(64)));
+    }
+}

@@ -68,6 +68,14 @@ pub struct Found {
     pub retry_after: Option<Duration>,
 }
 
+/// Reads a body as the answer of each service, and as an error, without a connection: for tests and fuzzing.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_offline(body: &serde_json::Value) -> ([Option<Found>; 2], (String, String)) {
+    let asked = russet_domain::catalog::Platform::Ios;
+    let found = [wire::organization::read(body, &asked), wire::lookup::read(body, &asked)];
+    (found, wire::errors::first(body))
+}
+
 impl Catalog {
     /// Prepares the connections and reads the developer key; nothing is sent. A key that cannot be used is no error
     /// here: see [`Self::no_key`].

@@ -306,6 +306,7 @@ proptest! {
     fn any_json_is_a_value_or_an_error_that_says_where(json in json()) {
         let body = json.to_string();
         for (_, read) in RESPONSES {
+            super::catalog(body.as_bytes());
             let outcome = read(body.as_bytes());
             count(&Json::Leaf("null".to_owned()), &outcome, &|| body.clone());
             if let Err(why) = outcome.value {
@@ -321,6 +322,7 @@ proptest! {
         for (_, read) in RESPONSES {
             read(&body);
         }
+        super::catalog(&body);
         notification(&body);
         let _ = super::retry_after(&body, None);
         let _ = super::date(&String::from_utf8_lossy(&body));
