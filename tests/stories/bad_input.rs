@@ -58,7 +58,12 @@ impl Case {
 
 /// All that bad input could have changed.
 async fn everything(api: &Api) -> Vec<Vec<Value>> {
-    vec![api.list("/tokens").await, api.list("/jobs").await, api.list("/licenses").await]
+    let mut tokens = api.list("/tokens").await;
+    for token in &mut tokens {
+        // That somebody called with a wrong secret is worth a note, and changes nothing.
+        token["notifications"]["refused_at"] = Value::Null;
+    }
+    vec![tokens, api.list("/jobs").await, api.list("/licenses").await]
 }
 
 fn encoded(text: &str) -> String {
