@@ -77,7 +77,11 @@ async fn what_apple_refuses_is_listed_and_makes_exit_code_1() {
     let assigned = machine.run(&assign).await;
     assigned.with(1);
     assert!(assigned.out.contains("1 settled, 1 refused"), "{}", assigned.out);
-    assert!(assigned.out.contains("nobody") && assigned.out.contains("9609"), "{}", assigned.out);
+    assert!(
+        assigned.out.contains("nobody") && assigned.out.contains("user_not_registered"),
+        "{}",
+        assigned.out
+    );
 
     let job =
         machine.run(&["job", "list", "--kind", "assign_license", "--json"]).await.json()["items"][0]["id"]

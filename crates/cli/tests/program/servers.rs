@@ -133,12 +133,14 @@ async fn the_doctor_finds_a_sound_installation_sound() {
             "data_dir",
             "store",
             "schema",
+            "tokens",
             "key",
             "queue",
             "clock",
             "apple",
             "catalog",
-            "public_url"
+            "public_url",
+            "notify"
         ]
     );
     assert!(checks.iter().all(|check| check["verdict"] == "ok"), "{}", doctor.out);
