@@ -39,17 +39,22 @@ impl Orders {
         !self.0.is_empty()
     }
 
-    /// Writes down who has the location, before it is taken from them.
+    /// Writes down who has the location, before it is taken from them. Tells whether an order still stands: one may have
+    /// been called off since they were read, and from here on it is too late for that.
     pub(crate) async fn about_to_take(
         &self,
         ctx: &Context,
         token: &Token,
         other: &MdmInfo,
-    ) -> Result<(), JobError> {
+    ) -> Result<bool, JobError> {
         let now = ctx.now();
-        tracing::warn!(token.id = token.id.0, other.mdm = %other.name, "taking the location over from another MDM server");
+        let mut stands = false;
         let mut tx = ctx.begin().await?;
         for job in &self.0 {
+            if !jobs::started(&mut tx, job.id, now).await? {
+                continue;
+            }
+            stands = true;
             let args: Args = serde_json::from_str(&job.args).unwrap_or_default();
             let new = TakeOver {
                 job: job.id,
@@ -58,10 +63,13 @@ impl Orders {
                 ordered_at: job.created_at,
                 taken_at: None,
             };
-            jobs::started(&mut tx, job.id, now).await?;
             take_overs::begin(&mut tx, token.id, &new).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        if stands {
+            tracing::warn!(token.id = token.id.0, other.mdm = %other.name, "taking the location over from another MDM server");
+        }
+        Ok(stands)
     }
 
     /// Ends them, now that the location is ours, in the transaction that says so.

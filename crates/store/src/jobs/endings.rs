@@ -12,12 +12,12 @@ use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::{changes, moves, tokens, users};
 
-/// Notes that work on a job has begun, unless it has ended. May be repeated.
+/// Notes that work on a job has begun, unless it has ended; tells whether it goes on. May be repeated.
 ///
 /// # Errors
 /// As any statement.
-pub async fn started(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<(), StoreError> {
-    sql(
+pub async fn started(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+    let changed = sql(
         "noting that a job began",
         "UPDATE jobs
          SET state = $2, started_at = coalesce(started_at, $3), updated_at = $3
@@ -28,7 +28,7 @@ pub async fn started(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<(), Store
     .bind(now.0)
     .run(tx)
     .await?;
-    Ok(())
+    Ok(changed > 0)
 }
 
 /// Ends a job that has no changes, such as a sync, unless it has ended. `error` is a stable code and a sentence;

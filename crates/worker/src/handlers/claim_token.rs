@@ -208,7 +208,9 @@ async fn take(
             registration::keep(ctx, token, &config.value).await?;
         }
         (Claim::Foreign, Some(other)) => {
-            orders.about_to_take(ctx, token, other).await?;
+            if !orders.about_to_take(ctx, token, other).await? {
+                return ctx.freeze(token, other).await;
+            }
             registration::register(ctx, token, ours(), registration::new_secret(), Standing::Lost).await?;
         }
         (Claim::Foreign | Claim::Free | Claim::Released, _) => {
