@@ -8,7 +8,7 @@ pub const VERSION: u32 = 1;
 pub const THINGS: [&str; 4] = [
     "a generated id for each user (not the person's name)",
     "the location token itself",
-    "the Managed Apple ID that you give with the token or for a user, if any",
+    "the Managed Apple ID that you give with the token, and the one and the email address that you give for a user, if any",
     "the serial numbers of managed devices that get licenses",
 ];
 
