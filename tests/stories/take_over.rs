@@ -142,7 +142,8 @@ async fn an_order_that_is_called_off_while_apple_is_slow_takes_nothing(profile: 
     // Whoever carries it out has read the order, and waits to be told who has the location.
     let job = world.api.post(&format!("/tokens/{}/take-over", token.id), &json!({})).await.with(202);
     tokio::time::sleep(std::time::Duration::from_millis(700)).await;
-    world.api.post(&format!("/jobs/{}/cancel", job["id"]), &json!({})).await.with(200);
+    let cancelled = world.api.post(&format!("/jobs/{}/cancel", job["id"]), &json!({})).await.with(200);
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
     world.apple.heal().await;
     some_looks(&world, &token.uid).await;
     assert_eq!(world.apple.mdm_of(&token.uid).await["name"], "Old");
