@@ -9,6 +9,7 @@ mod catalog;
 mod context;
 mod due;
 mod error;
+mod flight;
 mod handlers;
 mod leader;
 mod limits;

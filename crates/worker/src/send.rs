@@ -16,27 +16,18 @@ use crate::assets::refresh;
 use crate::call::Judge;
 use crate::context::Context;
 use crate::error::JobError;
+use crate::flight::Sent;
 use crate::plan::Request;
 
 /// How often Apple's event is tried to be written down, over some three seconds.
 const REMEMBER_TRIES: u32 = 6;
-
-/// How a request went.
-pub(crate) enum Sent {
-    /// Apple took it, or its reply was lost and will be read back.
-    Accepted,
-    /// Apple refused it whole for the sake of one part; the halves go separately.
-    Halved([Request; 2]),
-    /// The picture has moved: plan again.
-    PlanAgain,
-}
 
 /// Sends one request.
 ///
 /// # Errors
 /// When Apple wants us to wait, or the token cannot be used; the changes are planned again then, without cost, unless the
 /// reply was lost.
-pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
+pub(crate) async fn send(ctx: &Context, token: &Token, request: Request) -> Result<Sent<Request>, JobError> {
     let turn = ctx.book(token.id, Class::Bulk).await?;
     let Some(id) = write_down(ctx, token, &request).await? else {
         turn.give_back().await?;
@@ -136,7 +127,7 @@ async fn refused(
     request: Request,
     id: RequestId,
     error: AppleError,
-) -> Result<Sent, JobError> {
+) -> Result<Sent<Request>, JobError> {
     tracing::warn!(request.id = id.0, token.id = token.id.0, error = %error, "Apple did not take a request");
     match error.consequence() {
         Consequence::LostReply => Err(error.into()),
@@ -169,7 +160,7 @@ async fn single_out(
     request: Request,
     id: RequestId,
     error: &AppleError,
-) -> Result<Sent, JobError> {
+) -> Result<Sent<Request>, JobError> {
     let Some(refusal) = error.refusal() else { return Ok(Sent::PlanAgain) };
     let (word, subjects) = (Word::Failed { number: refusal.number }, &refusal.subjects);
     let named = |asset: &russet_domain::AssetKey, holder: &russet_domain::Holder| {

@@ -13,6 +13,7 @@ use russet_store::users::{self, Report, Sendable};
 use crate::call::Judge;
 use crate::context::Context;
 use crate::error::JobError;
+use crate::flight::Sent;
 use crate::send::{remember, remind};
 
 /// One request to be: one deed for some users.
@@ -21,22 +22,12 @@ pub(crate) struct Batch {
     pub(crate) users: Vec<Sendable>,
 }
 
-/// How a request went.
-pub(crate) enum Sent {
-    /// Apple took it, or its reply was lost and will be read back.
-    Accepted,
-    /// Apple refused it whole for the sake of one user; the halves go separately.
-    Halved([Batch; 2]),
-    /// The picture has moved: plan again.
-    PlanAgain,
-}
-
 /// Sends one request.
 ///
 /// # Errors
 /// When Apple wants us to wait, or the token cannot be used; the users are planned again then, without cost, unless the
 /// reply was lost.
-pub(crate) async fn send(ctx: &Context, token: &Token, batch: Batch) -> Result<Sent, JobError> {
+pub(crate) async fn send(ctx: &Context, token: &Token, batch: Batch) -> Result<Sent<Batch>, JobError> {
     let turn = ctx.book(token.id, Class::Bulk).await?;
     let Some(id) = write_down(ctx, token, &batch).await? else {
         turn.give_back().await?;
@@ -102,7 +93,7 @@ async fn refused(
     batch: Batch,
     id: RequestId,
     error: AppleError,
-) -> Result<Sent, JobError> {
+) -> Result<Sent<Batch>, JobError> {
     tracing::warn!(request.id = id.0, token.id = token.id.0, error = %error, "Apple did not take a request about users");
     match error.consequence() {
         Consequence::LostReply => Err(error.into()),
@@ -133,7 +124,7 @@ async fn single_out(
     mut batch: Batch,
     id: RequestId,
     error: &AppleError,
-) -> Result<Sent, JobError> {
+) -> Result<Sent<Batch>, JobError> {
     let Some(refusal) = error.refusal() else { return Ok(Sent::PlanAgain) };
     let word = Word::Failed { number: refusal.number };
     let culprits: HashSet<UserId> = batch

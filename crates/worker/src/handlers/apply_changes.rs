@@ -1,10 +1,7 @@
 //! Takes a token's planned changes to Apple, in as few requests as they fit into.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use russet_domain::job::Priority;
 use russet_domain::{Timestamp, patience};
 use russet_queue::Ending;
@@ -12,10 +9,10 @@ use russet_queue::jobs::ApplyChanges;
 use russet_store::changes;
 use russet_store::tokens::Token;
 
-use crate::context::{Context, Slice};
+use crate::context::Context;
 use crate::error::JobError;
-use crate::plan::{self, Request, Round};
-use crate::send::{self, Sent};
+use crate::flight::send_all;
+use crate::{plan, send};
 
 /// How soon to look again when the token has just been uploaded, or work under way decides what can go next. An end of that
 /// work wakes the message anyway; this is the net below.
@@ -42,7 +39,8 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
         if round.requests.is_empty() {
             return until_more_is_due(ctx, &token, waiting).await;
         }
-        if let Some(ending) = send_all(ctx, &token, round, &slice).await? {
+        let send = |request| send::send(ctx, &token, request);
+        if let Some(ending) = send_all(ctx, &token, round.requests, &slice, send).await? {
             return Ok(ending);
         }
     }
@@ -57,47 +55,6 @@ async fn company(ctx: &Context, token: &Token) -> Result<Option<Timestamp>, JobE
     Ok(waiting
         .filter(|waiting| waiting.priority < Priority::High.rank())
         .and_then(|waiting| patience::company(waiting.oldest, waiting.newest, now, linger)))
-}
-
-/// Sends a round's requests, several at once: they are about different licenses, and Apple documents no order between
-/// events. `None` means: plan again. Whatever ends the round, what is under way is waited for, so that no answer is lost.
-async fn send_all(
-    ctx: &Context,
-    token: &Token,
-    round: Round,
-    slice: &Slice,
-) -> Result<Option<Ending>, JobError> {
-    let mut requests: VecDeque<_> = round.requests.into();
-    let mut flying = FuturesUnordered::new();
-    // The first answer may show that somebody else took the location, or that Apple is in trouble: one finds out.
-    let mut allowed = 1;
-    let mut ended = None;
-    loop {
-        while ended.is_none() && flying.len() < allowed && !requests.is_empty() {
-            if slice.is_over() {
-                ended = Some(Ok(Some(Ending::Snooze { until: Timestamp(0) })));
-            } else if let Some(request) = requests.pop_front() {
-                flying.push(send_one(ctx, token, request));
-            }
-        }
-        match flying.next().await {
-            Some(Ok(Sent::Accepted)) => allowed = ctx.settings.writes_at_once.min(allowed + 1),
-            Some(Ok(Sent::Halved(halves))) => {
-                halves.into_iter().rev().for_each(|half| requests.push_front(half));
-            }
-            Some(Ok(Sent::PlanAgain)) => ended = ended.or(Some(Ok(None))),
-            Some(Err(error)) => ended = Some(ended.and_then(Result::err).map_or(Err(error), Err)),
-            None => return ended.unwrap_or(Ok(None)),
-        }
-    }
-}
-
-async fn send_one(ctx: &Context, token: &Token, request: Request) -> Result<Sent, JobError> {
-    // The last answer may have shown that somebody else took the location; planning again refuses the rest.
-    if !ctx.token(token.id).await?.is_some_and(|token| token.state.may_write()) {
-        return Ok(Sent::PlanAgain);
-    }
-    send::send(ctx, token, request).await
 }
 
 async fn until_more_is_due(ctx: &Context, token: &Token, waiting: bool) -> Result<Ending, JobError> {

@@ -1,10 +1,7 @@
 //! Takes the wishes for a token's users to Apple, in batches of as many as it allows, and reads the records that are missing.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures::StreamExt as _;
-use futures::stream::FuturesUnordered;
 use russet_domain::job::Priority;
 use russet_domain::user_registration::Deed;
 use russet_domain::{Timestamp, UserId, patience};
@@ -15,7 +12,8 @@ use russet_store::users::{self, Sendable};
 
 use crate::context::{Context, Slice};
 use crate::error::JobError;
-use crate::send_users::{self, Batch, Sent};
+use crate::flight::send_all;
+use crate::send_users::{self, Batch};
 use crate::user_walk;
 
 /// How soon to look again when the token has just been uploaded.
@@ -43,7 +41,8 @@ pub(crate) async fn apply_users(job: ApplyUsers, ctx: &Context) -> Result<Ending
         if batches.is_empty() {
             return nothing_to_send(ctx, &token, &slice).await;
         }
-        if let Some(ending) = send_all(ctx, &token, batches, &slice).await? {
+        let send = |batch| send_users::send(ctx, &token, batch);
+        if let Some(ending) = send_all(ctx, &token, batches, &slice, send).await? {
             return Ok(ending);
         }
     }
@@ -99,47 +98,6 @@ fn sort(sendable: Vec<Sendable>, most: usize) -> (Vec<Batch>, Vec<UserId>) {
         }
     }
     (batches, nothing)
-}
-
-/// Sends batches, several at once: they are about different users. `None` means: plan again. Whatever ends the round, what
-/// is under way is waited for, so that no answer is lost.
-async fn send_all(
-    ctx: &Context,
-    token: &Token,
-    batches: Vec<Batch>,
-    slice: &Slice,
-) -> Result<Option<Ending>, JobError> {
-    let mut batches: VecDeque<_> = batches.into();
-    let mut flying = FuturesUnordered::new();
-    // The first answer may show that somebody else took the location, or that Apple is in trouble: one finds out.
-    let mut allowed = 1;
-    let mut ended = None;
-    loop {
-        while ended.is_none() && flying.len() < allowed && !batches.is_empty() {
-            if slice.is_over() {
-                ended = Some(Ok(Some(Ending::Snooze { until: Timestamp(0) })));
-            } else if let Some(batch) = batches.pop_front() {
-                flying.push(send_one(ctx, token, batch));
-            }
-        }
-        match flying.next().await {
-            Some(Ok(Sent::Accepted)) => allowed = ctx.settings.writes_at_once.min(allowed + 1),
-            Some(Ok(Sent::Halved(halves))) => {
-                halves.into_iter().rev().for_each(|half| batches.push_front(half));
-            }
-            Some(Ok(Sent::PlanAgain)) => ended = ended.or(Some(Ok(None))),
-            Some(Err(error)) => ended = Some(ended.and_then(Result::err).map_or(Err(error), Err)),
-            None => return ended.unwrap_or(Ok(None)),
-        }
-    }
-}
-
-async fn send_one(ctx: &Context, token: &Token, batch: Batch) -> Result<Sent, JobError> {
-    // The last answer may have shown that somebody else took the location; planning again refuses the rest.
-    if !ctx.token(token.id).await?.is_some_and(|token| token.state.may_write()) {
-        return Ok(Sent::PlanAgain);
-    }
-    send_users::send(ctx, token, batch).await
 }
 
 /// Waits for what is planned for later. When nothing is in flight, the records are read that only an event's status or an
