@@ -43,4 +43,12 @@ id! {
     KeyId,
     /// One user of one location: the row behind a (token, `client_user_id`) pair.
     UserId,
+    /// One device of the directory.
+    DeviceId,
+    /// One person of the directory.
+    PersonId,
+    /// One group of devices or people.
+    GroupId,
+    /// One app for one group.
+    AssignmentId,
 }

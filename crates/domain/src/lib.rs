@@ -21,6 +21,7 @@ pub mod limits;
 pub mod lint;
 pub mod moving;
 pub mod patience;
+pub mod policy;
 pub mod prompts;
 pub mod purchase;
 pub mod read_back;
@@ -36,7 +37,10 @@ pub mod user_registration;
 
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
-pub use id::{AssetId, ChangeId, JobId, KeyId, MoveId, RequestId, TokenId, UserId};
+pub use id::{
+    AssetId, AssignmentId, ChangeId, DeviceId, GroupId, JobId, KeyId, MoveId, PersonId, RequestId, TokenId,
+    UserId,
+};
 pub use secret::Secret;
 pub use time::Timestamp;
 pub use user::UserStatus;

@@ -29,6 +29,7 @@ pub mod licenses;
 pub mod meta;
 pub mod moves;
 pub mod notifications;
+pub mod policies;
 pub mod recounts;
 pub mod requests;
 pub mod schedule;

@@ -53,6 +53,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0006_moves.sql"),
         },
     },
+    Migration {
+        version: 7,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0007_directory.sql"),
+            postgres: include_str!("../migrations/postgres/0007_directory.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -10,7 +10,7 @@ use russet_domain::token::{MdmInfo, TokenState};
 use russet_domain::{JobId, Secret, TokenId};
 use russet_store::tokens::{Filter, Location, Patch, SyncEnd, SyncState};
 use russet_store::walks::{Advance, WalkKind};
-use russet_store::{StoreError, jobs, notifications, requests, sweep, tokens, walks};
+use russet_store::{StoreError, jobs, notifications, policies, requests, sweep, tokens, walks};
 
 #[tokio::test]
 async fn an_uploaded_token_is_found_and_listed_without_its_content() {
@@ -381,6 +381,24 @@ async fn a_new_secret_is_taken_beside_the_old_one_until_apple_has_it_and_the_old
         assert_eq!(registration(&mut tx).await.error, None);
         assert_eq!(taken(&mut tx, 15).await.len(), 2, "who knows the secret is still listened to");
         assert_eq!(tokens::callers(&mut tx, TokenId(99), NOW).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_policy_holds_until_the_default_is_wished_again() {
+    on_both(|side| async move {
+        let mut tx = side.store.begin().await.unwrap();
+        let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
+        let south = tokens::insert(&mut tx, &new_token("south"), NOW).await.unwrap();
+        let waitlist = russet_domain::policy::find("waitlist").unwrap();
+        for value in ["on", "off"] {
+            policies::decide(&mut tx, north, waitlist, Some(value)).await.unwrap();
+        }
+        assert!(!policies::read(&mut tx, north).await.unwrap().waitlist());
+        assert!(policies::read(&mut tx, south).await.unwrap().waitlist());
+        policies::decide(&mut tx, north, waitlist, None).await.unwrap();
+        assert!(policies::read(&mut tx, north).await.unwrap().waitlist());
     })
     .await;
 }

@@ -7,7 +7,7 @@ use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::jobs;
 
-/// Deletes a token, its assets, licenses, changes, users, requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
+/// Deletes a token, its assets, licenses, assignments, policies, changes, users, requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
 /// their counts, and those not ended end: what was not settled is refused with the code `token_removed`. Nothing is
 /// revoked at Apple.
 ///
@@ -39,6 +39,13 @@ const DELETES: &[&str] = &[
     "DELETE FROM recounts WHERE token_id = $1",
     "DELETE FROM walks WHERE token_id = $1",
     "DELETE FROM take_overs WHERE token_id = $1",
+    "DELETE FROM assignment_exclusions
+     WHERE assignment_id IN (SELECT id FROM assignments WHERE token_id = $1)",
+    "DELETE FROM assignments WHERE token_id = $1",
+    "DELETE FROM entitlements WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
+    "DELETE FROM app_requests WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
+    "DELETE FROM pins WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
+    "DELETE FROM token_policies WHERE token_id = $1",
     "DELETE FROM licenses WHERE asset_id IN (SELECT id FROM assets WHERE token_id = $1)",
     "DELETE FROM assets WHERE token_id = $1",
     "DELETE FROM job_users WHERE user_id IN (SELECT id FROM users WHERE token_id = $1)",
