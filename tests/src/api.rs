@@ -93,6 +93,21 @@ impl Api {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Sends a request under an `Idempotency-Key`; any answer will do.
+    ///
+    /// # Panics
+    ///
+    /// When no answer comes.
+    pub async fn once(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let asked = format!("{method} {path} with the key {key}");
+        let request = self.request(method, path).header("Idempotency-Key", key);
+        let request = match body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        Answer::try_to(asked, request).await.unwrap_or_else(|why| panic!("{why}"))
+    }
+
     /// Posts a body that is not JSON; any answer will do.
     ///
     /// # Panics

@@ -8,14 +8,7 @@ use tokio::task::JoinSet;
 on_both_profiles!(the_same_post_twice_makes_one_job, the_same_post_many_times_at_once_makes_one_job);
 
 async fn post(api: &russet_tests::Api, path: &str, key: &str, body: &Value) -> Answer {
-    let request = api.request(Method::POST, path).header("Idempotency-Key", key).json(body);
-    let answer = request.send().await.expect("an answer");
-    Answer {
-        asked: format!("POST {path} with the key {key}"),
-        status: answer.status().as_u16(),
-        headers: answer.headers().clone(),
-        text: answer.text().await.expect("a body"),
-    }
+    api.once(key, Method::POST, path, Some(body)).await
 }
 
 async fn the_same_post_twice_makes_one_job(profile: Profile) {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 on_both_profiles!(
     what_is_known_of_devices_and_users_is_found_before_apple_is_asked,
     what_apple_would_refuse_is_refused_at_the_door_and_warnings_are_noted,
+    how_users_stand_is_looked_up_where_nobody_told,
     people_are_told_what_they_will_see,
 );
 
@@ -108,6 +109,43 @@ async fn what_apple_would_refuse_is_refused_at_the_door_and_warnings_are_noted(p
     assert_eq!(looked.code, Some(1), "{looked:?}");
     assert!(looked.stdout.contains("unknown_asset"), "{looked:?}");
     assert_eq!(world.api.list("/jobs").await.len(), 2);
+    world.must_be_clean().await;
+}
+
+async fn how_users_stand_is_looked_up_where_nobody_told(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 1, 50, 1).await;
+    let there = json!([
+        { "client_user_id": "invited", "status": "Registered" },
+        { "client_user_id": "gone", "status": "Retired" },
+    ]);
+    world.apple.put_users(&location.uid, &there).await;
+    let token = world.token(&location, "north").await;
+    let all = ["user-1", "invited", "gone", "nobody"].map(str::to_owned);
+
+    let report = world.api.post("/lint", &token.assign(&[app(1)], &[], &all)).await.with(200);
+    for (code, user) in
+        [("user_not_associated", "invited"), ("user_retired", "gone"), ("user_not_registered", "nobody")]
+    {
+        let found = finding(&report, code);
+        assert_eq!((&found["count"], &found["examples"][0]["user"]), (&json!(1), &json!(user)), "{found}");
+    }
+    // What is told counts more than what is known.
+    let mut job = token.assign(&[app(1)], &[], &all);
+    job["about"] = json!({ "users": [{ "user": "invited", "status": "associated" }] });
+    let report = world.api.post("/lint", &job).await.with(200);
+    let codes = report["findings"].to_string();
+    assert!(!codes.contains("user_not_associated") && codes.contains("user_retired"), "{report}");
+
+    // A job is not refused for some of its users; each license ends by itself.
+    let ended = world.end_of(world.submit(&token.assign(&[app(1)], &[], &all)).await).await;
+    assert_eq!(
+        (&ended["state"], &ended["progress"]["settled"], &ended["progress"]["refused"]),
+        (&json!("partly_failed"), &json!(2), &json!(2)),
+        "{ended}"
+    );
+    let notes = ended["notes"].to_string();
+    assert!(notes.contains("user_not_associated") && notes.contains("invited"), "{notes}");
     world.must_be_clean().await;
 }
 

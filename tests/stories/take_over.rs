@@ -8,6 +8,7 @@ on_both_profiles!(
     an_upload_that_orders_it_takes_the_location_and_a_later_theft_is_not_answered_by_itself,
     an_order_while_nobody_else_has_the_location_is_used_up,
     an_order_that_was_called_off_takes_nothing,
+    an_order_called_off_while_it_is_carried_out_takes_nothing,
     an_order_that_waited_for_apple_is_carried_out_once,
     the_command_line_takes_a_location_and_tells_from_whom,
     a_take_over_is_ordered_of_the_older_of_two_tokens,
@@ -128,6 +129,43 @@ async fn an_order_that_was_called_off_takes_nothing(profile: Profile) {
     assert_eq!(world.apple.mdm_of(&token.uid).await["name"], "Old");
     world.state_of(token.id, "assigned_to_external_mdm").await;
     world.must_be_clean().await;
+}
+
+async fn an_order_called_off_while_it_is_carried_out_takes_nothing(profile: Profile) {
+    // Nobody else looks at the token, so that the order's own look is the one that is slow.
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 2, 100, 0).await;
+    world.apple.give_to_mdm(&location.uid, "Old").await;
+    let token = world.token_in_state(&location, "north", "assigned_to_external_mdm").await;
+    nothing_runs(&world, &token).await;
+    let slow = json!({ "on": { "endpoint": "client_config" }, "what": { "kind": "latency", "ms": 2_500 } });
+    let fault = world.apple.fault(&slow).await;
+
+    let job = world.api.post(&format!("/tokens/{}/take-over", token.id), &json!({})).await.with(202);
+    eventually("the look at who has the location to be under way", async || {
+        match world.apple.struck(fault).await {
+            0 => Err("nobody has asked yet".to_owned()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    let cancelled = world.api.post(&format!("/jobs/{}/cancel", job["id"]), &json!({})).await.with(200);
+    assert_eq!(cancelled["state"], "cancelled", "{cancelled}");
+    // Had it gone on, it would have claimed the location with the second request and looked again with the third.
+    nothing_runs(&world, &token).await;
+    assert_eq!(world.apple.mdm_of(&token.uid).await["name"], "Old");
+    let seen = world.state_of(token.id, "assigned_to_external_mdm").await;
+    assert_eq!((&seen["take_over"], &seen["take_overs"]), (&json!(false), &json!([])), "{seen}");
+    world.must_be_clean().await;
+}
+
+/// Waits until nothing of a token is being carried out any more.
+async fn nothing_runs(world: &World, token: &Token) {
+    eventually("the token's messages to have ended", async || {
+        let running = world.api.list("/queue/running").await;
+        if running.is_empty() { Ok(()) } else { Err(format!("of token {}: {running:?}", token.id)) }
+    })
+    .await;
 }
 
 async fn an_order_that_waited_for_apple_is_carried_out_once(profile: Profile) {

@@ -19,7 +19,7 @@ pub(crate) struct Body {
     pub(crate) bytes: Bytes,
     /// The media type without its parameters, in lower case.
     pub(crate) media_type: String,
-    /// Hash over method, path and body: equal for a request sent again.
+    /// Hash over method, address and body: equal for a request sent again.
     pub(crate) fingerprint: String,
 }
 
@@ -29,9 +29,9 @@ impl FromRequest<App> for Body {
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let limit = app.settings.body_max_bytes;
         let media_type = media_type(request.headers());
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (method, address) = (request.method().clone(), request.uri().to_string());
         let bytes = bytes(request, app, limit).await?;
-        let fingerprint = fingerprint(method.as_str(), &path, &bytes);
+        let fingerprint = fingerprint(method.as_str(), &address, &bytes);
         Ok(Self { bytes, media_type, fingerprint })
     }
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use axum::http::StatusCode;
 use russet_domain::consent::{THINGS, VERSION};
 use russet_domain::removal::{Irrevocable, refusal};
-use russet_domain::token::TokenState;
 use russet_domain::{JobId, TokenId};
 use russet_queue::QueueError;
 use russet_store::StoreError;
@@ -102,8 +101,6 @@ pub(crate) enum ApiError {
          `?licenses=revoke_what_can_be` does so too and leaves books and the like, which nobody can take back."
     )]
     ChooseLicenses,
-    #[error("{}", .0.sentence())]
-    TokenNotUsable(TokenState),
     #[error("{why}")]
     TokenRefused { why: String },
     #[error(
@@ -262,7 +259,7 @@ impl ApiError {
             Self::NothingNamed(_) => (StatusCode::UNPROCESSABLE_ENTITY, "nothing_named"),
             Self::TokenAlreadyUploaded(_) => (StatusCode::CONFLICT, "token_already_uploaded"),
             Self::TooManyTokens { .. } => (StatusCode::CONFLICT, "too_many_tokens"),
-            Self::TokenNotUsable(_) | Self::TokenRefused { .. } => (StatusCode::CONFLICT, "token_not_usable"),
+            Self::TokenRefused { .. } => (StatusCode::CONFLICT, "token_not_usable"),
             Self::TokenBeingRemoved => (StatusCode::CONFLICT, "token_being_removed"),
             Self::TokenDuplicate { .. } => (StatusCode::CONFLICT, "token_duplicate"),
             Self::LocationShared { .. } => (StatusCode::CONFLICT, "location_shared"),

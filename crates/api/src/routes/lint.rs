@@ -9,6 +9,7 @@ use super::jobs::bodies::MoveLicensesJob;
 use super::jobs::linting::action_of;
 use super::jobs::linting::{of_wanted, report};
 use super::jobs::seen_token;
+use super::jobs::standings::Depth;
 use super::jobs::wanted::Wanted;
 use crate::auth::Viewer;
 use crate::body::{Body, from_json};
@@ -17,7 +18,8 @@ use crate::state::App;
 use crate::view::LintView;
 
 /// Looks a job that assigns or revokes licenses through, and says what Apple would refuse and what would not work well. Takes
-/// what `POST /api/v1/jobs` takes, and does nothing. What is known of devices and users is told in `about`.
+/// what `POST /api/v1/jobs` takes, and does nothing. What is known of devices and users is told in `about`; how users stand
+/// at Apple is looked up where it is not told.
 #[utoipa::path(post, operation_id = "lint_job", path = "/api/v1/lint", tag = "jobs", request_body = MoveLicensesJob,
     responses((status = 200, description = "What was found, errors first", body = LintView)))]
 pub(crate) async fn lint(
@@ -43,6 +45,6 @@ pub(crate) async fn lint(
     let mut db = app.store.read().await?;
     let token = seen_token(&mut db, &actor, wanted.token).await?;
     let pairs = of_wanted(&mut db, &token, &wanted).await?;
-    let found = report(&mut db, &token, action_of(kind), &pairs, &wanted.about).await?;
+    let found = report(&mut db, &token, action_of(kind), &pairs, &wanted.about, Depth::All).await?;
     Ok(Json(LintView::from(&found)))
 }

@@ -21,6 +21,8 @@ pub(crate) struct MoveView {
     adam_id: String,
     /// The quality: `STDQ` or `PLUS`.
     pricing_param: String,
+    /// The product's name in the store of the token's country; nothing while it is not known.
+    name: Option<String>,
     /// Who has, or had, the license.
     user: String,
     /// The device.
@@ -72,9 +74,10 @@ pub(crate) struct MoveErrorView {
     detail: &'static str,
 }
 
-impl From<Move> for MoveView {
-    fn from(moved: Move) -> Self {
+impl MoveView {
+    pub(crate) fn new(moved: Move, name: Option<String>) -> Self {
         Self {
+            name,
             id: moved.id.0,
             adam_id: moved.key.adam_id,
             pricing_param: moved.key.pricing.as_str().to_owned(),

@@ -35,7 +35,11 @@ pub(crate) async fn run(args: SimulatorArgs, config: Option<&Path>) -> Result<()
     };
     let simulator = Simulator::start(settings).await.map_err(failed)?;
     print::line(format!("listening on {}", simulator.url()));
+    print::line("A server that speaks to it needs these settings:");
     print::line(format!("apple.base_url = {:?}", simulator.apple_url()));
+    print::line("apple.allow_http = true");
+    print::line(format!("apple.catalog_business_url = {:?}", simulator.catalog_url()));
+    print::line(format!("apple.catalog_education_url = {:?}", simulator.catalog_url()));
     tokio::select! {
         () = stop.cancelled() => {}
         () = simulator.stopped() => {}

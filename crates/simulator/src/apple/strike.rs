@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::stream;
+use serde_json::Value;
 
 use super::errors::{AppleError, ErrorBody, ErrorInfoBody, message_of};
 use crate::catalog;
@@ -149,6 +150,7 @@ pub(crate) async fn strike(
             }
             other => other,
         },
+        What::SpoilRecords { every, field, value } => spoil_records(answer.await, *every, field, value),
         What::NotJson { status } => Reply::Whole {
             status: *status,
             error_number: None,
@@ -184,6 +186,20 @@ pub(crate) async fn strike(
         | What::Doubled {}
         | What::Reordered {} => answer.await,
     }
+}
+
+/// The answer, with a field of every nth record of its lists as it was ordered.
+fn spoil_records(reply: Reply, every: usize, field: &str, value: &Value) -> Reply {
+    let Reply::Whole { status, error_number, content_type, retry_after, body } = reply else { return reply };
+    let spoiled = serde_json::from_slice::<Value>(&body).ok().and_then(|mut whole| {
+        let lists = whole.as_object_mut()?.values_mut().filter_map(Value::as_array_mut);
+        for record in lists.flat_map(|list| list.iter_mut().skip(every - 1).step_by(every)) {
+            record.as_object_mut()?.insert(field.to_owned(), value.clone());
+        }
+        serde_json::to_vec(&whole).ok()
+    });
+    let body = spoiled.map_or(body, Bytes::from);
+    Reply::Whole { status, error_number, content_type, retry_after, body }
 }
 
 /// An error as it was ordered; without a number its body is empty.

@@ -140,6 +140,8 @@ pub(crate) enum What {
     ResetAfter {},
     /// Everything is done, and the answer ends in its middle.
     Truncate {},
+    /// Of every list in the answer, each nth record has this in place of a field.
+    SpoilRecords { every: usize, field: String, value: serde_json::Value },
     /// A page of HTML; nothing is done.
     NotJson { status: u16 },
     /// An error in an answer with status 200; nothing is done.
@@ -215,6 +217,9 @@ impl FaultOrder {
             }
             What::EventFailsInPart { fraction, .. } if !(0.0..=1.0).contains(fraction) => {
                 Err(format!("fraction is {fraction}, it must lie between 0 and 1"))
+            }
+            What::SpoilRecords { every: 0, .. } => {
+                Err("every is 0, it must be at least 1, which spoils all records".to_owned())
             }
             _ => Ok(()),
         }

@@ -180,6 +180,39 @@ pub async fn known_of(
     Ok(known.into_iter().collect())
 }
 
+/// How Apple has these users; those that it was never seen to have are left out, unless their registration is under way: then
+/// nothing is known yet.
+///
+/// # Errors
+/// As any statement.
+pub async fn standings_of(
+    db: &mut Db,
+    token: TokenId,
+    client_user_ids: &[&str],
+) -> Result<HashMap<String, Option<UserStatus>>, StoreError> {
+    const STANDINGS: Sql = bulk!(
+        "SELECT u.client_user_id, u.status
+         FROM ",
+        (0 client_user_id TEXT),
+        " CROSS JOIN users u
+          WHERE +u.token_id = $2
+            AND u.client_user_id = x.client_user_id
+            AND (u.status IS NOT NULL OR u.work IN ('planned', 'sent'))"
+    );
+    if client_user_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<_> = client_user_ids.iter().map(|id| (id,)).collect();
+    let standings = sql("looking up how users stand", STANDINGS)
+        .bind(json(&rows)?)
+        .bind(token.0)
+        .all(db, |row| {
+            Ok((row.at(0)?, row.at::<Option<String>>(1)?.map(|word| UserStatus::from_text(&word))))
+        })
+        .await?;
+    Ok(standings.into_iter().collect())
+}
+
 /// One license that a user holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserLicense {

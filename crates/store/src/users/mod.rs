@@ -18,7 +18,9 @@ pub use flight::{
     Open, Sendable, Waiting, any_in_flight, give_back, next_due, open_of_event, open_of_request,
     open_without_event, refuse_all_planned, sendable, settle_planned, waiting, write,
 };
-pub use list::{Filter, UserLicense, invite_code, known_of, licenses_of, list, of_name, sharing_account};
+pub use list::{
+    Filter, UserLicense, invite_code, known_of, licenses_of, list, of_name, sharing_account, standings_of,
+};
 pub use lists::{UserList, read_list, user_list};
 pub use observe::{Count, drop_unseen, observe, observe_page, unread, unread_done};
 pub use retired::holders_gone;

@@ -84,7 +84,7 @@ async fn look_up(
 fn read_whole(token: &Token) -> Result<(), ApiError> {
     match (token.synced_whole_at, token.state) {
         (Some(_), _) => Ok(()),
-        (None, TokenState::Duplicate) => Err(ApiError::TokenNotUsable(token.state)),
+        (None, TokenState::Duplicate) => Err(ApiError::not_usable(token)),
         (None, _) => Err(ApiError::TokenNotSynced),
     }
 }

@@ -12,6 +12,7 @@ use russet_store::tokens::Token;
 use russet_store::{Db, licenses};
 
 use super::expand::expand;
+use super::standings::{Depth, with_known};
 use super::wanted::{PAIRS_MAX, Wanted, Which};
 use crate::error::ApiError;
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
@@ -85,7 +86,7 @@ pub(crate) fn action_of(kind: JobKind) -> Action {
     if kind == JobKind::RevokeLicense { Action::Revoke } else { Action::Assign }
 }
 
-/// What speaks against these pairs.
+/// What speaks against these pairs, by what was told of devices and users and what is known of users here.
 ///
 /// # Errors
 /// As any statement.
@@ -95,7 +96,9 @@ pub(crate) async fn report(
     action: Action,
     pairs: &Pairs,
     about: &About,
+    depth: Depth,
 ) -> Result<Report, ApiError> {
+    let about = &with_known(db, token, action, pairs, about.clone(), depth).await?;
     let held = held_of(db, token, action, pairs, about).await?;
     let situation = Situation {
         action,

@@ -12,6 +12,7 @@ pub(crate) mod list;
 pub(crate) mod moving;
 pub(crate) mod retry;
 pub(crate) mod show;
+pub(crate) mod standings;
 pub(crate) mod submit;
 pub(crate) mod users;
 pub(crate) mod wanted;

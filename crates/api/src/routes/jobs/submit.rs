@@ -17,6 +17,7 @@ use super::bodies::{MoveLicensesJob, SyncMode, SyncTokenJob};
 use super::expand::expand;
 use super::linting::{self, action_of};
 use super::moving::{self, MoveToDevicesJob};
+use super::standings::Depth;
 use super::wanted::{Wanted, Which};
 use super::{address, seen_token, view};
 use crate::audit;
@@ -195,7 +196,8 @@ async fn write_move(
         // Whoever asks for all that somebody holds does not ask for what never comes back.
         notes.extend(linting::leave_out_irrevocable(&mut wishes, &pairs));
     } else {
-        let found = linting::report(tx, &token, action_of(wanted.kind), &pairs, &wanted.about).await?;
+        let action = action_of(wanted.kind);
+        let found = linting::report(tx, &token, action, &pairs, &wanted.about, Depth::Notes).await?;
         notes.extend(linting::judge(&found, pairs.pairs.len())?);
     }
     if token.state.is_undecided() {

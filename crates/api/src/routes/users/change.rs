@@ -1,7 +1,7 @@
 //! `PATCH /api/v1/users/{user}`: changes what Apple knows of a user.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use russet_domain::TokenId;
 use russet_domain::job::{JobKind, JobState, Priority};
 use russet_domain::user_registration::{Profile, Wish};
@@ -14,7 +14,7 @@ use super::{Order, UserJobsView, address, known, usable, wake, write_job};
 use crate::auth::{Actor, Operator};
 use crate::body::Body;
 use crate::error::ApiError;
-use crate::once::Answer;
+use crate::once::{Answer, Once};
 use crate::query::{Asked, UserInPath};
 use crate::retrying::retrying;
 use crate::state::App;
@@ -44,7 +44,8 @@ pub(crate) struct PatchBody {
 /// Changes a user: one job for each location he is active in, or wished to be.
 #[utoipa::path(patch, operation_id = "change_user", path = "/api/v1/users/{user}", tag = "users",
     request_body = PatchBody,
-    params(("user" = String, Path, description = "The `client_user_id`"), Query),
+    params(("user" = String, Path, description = "The `client_user_id`"), Query,
+        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with the same body, nothing happens twice")),
     responses(
         (status = 202, description = "The jobs are written down", body = UserJobsView, headers(("Location" = String))),
         (status = 409, description = "`user_retired`, `token_not_usable` or `token_being_removed`",
@@ -55,8 +56,10 @@ pub(crate) async fn change(
     Operator(actor): Operator,
     UserInPath(id): UserInPath,
     Asked(query): Asked<Query>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Answer, ApiError> {
+    let once = Once::of(&headers, &body.fingerprint)?;
     let patch: PatchBody = body.json()?;
     let profile = Profile {
         email: address("email", patch.email.as_deref())?,
@@ -65,7 +68,7 @@ pub(crate) async fn change(
     if profile == Profile::default() {
         return Err(ApiError::NothingNamed("Name `email` or `managed_apple_id`, or both."));
     }
-    let (answer, jobs) = retrying(|| write(&app, &actor, &id, query.token, &profile)).await?;
+    let (answer, jobs) = retrying(|| write(&app, &actor, &once, &id, query.token, &profile)).await?;
     wake(&app, &jobs, Priority::Normal).await;
     Ok(answer)
 }
@@ -73,12 +76,16 @@ pub(crate) async fn change(
 async fn write(
     app: &App,
     actor: &Actor,
+    once: &Once,
     id: &str,
     token: Option<i64>,
     profile: &Profile,
 ) -> Result<(Answer, Vec<(TokenId, JobState)>), ApiError> {
     let mut tx = app.store.begin().await?;
     let now = time::now();
+    if let Some(answer) = once.replay(&mut tx, actor, now).await? {
+        return Ok((answer, Vec::new()));
+    }
     let mut found = known(&mut tx, actor, id, token).await?;
     // Changing one who is out would bring him back, which nobody asked for.
     found.retain(|user| {
@@ -106,6 +113,7 @@ async fn write(
     }
     let shown = UserJobsView { client_user_id: id.to_owned(), jobs: views, lost: Vec::new() };
     let answer = Answer::new(StatusCode::ACCEPTED, Some(format!("/api/v1/users/{id}")), &shown)?;
+    once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;
     Ok((answer, jobs))
 }

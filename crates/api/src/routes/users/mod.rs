@@ -69,7 +69,7 @@ async fn usable(tx: &mut Tx, actor: &Actor, id: TokenId) -> Result<Token, ApiErr
     if token.state.may_write() || token.state.is_undecided() {
         Ok(token)
     } else {
-        Err(ApiError::TokenNotUsable(token.state))
+        Err(ApiError::not_usable(&token))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `DELETE /api/v1/users/{user}`: takes a user out of the program.
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use russet_domain::TokenId;
 use russet_domain::job::{JobKind, JobState, Priority};
 use russet_domain::user_registration::{Profile, Wish};
@@ -12,8 +12,9 @@ use utoipa::IntoParams;
 
 use super::{Order, UserJobsView, known, usable, wake, write_job};
 use crate::auth::{Actor, Operator};
+use crate::body::Body;
 use crate::error::ApiError;
-use crate::once::Answer;
+use crate::once::{Answer, Once};
 use crate::query::{Asked, UserInPath};
 use crate::retrying::retrying;
 use crate::state::App;
@@ -35,7 +36,8 @@ pub(crate) struct Query {
 /// Retires a user: one job for each location. His licenses come free, but for those that can never be taken back, such as
 /// books; `lost` names them (rules S-25, N-30).
 #[utoipa::path(delete, operation_id = "retire_user", path = "/api/v1/users/{user}", tag = "users",
-    params(("user" = String, Path, description = "The `client_user_id`"), Query),
+    params(("user" = String, Path, description = "The `client_user_id`"), Query,
+        ("Idempotency-Key" = Option<String>, Header, description = "Sent again, nothing happens twice")),
     responses(
         (status = 202, description = "The jobs are written down", body = UserJobsView, headers(("Location" = String))),
         (status = 409, description = "`token_not_usable` or `token_being_removed`",
@@ -46,8 +48,12 @@ pub(crate) async fn retire(
     Operator(actor): Operator,
     UserInPath(id): UserInPath,
     Asked(query): Asked<Query>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Answer, ApiError> {
-    let (answer, jobs) = retrying(|| write(&app, &actor, &id, query.token)).await?;
+    body.nothing()?;
+    let once = Once::of(&headers, &body.fingerprint)?;
+    let (answer, jobs) = retrying(|| write(&app, &actor, &once, &id, query.token)).await?;
     wake(&app, &jobs, Priority::Normal).await;
     Ok(answer)
 }
@@ -55,11 +61,15 @@ pub(crate) async fn retire(
 async fn write(
     app: &App,
     actor: &Actor,
+    once: &Once,
     id: &str,
     token: Option<i64>,
 ) -> Result<(Answer, Vec<(TokenId, JobState)>), ApiError> {
     let mut tx = app.store.begin().await?;
     let now = time::now();
+    if let Some(answer) = once.replay(&mut tx, actor, now).await? {
+        return Ok((answer, Vec::new()));
+    }
     let found = known(&mut tx, actor, id, token).await?;
     let (mut views, mut jobs, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     for user in &found {
@@ -86,6 +96,7 @@ async fn write(
     }
     let shown = UserJobsView { client_user_id: id.to_owned(), jobs: views, lost };
     let answer = Answer::new(StatusCode::ACCEPTED, Some(format!("/api/v1/users/{id}")), &shown)?;
+    once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;
     Ok((answer, jobs))
 }

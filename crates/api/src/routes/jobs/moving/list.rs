@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::MoveId;
 use russet_domain::moving::MoveState;
-use russet_store::moves;
+use russet_store::catalog;
+use russet_store::moves::{self, Move};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -45,7 +46,13 @@ pub(crate) async fn moves(
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(MoveId);
     let mut db = app.store.read().await?;
-    known(&mut db, &actor, id).await?;
+    let token = known(&mut db, &actor, id).await?.token;
     let rows = moves::list(&mut db, id, state, page::one_more(limit), after).await?;
-    Ok(Json(Page::cut(LIST, rows, limit, |row| row.id.0, MoveView::from)))
+    let ids = rows.iter().filter_map(|row| Some((token?, row.key.adam_id.as_str())));
+    let names = catalog::names(&mut db, ids).await?;
+    let view = |row: Move| {
+        let name = token.and_then(|token| names.get(&(token, row.key.adam_id.clone())).cloned());
+        MoveView::new(row, name)
+    };
+    Ok(Json(Page::cut(LIST, rows, limit, |row| row.id.0, view)))
 }

@@ -22,6 +22,7 @@ use crate::auth::Viewer;
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::routes::jobs::linting::{Pairs, report};
+use crate::routes::jobs::standings::Depth;
 use crate::routes::jobs::submit::usable;
 use crate::routes::prompts::PromptsView;
 use crate::state::{App, wide};
@@ -161,7 +162,7 @@ pub(super) async fn findings(
     // That device and user both have a license for a while is what a move is.
     let mut about = wanted.about.clone();
     about.devices.values_mut().for_each(|device| device.user = None);
-    let mut found = report(db, token, Action::Assign, &Pairs { pairs, assets }, &about).await?;
+    let mut found = report(db, token, Action::Assign, &Pairs { pairs, assets }, &about, Depth::Notes).await?;
     for planned in &plan.moves {
         if planned.first == First::Refuse("not_revocable")
             && let Some(key) = key(planned)
