@@ -8,5 +8,6 @@ mod faults;
 mod pages;
 mod repository;
 mod rows;
+mod rules;
 mod settings;
 mod sources;
