@@ -5,12 +5,14 @@
 
 pub mod apple_error;
 pub mod asset;
+pub mod assignment;
 pub mod callback;
 pub mod catalog;
 pub mod change;
 pub mod coalesce;
 pub mod consent;
 pub mod cron;
+pub mod directory;
 pub mod event;
 pub mod grant;
 pub mod holder;
@@ -25,6 +27,7 @@ pub mod policy;
 pub mod prompts;
 pub mod purchase;
 pub mod read_back;
+pub mod reconcile;
 pub mod registration;
 pub mod removal;
 pub mod secret;

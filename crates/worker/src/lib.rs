@@ -27,6 +27,7 @@ mod summary;
 mod tell;
 mod user_walk;
 mod walk;
+mod wanting;
 
 use std::time::Duration;
 

@@ -8,6 +8,7 @@ mod hand_over_token;
 mod move_licenses;
 mod payload;
 mod read_notifications;
+mod reconcile;
 mod recount_assets;
 mod refresh_catalog;
 mod refresh_limits;
@@ -24,6 +25,7 @@ pub use claim_token::ClaimToken;
 pub use hand_over_token::HandOverToken;
 pub use move_licenses::MoveLicenses;
 pub use read_notifications::ReadNotifications;
+pub use reconcile::Reconcile;
 pub use recount_assets::RecountAssets;
 pub use refresh_catalog::RefreshCatalog;
 pub use refresh_limits::RefreshLimits;
@@ -110,6 +112,7 @@ kinds!(
     RegisterNotifications,
     RecountAssets,
     HandOverToken,
+    Reconcile,
     RefreshLimits,
     RefreshCatalog,
     Sweep,
@@ -151,6 +154,7 @@ mod tests {
         check("recount_assets", job.payload(), AnyJob::RecountAssets(job));
         let job = HandOverToken { token };
         check("hand_over_token", job.payload(), AnyJob::HandOverToken(job));
+        check("reconcile", Reconcile.payload(), AnyJob::Reconcile(Reconcile));
         check("refresh_limits", RefreshLimits.payload(), AnyJob::RefreshLimits(RefreshLimits));
         let job = RefreshCatalog { country: "NL".to_owned(), account_type: "business".to_owned() };
         check("refresh_catalog", job.payload(), AnyJob::RefreshCatalog(job.clone()));

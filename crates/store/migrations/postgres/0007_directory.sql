@@ -109,6 +109,7 @@ CREATE TABLE entitlements (
     holder_id TEXT COLLATE "C" NOT NULL,
     assignment_id BIGINT NOT NULL,
     intent TEXT COLLATE "C" NOT NULL,
+    pinned BOOLEAN NOT NULL DEFAULT false,
     state TEXT COLLATE "C" NOT NULL,
     reason TEXT,
     since BIGINT NOT NULL,

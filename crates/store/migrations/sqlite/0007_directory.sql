@@ -109,6 +109,7 @@ CREATE TABLE entitlements (
     holder_id TEXT NOT NULL,
     assignment_id INTEGER NOT NULL,
     intent TEXT NOT NULL,
+    pinned BOOLEAN NOT NULL DEFAULT false,
     state TEXT NOT NULL,
     reason TEXT,
     since INTEGER NOT NULL,

@@ -58,7 +58,7 @@ pub(crate) use bulk;
 #[derive(Debug)]
 pub(crate) enum Value {
     Int(Option<i64>),
-    Bool(bool),
+    Bool(Option<bool>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
 }
@@ -76,7 +76,8 @@ macro_rules! values {
 values! {
     i64, value => Self::Int(Some(value));
     Option<i64>, value => Self::Int(value);
-    bool, value => Self::Bool(value);
+    bool, value => Self::Bool(Some(value));
+    Option<bool>, value => Self::Bool(value);
     &str, value => Self::Text(Some(value.to_owned()));
     Option<&str>, value => Self::Text(value.map(str::to_owned));
     String, value => Self::Text(Some(value));
@@ -173,7 +174,7 @@ fn query<DB>(text: &'static str, values: Vec<Value>) -> Query<DB>
 where
     DB: sqlx::Database,
     Option<i64>: for<'q> sqlx::Encode<'q, DB> + Type<DB>,
-    bool: for<'q> sqlx::Encode<'q, DB> + Type<DB>,
+    Option<bool>: for<'q> sqlx::Encode<'q, DB> + Type<DB>,
     Option<String>: for<'q> sqlx::Encode<'q, DB> + Type<DB>,
     Option<Vec<u8>>: for<'q> sqlx::Encode<'q, DB> + Type<DB>,
     <DB as sqlx::Database>::Arguments: sqlx::IntoArguments<DB>,

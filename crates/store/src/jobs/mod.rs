@@ -28,6 +28,8 @@ pub enum Origin {
     Api,
     /// The schedule.
     Schedule,
+    /// The reconciler, for assignments.
+    Assignment,
 }
 
 impl Origin {
@@ -37,13 +39,14 @@ impl Origin {
         match self {
             Self::Api => "api",
             Self::Schedule => "schedule",
+            Self::Assignment => "assignment",
         }
     }
 
     /// Reads the stored word.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Api, Self::Schedule].into_iter().find(|origin| origin.as_str() == text)
+        [Self::Api, Self::Schedule, Self::Assignment].into_iter().find(|origin| origin.as_str() == text)
     }
 }
 

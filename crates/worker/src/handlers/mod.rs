@@ -8,6 +8,7 @@ pub(crate) mod claim_token;
 mod hand_over_token;
 mod move_licenses;
 mod read_notifications;
+mod reconcile;
 mod recount_assets;
 mod refresh_catalog;
 pub(crate) mod refresh_limits;
@@ -74,6 +75,7 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::RefreshCatalog(job) => refresh_catalog::refresh_catalog(job, ctx).await,
         AnyJob::RegisterNotifications(job) => register_notifications::register_notifications(job, ctx).await,
         AnyJob::RecountAssets(job) => recount_assets::recount_assets(job, ctx).await,
+        AnyJob::Reconcile(_) => reconcile::reconcile(ctx).await,
         AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
         AnyJob::Sweep(_) => sweep::sweep(ctx).await,
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use russet_domain::job::{JobKind, Priority};
 use russet_queue::jobs::{
     ApplyChanges, ApplyUsers, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications,
-    RecountAssets, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
+    Reconcile, RecountAssets, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
-use russet_store::{catalog, hand_overs, idempotency, notifications, sweep, tokens};
+use russet_store::{catalog, hand_overs, idempotency, marks, notifications, sweep, tokens};
 
 use crate::catalog::message;
 use crate::context::Context;
@@ -29,6 +29,9 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     for token in sweep::tokens_with_users_to_do(&mut db, now, AT_MOST).await? {
         messages.push(Push::of(&ApplyUsers { token }, When::default()));
+    }
+    if marks::any(&mut db).await? {
+        messages.push(Push::of(&Reconcile, When::default()));
     }
     for token in sweep::tokens_with_unread(&mut db, AT_MOST).await? {
         messages.push(Push::of(&ReadNotifications { token }, When::default()));

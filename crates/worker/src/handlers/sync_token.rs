@@ -5,8 +5,9 @@ use russet_domain::job::JobState;
 use russet_domain::token::TokenState;
 use russet_queue::Ending;
 use russet_queue::When;
-use russet_queue::jobs::{ApplyChanges, SyncToken};
+use russet_queue::jobs::{ApplyChanges, Reconcile, SyncToken};
 use russet_store::jobs::{self, Job};
+use russet_store::marks;
 use russet_store::tokens::{self, SyncEnd, Token};
 
 use crate::context::Context;
@@ -71,7 +72,7 @@ pub(crate) async fn sync_token(job: SyncToken, ctx: &Context) -> Result<Ending, 
         other => other,
     };
     match walked {
-        Ok(Walked::ToTheEnd(read)) => end(ctx, &token, &jobs, read).await,
+        Ok(Walked::ToTheEnd(read)) => end(ctx, &token, &jobs, read, mode).await,
         Ok(Walked::PartOfTheWay) => Ok(Ending::Snooze { until: ctx.now() }),
         Err(error) => give_up_or_wait(ctx, &token, &jobs, error).await,
     }
@@ -87,7 +88,7 @@ async fn begin(ctx: &Context, token: &Token, jobs: &[Job]) -> Result<(), JobErro
     Ok(tx.commit().await?)
 }
 
-async fn end(ctx: &Context, token: &Token, jobs: &[Job], read: Read) -> Result<Ending, JobError> {
+async fn end(ctx: &Context, token: &Token, jobs: &[Job], read: Read, mode: Mode) -> Result<Ending, JobError> {
     let now = ctx.now();
     let mut tx = ctx.begin().await?;
     tokens::sync_ended(&mut tx, token.id, &read.end, now).await?;
@@ -95,7 +96,12 @@ async fn end(ctx: &Context, token: &Token, jobs: &[Job], read: Read) -> Result<E
     for job in jobs {
         jobs::ended(&mut tx, job.id, JobState::Succeeded, None, Some(&result), now).await?;
     }
+    // What was wished and did not come to be may be possible now, and what others did is seen.
+    let marked = if mode == Mode::Full { marks::mark_token(&mut tx, token.id, now).await? } else { 0 };
     tx.commit().await?;
+    if marked > 0 {
+        ctx.push(&Reconcile, When::default()).await?;
+    }
     tracing::info!(token.id = token.id.0, result, "a token is synced");
     // Licenses may have been bought: changes that wait for one are looked at again.
     ctx.push(&ApplyChanges { token: token.id }, When::default()).await?;
