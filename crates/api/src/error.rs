@@ -47,6 +47,14 @@ pub(crate) enum ApiError {
     NoSuchNotification(String, TokenId),
     #[error("There is no job {0}; GET /api/v1/jobs lists those there are.")]
     NoSuchJob(String),
+    #[error("There is no {what} {name:?}; GET /api/v1/{list} lists those there are.")]
+    NoSuch { what: &'static str, name: String, list: &'static str },
+    #[error("{text}")]
+    Conflict { code: &'static str, text: String },
+    #[error(
+        "The API key is bound to certain tokens and the directory is shared by all; use a key that is not bound."
+    )]
+    DirectoryIsShared,
     #[error("No token owns a product {0}; GET /api/v1/apps lists those there are.")]
     NoSuchApp(String),
     #[error("No message is of kind {kind}; the kinds are {known}.")]
@@ -222,7 +230,13 @@ impl ApiError {
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
             Self::NotificationSecretWrong => (StatusCode::UNAUTHORIZED, "notification_secret_wrong"),
             Self::RoleForbids { .. } => (StatusCode::FORBIDDEN, "role_forbids"),
-            Self::KeyIsBound | Self::QueueIsShared => (StatusCode::FORBIDDEN, "key_is_bound"),
+            Self::NoSuch { what, .. } => {
+                return (StatusCode::NOT_FOUND, Cow::Owned(format!("no_such_{}", what.replace(' ', "_"))));
+            }
+            Self::Conflict { code, .. } => (StatusCode::CONFLICT, *code),
+            Self::KeyIsBound | Self::QueueIsShared | Self::DirectoryIsShared => {
+                (StatusCode::FORBIDDEN, "key_is_bound")
+            }
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),
             Self::NoSuchToken(_) => (StatusCode::NOT_FOUND, "no_such_token"),
             Self::NoSuchJob(_) => (StatusCode::NOT_FOUND, "no_such_job"),

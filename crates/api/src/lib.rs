@@ -32,6 +32,7 @@ mod query;
 mod request_id;
 mod retrying;
 mod routes;
+mod rows;
 mod server;
 mod settings;
 mod state;

@@ -7,6 +7,11 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
+use crate::routes::assignments::{
+    change as change_assignment, create as create_assignment, list as list_assignments, policies,
+    remove as remove_assignment, requests, run, show as show_assignment,
+};
+use crate::routes::directory::{devices, groups, members, people};
 use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
 use crate::routes::jobs::{
     cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit, users as job_users,
@@ -47,6 +52,12 @@ use crate::routes::{
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,
+        devices::tell, devices::list, devices::import, devices::show, devices::delete, devices::unenroll,
+        people::tell, people::list, people::import, people::show, people::delete,
+        groups::create, groups::list, groups::show, groups::delete,
+        members::list, members::replace, members::difference, members::import,
+        create_assignment::create, list_assignments::list, show_assignment::show, change_assignment::change,
+        remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
         installation::show, health::healthz, health::readyz, metrics::metrics,
     ),
     components(schemas(Problem)),
@@ -54,6 +65,8 @@ use crate::routes::{
         (name = "tokens", description = "Content tokens, each of which opens one location at Apple"),
         (name = "jobs", description = "What is to be done, and how far it has got"),
         (name = "users", description = "Who is known to Apple at which location"),
+        (name = "directory", description = "Devices, people and groups, as other systems tell of them"),
+        (name = "assignments", description = "Which group is to have which app, and what follows when somebody leaves"),
         (name = "licenses", description = "What there is, and who holds it"),
         (name = "queue", description = "Which messages wait for workers, which are dead, and why one does not run. All \
             tokens share the queue, so a key that is bound to certain tokens may only ask why about one of those"),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, RefreshCatalog,
-    RegisterNotifications, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, Reconcile,
+    RefreshCatalog, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -79,6 +79,11 @@ impl Pusher {
     /// Asks for the hand-over of a token to go on.
     pub(crate) async fn hand_over_token(&self, token: TokenId) {
         self.push(&[HandOverToken { token }], When::default()).await;
+    }
+
+    /// Asks for what is marked to be compared with what assignments want.
+    pub(crate) async fn reconcile(&self) {
+        self.push(&[Reconcile], When::default()).await;
     }
 
     /// Asks for tokens' notifications to be read.

@@ -18,6 +18,12 @@ pub(crate) fn text(at: Timestamp) -> String {
         .to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// Reads a moment that a client wrote, with any offset.
+pub(crate) fn read(text: &str) -> Option<Timestamp> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?;
+    Some(Timestamp(at.timestamp_millis()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,9 @@
 
 pub(crate) mod apps;
 pub(crate) mod assets;
+pub(crate) mod assignments;
 pub(crate) mod consent;
+pub(crate) mod directory;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod installation;
@@ -25,6 +27,34 @@ use crate::error::ApiError;
 use crate::observe::{observe, panicked};
 use crate::openapi;
 use crate::state::App;
+
+/// The addresses of the directory.
+fn directory() -> Router<App> {
+    use directory::{devices, groups, members, people};
+    Router::new()
+        .route("/devices", post(devices::tell).get(devices::list))
+        .route("/devices/import", post(devices::import))
+        .route("/devices/{serial}", get(devices::show).delete(devices::delete))
+        .route("/devices/{serial}/unenroll", post(devices::unenroll))
+        .route("/people", post(people::tell).get(people::list))
+        .route("/people/import", post(people::import))
+        .route("/people/{person}", get(people::show).delete(people::delete))
+        .route("/groups", post(groups::create).get(groups::list))
+        .route("/groups/{group}", get(groups::show).delete(groups::delete))
+        .route("/groups/{group}/members", get(members::list).put(members::replace).patch(members::difference))
+        .route("/groups/{group}/members/import", put(members::import))
+}
+
+/// The addresses of who is to have what.
+fn assignments() -> Router<App> {
+    use assignments::{change, create, list, policies, remove, requests, run, show};
+    Router::new()
+        .route("/assignments", post(create::create).get(list::list))
+        .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
+        .route("/requests", post(requests::ask).delete(requests::withdraw))
+        .route("/tokens/{token}/policies", get(policies::list).patch(policies::change))
+        .route("/tokens/{token}/reconcile", post(run::run))
+}
 
 /// Every address.
 pub(crate) fn router(app: App) -> Router {
@@ -66,6 +96,8 @@ pub(crate) fn router(app: App) -> Router {
             "/users/{user}",
             get(users::show::show).patch(users::change::change).delete(users::retire::retire),
         )
+        .merge(directory())
+        .merge(assignments())
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
         .route("/queue", get(queue::list::list))

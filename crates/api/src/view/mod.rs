@@ -3,6 +3,7 @@
 
 mod app;
 mod asset;
+mod assignment;
 mod change;
 mod job;
 mod license;
@@ -16,6 +17,7 @@ mod why;
 
 pub(crate) use app::{AppDetailView, AppView, FactsView, PLATFORMS, VersionView};
 pub(crate) use asset::AssetView;
+pub(crate) use assignment::AssignmentView;
 pub(crate) use change::ChangeView;
 pub(crate) use job::{JobView, SyncView};
 pub(crate) use license::LicenseView;

@@ -1,24 +1,23 @@
 //! `POST /api/v1/users/import`: registers many users of one location.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::TokenId;
 use russet_domain::job::{JobKind, JobState, Priority};
+use russet_store::users::UserWish;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::rows::{self, Format, Rows};
+use super::rows::{self, has_address_as_id};
 use super::{Order, usable, wake, write_job};
 use crate::auth::{Actor, Operator};
-use crate::body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
-use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::query::Asked;
 use crate::retrying::retrying;
 use crate::routes::jobs::{PriorityName, address};
+use crate::rows::{RejectedView, Rows, Upload};
 use crate::state::App;
 use crate::view::JobView;
 use crate::{audit, time};
@@ -43,27 +42,6 @@ pub(crate) struct Query {
     priority: PriorityName,
 }
 
-/// The body, of a limit of its own, as it came.
-pub(crate) struct Upload {
-    bytes: Bytes,
-    format: Format,
-    fingerprint: String,
-}
-
-impl FromRequest<App> for Upload {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let media_type = body::media_type(request.headers());
-        let format = Format::of(&media_type)
-            .ok_or(ApiError::WrongContentType { expected: "text/csv or application/x-ndjson" })?;
-        let address = request.uri().to_string();
-        let bytes = body::bytes(request, app, app.settings.import_max_bytes).await?;
-        let fingerprint = body::fingerprint("POST", &address, &bytes);
-        Ok(Self { bytes, format, fingerprint })
-    }
-}
-
 /// The job of an import, and the rows that it does not have.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UserImport)]
@@ -72,25 +50,6 @@ pub(crate) struct ImportView {
     job: JobView,
     /// Rows that were left out; none unless `partial` was asked for.
     rejected: RejectedView,
-}
-
-/// Rows that were left out.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RejectedRows)]
-pub(crate) struct RejectedView {
-    /// How many.
-    count: u64,
-    /// The first 1000 of them.
-    rows: Vec<RejectedRow>,
-}
-
-/// A row that was left out.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RejectedRow {
-    /// Its line in the body, counted from 1.
-    line: u64,
-    /// What is wrong with it.
-    detail: String,
 }
 
 /// Registers users from a CSV, whose first line names the columns `client_user_id`, `email` and `managed_apple_id`, or from
@@ -117,7 +76,7 @@ pub(crate) async fn import(
     let rows = rows::read(upload.format, &upload.bytes, app.settings.import_rows_max)?;
     drop(upload);
     if rows.bad_count > 0 && !query.partial {
-        return Err(bad_rows(&rows));
+        return Err(rows.refusal());
     }
     let priority: Priority = query.priority.into();
     let token = TokenId(query.token);
@@ -126,23 +85,13 @@ pub(crate) async fn import(
     Ok(answer)
 }
 
-fn bad_rows(rows: &Rows) -> ApiError {
-    let errors = rows.bad.iter().take(FIELD_ERRORS_MAX);
-    ApiError::BadRows {
-        count: rows.bad_count,
-        errors: errors
-            .map(|(line, why)| FieldError { field: format!("line {line}"), detail: format!("it {why}") })
-            .collect(),
-    }
-}
-
 async fn write(
     app: &App,
     actor: &Actor,
     once: &Once,
     token: TokenId,
     priority: Priority,
-    rows: &Rows,
+    rows: &Rows<UserWish>,
 ) -> Result<(Answer, Option<(TokenId, JobState)>), ApiError> {
     let mut tx = app.store.begin().await?;
     let now = time::now();
@@ -151,7 +100,7 @@ async fn write(
     }
     let token = usable(&mut tx, actor, token).await?;
     let mut notes = Vec::new();
-    if rows.address_as_id {
+    if has_address_as_id(&rows.good) {
         notes.push(ADDRESS_AS_ID.to_owned());
     }
     if rows.bad_count > 0 {
@@ -164,12 +113,7 @@ async fn write(
     detail["token"] = json!(token.id.0);
     audit::note(&mut tx, actor, "user.import", &format!("job {}", job.id), &detail, now).await?;
     let (id, state) = (job.id, job.state);
-    let rejected =
-        rows.bad.iter().map(|(line, why)| RejectedRow { line: *line, detail: format!("it {why}") });
-    let shown = ImportView {
-        job: JobView::new(job, None),
-        rejected: RejectedView { count: rows.bad_count, rows: rejected.collect() },
-    };
+    let shown = ImportView { job: JobView::new(job, None), rejected: rows.rejected() };
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;
     once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;

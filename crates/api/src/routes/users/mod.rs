@@ -5,7 +5,7 @@ pub(crate) mod create;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod retire;
-mod rows;
+pub(crate) mod rows;
 pub(crate) mod show;
 
 use russet_domain::job::{JobKind, JobState, Priority};

@@ -1,0 +1,115 @@
+//! `PATCH /api/v1/assignments/{assignment}`: changes what a group is to have.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use russet_store::assets;
+use russet_store::assignments;
+use russet_store::directory::groups as store;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::create::contradictions;
+use super::{check, excluded, intent, license, priority, the};
+use crate::auth::{Actor, Operator};
+use crate::body::Body;
+use crate::error::ApiError;
+use crate::once::{Answer, Once};
+use crate::retrying::retrying;
+use crate::routes::directory::unbound;
+use crate::state::App;
+use crate::view::AssignmentView;
+use crate::{audit, time};
+
+/// What is to change. What is left out, or null, stays as it is.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = AssignmentPatch)]
+pub(crate) struct Patch {
+    /// `required`, `available` or `uninstall`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<String>,
+    /// Whose licenses they are: `device` or `user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<String>,
+    /// How urgent it is, from -100 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority: Option<i64>,
+    /// Whether the app is to be updated: `yes`, `no`, or `as_the_token_says`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    auto_update: Option<String>,
+    /// Whether licenses through it are never taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pinned: Option<bool>,
+    /// The groups whose members are left out, all of them, by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclude: Option<Vec<String>>,
+}
+
+/// Changes an assignment. What follows is planned within a moment.
+#[utoipa::path(patch, operation_id = "change_assignment", path = "/api/v1/assignments/{assignment}", tag = "assignments",
+    request_body = Patch, params(("assignment" = i64, Path, description = "The assignment's number"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Sent again with the same body, nothing happens twice")),
+    responses((status = 200, description = "The assignment as it is now", body = AssignmentView)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Operator(actor): Operator,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answer, ApiError> {
+    unbound(&actor)?;
+    let once = Once::of(&headers, &body.fingerprint)?;
+    let patch: Patch = body.json()?;
+    let answer = retrying(|| write(&app, &actor, &once, &id, &patch)).await?;
+    app.push.reconcile().await;
+    Ok(answer)
+}
+
+async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -> Result<Answer, ApiError> {
+    let mut tx = app.store.begin().await?;
+    let now = time::now();
+    if let Some(answer) = once.replay(&mut tx, actor, now).await? {
+        return Ok(answer);
+    }
+    let known = the(&mut tx, actor, id).await?;
+    let change = assignments::Patch {
+        intent: patch.intent.as_deref().map(intent).transpose()?,
+        license: patch.license.as_deref().map(license).transpose()?,
+        priority: patch.priority.map(priority).transpose()?,
+        auto_update: patch.auto_update.as_deref().map(auto_update).transpose()?,
+        pinned: patch.pinned,
+        excluded: match &patch.exclude {
+            Some(names) => Some(excluded(&mut tx, names).await?),
+            None => None,
+        },
+    };
+    if let Some(row) = assets::find(&mut tx, known.asset).await?
+        && let Some(group) = store::get(&mut tx, known.group).await?
+    {
+        let (intent, license) =
+            (change.intent.unwrap_or(known.intent), change.license.unwrap_or(known.license));
+        check(&row.asset, group.kind, intent, license)?;
+    }
+    assignments::change(&mut tx, &known, &change, now).await?;
+    let detail = serde_json::to_value(patch).unwrap_or_default();
+    audit::note(&mut tx, actor, "assignment.change", &format!("assignment {}", known.id), &detail, now)
+        .await?;
+    let after = the(&mut tx, actor, id).await?;
+    let notes = contradictions(&mut tx, after.asset, &after.key.adam_id, after.intent).await?;
+    let answer = Answer::new(StatusCode::OK, None, &AssignmentView::new(after, notes))?;
+    once.keep(&mut tx, actor, &answer, now).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+fn auto_update(text: &str) -> Result<Option<bool>, ApiError> {
+    match text {
+        "yes" => Ok(Some(true)),
+        "no" => Ok(Some(false)),
+        "as_the_token_says" => Ok(None),
+        _ => Err(ApiError::InvalidField {
+            field: "auto_update".to_owned(),
+            why: "it should be `yes`, `no` or `as_the_token_says`".to_owned(),
+        }),
+    }
+}

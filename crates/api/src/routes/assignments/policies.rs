@@ -1,0 +1,121 @@
+//! `GET` and `PATCH /api/v1/tokens/{token}/policies`: what happens when somebody leaves, and who waits.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use russet_domain::TokenId;
+use russet_domain::policy::{self, POLICIES, Policies, Values};
+use russet_store::{marks, policies as store};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::auth::{Actor, Admin, Viewer};
+use crate::body::Body;
+use crate::error::ApiError;
+use crate::query::{TokenInPath, shown};
+use crate::retrying::retrying;
+use crate::routes::tokens;
+use crate::state::App;
+use crate::{audit, time};
+
+/// One policy of a token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Policy)]
+pub(crate) struct PolicyView {
+    /// Its name.
+    name: &'static str,
+    /// What holds.
+    value: String,
+    /// What holds when nobody decides.
+    default: &'static str,
+    /// Whether somebody decided.
+    decided: bool,
+    /// What it can be set to.
+    values: Vec<String>,
+    /// What it decides.
+    about: &'static str,
+}
+
+fn views(policies: &Policies) -> Vec<PolicyView> {
+    let values = |values: Values| match values {
+        Values::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+        Values::Number { min, max } => vec![format!("{min} to {max}")],
+    };
+    let view = |policy: &policy::Policy| PolicyView {
+        name: policy.name,
+        value: policies.value(policy.name).to_owned(),
+        default: policy.default,
+        decided: policies.is_decided(policy.name),
+        values: values(policy.values),
+        about: policy.about,
+    };
+    POLICIES.iter().map(view).collect()
+}
+
+/// Shows what a token goes by.
+#[utoipa::path(get, operation_id = "list_policies", path = "/api/v1/tokens/{token}/policies", tag = "assignments",
+    params(("token" = i64, Path, description = "The token's number")),
+    responses((status = 200, description = "Every policy", body = Vec<PolicyView>)))]
+pub(crate) async fn list(
+    State(app): State<App>,
+    Viewer(actor): Viewer,
+    TokenInPath(id): TokenInPath,
+) -> Result<Json<Vec<PolicyView>>, ApiError> {
+    let mut db = app.store.read().await?;
+    tokens::known(&mut db, &actor, id).await?;
+    Ok(Json(views(&store::read(&mut db, id).await?)))
+}
+
+/// Decides policies of a token: an object of names and values; null lets the default hold again. Everything that assignments have
+/// to do with is looked at anew.
+#[utoipa::path(patch, operation_id = "change_policies", path = "/api/v1/tokens/{token}/policies", tag = "assignments",
+    request_body = BTreeMap<String, Option<String>>,
+    params(("token" = i64, Path, description = "The token's number")),
+    responses((status = 200, description = "Every policy as it is now", body = Vec<PolicyView>)))]
+pub(crate) async fn change(
+    State(app): State<App>,
+    Admin(actor): Admin,
+    TokenInPath(id): TokenInPath,
+    body: Body,
+) -> Result<Json<Vec<PolicyView>>, ApiError> {
+    let wanted: BTreeMap<String, Option<String>> = body.json()?;
+    let mut decisions = Vec::with_capacity(wanted.len());
+    for (name, value) in &wanted {
+        let Some(policy) = policy::find(name) else {
+            let known = POLICIES.iter().map(|policy| policy.name).collect::<Vec<_>>().join("`, `");
+            let why = format!("{} is no policy; they are `{known}`", shown(name));
+            return Err(ApiError::InvalidField { field: shown(name), why });
+        };
+        if let Some(value) = value {
+            let wrong =
+                |why| ApiError::InvalidField { field: name.clone(), why: format!("it should be {why}") };
+            policy.check(value).map_err(wrong)?;
+        }
+        decisions.push((policy, value.as_deref()));
+    }
+    let view = retrying(|| write(&app, &actor, id, &decisions)).await?;
+    app.push.reconcile().await;
+    Ok(Json(view))
+}
+
+async fn write(
+    app: &App,
+    actor: &Actor,
+    id: TokenId,
+    decisions: &[(&'static policy::Policy, Option<&str>)],
+) -> Result<Vec<PolicyView>, ApiError> {
+    let now = time::now();
+    let mut tx = app.store.begin().await?;
+    tokens::known(&mut tx, actor, id).await?;
+    for (policy, value) in decisions {
+        store::decide(&mut tx, id, policy, *value).await?;
+    }
+    marks::mark_token(&mut tx, id, now).await?;
+    let detail: BTreeMap<_, _> = decisions.iter().map(|(policy, value)| (policy.name, *value)).collect();
+    audit::note(&mut tx, actor, "token.policies", &format!("token {id}"), &json!(detail), now).await?;
+    let view = views(&store::read(&mut tx, id).await?);
+    tx.commit().await?;
+    Ok(view)
+}

@@ -1,0 +1,77 @@
+//! An assignment as clients see it.
+
+use russet_store::assignments::Assignment;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::time;
+
+/// An app for a group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Assignment)]
+pub(crate) struct AssignmentView {
+    /// Its number.
+    id: i64,
+    /// The token whose licenses it gives.
+    token: i64,
+    /// The product's number in Apple's stores.
+    adam_id: String,
+    /// The quality: `STDQ` or `PLUS`.
+    pricing_param: String,
+    /// The group.
+    group: String,
+    /// `required`, `available` or `uninstall`.
+    intent: &'static str,
+    /// Whose licenses they are: `device` or `user`.
+    license: &'static str,
+    /// How urgent it is, from -100 to 100.
+    priority: i64,
+    /// Whether the app is to be updated; null: as the token says.
+    auto_update: Option<bool>,
+    /// Whether licenses through it are never taken back.
+    pinned: bool,
+    /// The groups whose members it leaves out.
+    exclude: Vec<String>,
+    /// How many holders are to have the app through it.
+    wanted: u64,
+    /// Of those, how many have the license.
+    held: u64,
+    /// Who made it.
+    created_by: String,
+    /// When it was made.
+    created_at: String,
+    /// When anything of it last changed.
+    updated_at: String,
+    /// What should be known about it, such as another assignment that contradicts it.
+    notes: Vec<String>,
+}
+
+impl AssignmentView {
+    pub(crate) fn new(assignment: Assignment, notes: Vec<String>) -> Self {
+        Self {
+            id: assignment.id.0,
+            token: assignment.token.0,
+            adam_id: assignment.key.adam_id,
+            pricing_param: assignment.key.pricing.as_str().to_owned(),
+            group: assignment.group_name,
+            intent: assignment.intent.as_str(),
+            license: assignment.license.as_str(),
+            priority: assignment.priority,
+            auto_update: assignment.auto_update,
+            pinned: assignment.pinned,
+            exclude: assignment.excluded,
+            wanted: assignment.wanted,
+            held: assignment.held,
+            created_by: assignment.created_by,
+            created_at: time::text(assignment.created_at),
+            updated_at: time::text(assignment.updated_at),
+            notes,
+        }
+    }
+}
+
+impl From<Assignment> for AssignmentView {
+    fn from(assignment: Assignment) -> Self {
+        Self::new(assignment, Vec::new())
+    }
+}
