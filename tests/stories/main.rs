@@ -1,5 +1,6 @@
 //! Stories across crates: real processes, a real database, a real queue and a simulated Apple.
 
+mod assignments;
 mod bad_input;
 mod books;
 mod cancel;
