@@ -24,6 +24,8 @@ enum Which {
     Pace(Passed),
     /// All of thousands of tokens synced at once, in the cluster profile: `--tokens N`, `--workers N`, `--quick`.
     Night(Passed),
+    /// Who of 100,000 devices in 500 groups should have what: `--profile single|cluster`, `--quick`.
+    Reconcile(Passed),
 }
 
 /// Arguments that the program itself understands.
@@ -43,6 +45,7 @@ impl Bench {
             Which::Queue(passed) => ("queue", passed),
             Which::Pace(passed) => ("pace", passed),
             Which::Night(passed) => ("night", passed),
+            Which::Reconcile(passed) => ("reconcile", passed),
         };
         let mut command = vec!["run", "--release", "--package", "russet", "--", "bench", name];
         command.extend(passed.arguments.iter().map(String::as_str));

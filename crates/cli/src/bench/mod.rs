@@ -6,6 +6,7 @@ mod licenses;
 mod night;
 mod pace;
 mod queue;
+mod reconcile;
 mod setup;
 mod sync;
 
@@ -26,6 +27,8 @@ pub(crate) enum BenchCommand {
     Pace(pace::PaceArgs),
     /// All of thousands of tokens synced at once.
     Night(night::NightArgs),
+    /// Find out who of a large organization should have what.
+    Reconcile(reconcile::ReconcileArgs),
     /// The worker that `queue` measures.
     #[command(hide = true)]
     QueueWorker(queue::WorkerArgs),
@@ -38,6 +41,7 @@ pub(crate) async fn run(command: BenchCommand) -> Result<(), CliError> {
         BenchCommand::Queue(args) => queue::run(args).await,
         BenchCommand::Pace(args) => pace::run(args).await,
         BenchCommand::Night(args) => night::run(args).await,
+        BenchCommand::Reconcile(args) => reconcile::run(args).await,
         BenchCommand::QueueWorker(args) => queue::run_worker(args).await,
     }
 }

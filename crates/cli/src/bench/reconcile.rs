@@ -1,0 +1,304 @@
+//! How long it takes to find out who should have what: all of a large organization with nothing to do, with some of it moved, from
+//! nothing, and for one device that joins a group.
+//!
+//! Assignments are planned and not sent meanwhile, so that what is measured is the comparing and the planning; between the
+//! measurements the simulator settles what was planned.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::setup::{Setup, rounded};
+use crate::error::CliError;
+use crate::print;
+use crate::stack::Profile;
+
+/// How long one step may take, and how often it is looked.
+const STEP_MAX: Duration = Duration::from_secs(1_800);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the single member's change is looked for.
+const LOOK_CLOSELY: Duration = Duration::from_millis(2);
+/// How often a single member comes or goes; the median is told.
+const SINGLES: usize = 11;
+
+#[derive(Debug, Args)]
+pub(crate) struct ReconcileArgs {
+    #[arg(long, value_enum, default_value = "single")]
+    profile: Profile,
+    /// How many devices there are.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    devices: u32,
+    /// How many groups of devices there are.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=5_000))]
+    groups: u32,
+    /// How many of the groups are assigned an app each.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+    assignments: u32,
+    /// How many licenses are wished in all.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u32).range(100..=5_000_000))]
+    wished: u32,
+    /// A hundredth of everything: to see that it works.
+    #[arg(long)]
+    quick: bool,
+}
+
+/// The town that is built.
+#[derive(Clone, Copy)]
+struct Town {
+    devices: usize,
+    groups: usize,
+    assignments: usize,
+    /// Members of each group.
+    members: usize,
+}
+
+impl Town {
+    fn of(args: &ReconcileArgs) -> Self {
+        let part = |number: u32| if args.quick { (number / 100).max(2) } else { number } as usize;
+        let (devices, assignments) = (part(args.devices), part(args.assignments).min(part(args.groups)));
+        let members = (part(args.wished) / assignments).clamp(1, devices - 1);
+        Self { devices, groups: part(args.groups), assignments, members }
+    }
+
+    fn serial(number: usize) -> String {
+        format!("B{number:09}")
+    }
+
+    /// The members of a group, `moved` further on in the row of devices.
+    fn members_of(self, group: usize, moved: usize) -> Vec<String> {
+        let first = group * self.devices / self.groups + moved;
+        (first..first + self.members).map(|number| Self::serial(number % self.devices)).collect()
+    }
+}
+
+pub(super) async fn run(args: ReconcileArgs) -> Result<(), CliError> {
+    let town = Town::of(&args);
+    let mut bench = Bench::start(&args, town).await?;
+    bench.import_devices().await?;
+    bench.build().await?;
+    bench.from_nothing().await?;
+    bench.settle().await?;
+    bench.idle().await?;
+    bench.one_percent().await?;
+    bench.settle().await?;
+    bench.one_member().await
+}
+
+struct Bench {
+    setup: Setup,
+    profile: Profile,
+    town: Town,
+    token: i64,
+}
+
+impl Bench {
+    async fn start(args: &ReconcileArgs, town: Town) -> Result<Self, CliError> {
+        // Nothing but what is measured is to run.
+        let settings = [("RUSSET_SCHEDULE__SYNC_TOKEN", ""), ("RUSSET_API__BODY_MAX_BYTES", "67108864")];
+        let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
+        let mut setup = Setup::start_with(args.profile, 1, &rules, &settings).await?;
+        let (uid, token) = setup.token().await?;
+        let assets = json!({"generate": {"count": town.assignments, "total": town.devices}});
+        setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+        setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
+        Ok(Self { setup, profile: args.profile, town, token })
+    }
+
+    fn tell(&self, case: &str, seconds: f64) {
+        let role = match self.profile {
+            Profile::Single => "serve",
+            Profile::Cluster => "worker",
+        };
+        print::json(&json!({
+            "bench": "reconcile",
+            "store": self.store(),
+            "case": case,
+            "seconds": rounded(seconds),
+            "peak_mb": self.setup.stack.peak_mb(role).round(),
+        }));
+    }
+
+    fn store(&self) -> &'static str {
+        match self.profile {
+            Profile::Single => "sqlite",
+            Profile::Cluster => "postgres",
+        }
+    }
+
+    async fn import_devices(&self) -> Result<(), CliError> {
+        let mut rows = "serial,platform,supervised,ownership\n".to_owned();
+        for number in 0..self.town.devices {
+            let _ = writeln!(rows, "{},ipados,true,corporate", Town::serial(number));
+        }
+        let began = Instant::now();
+        self.setup.client.upload("devices/import", &[], "text/csv", rows.into_bytes()).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        print::json(&json!({
+            "bench": "import_devices",
+            "store": self.store(),
+            "devices": self.town.devices,
+            "seconds": rounded(seconds),
+        }));
+        Ok(())
+    }
+
+    /// Makes the groups and assigns apps to some of them, and leaves all that follows to be planned.
+    async fn build(&mut self) -> Result<(), CliError> {
+        self.pause("apply_changes", true).await?;
+        self.pause("reconcile", true).await?;
+        print::remark(format!("reconcile: {} groups of {} devices …", self.town.groups, self.town.members));
+        for group in 0..self.town.groups {
+            let body = json!({"name": format!("g{group}"), "kind": "devices"});
+            self.setup.client.post("groups", &body).await?;
+            self.replace(group, 0).await?;
+        }
+        for (group, app) in self.apps().await?.into_iter().enumerate().take(self.town.assignments) {
+            let body = json!({
+                "token": self.token, "adam_id": app, "group": format!("g{group}"), "intent": "required",
+            });
+            self.setup.client.post("assignments", &body).await?;
+        }
+        Ok(())
+    }
+
+    async fn apps(&self) -> Result<Vec<String>, CliError> {
+        let query = [("token", self.token.to_string())];
+        let assets = self.setup.client.list("assets", &query, self.town.assignments).await?;
+        Ok(assets.iter().filter_map(|asset| asset["adam_id"].as_str().map(str::to_owned)).collect())
+    }
+
+    async fn replace(&self, group: usize, moved: usize) -> Result<(), CliError> {
+        let body = json!({"members": self.town.members_of(group, moved)});
+        self.setup.client.put(&format!("groups/g{group}/members"), &body).await.map(drop)
+    }
+
+    async fn pause(&self, kind: &str, paused: bool) -> Result<(), CliError> {
+        let act = if paused { "pause" } else { "resume" };
+        self.setup.client.post(&format!("queue/kinds/{kind}/{act}"), &json!({})).await.map(drop)
+    }
+
+    async fn from_nothing(&mut self) -> Result<(), CliError> {
+        let began = Instant::now();
+        self.pause("reconcile", false).await?;
+        self.reconciled().await?;
+        self.tell("from_nothing", began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    async fn idle(&mut self) -> Result<(), CliError> {
+        let began = Instant::now();
+        self.setup.client.post(&format!("tokens/{}/reconcile", self.token), &json!({})).await?;
+        self.reconciled().await?;
+        self.tell("idle", began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Moves a hundredth of the members of all groups that are assigned something on, then looks at everything.
+    async fn one_percent(&mut self) -> Result<(), CliError> {
+        self.pause("apply_changes", true).await?;
+        self.pause("reconcile", true).await?;
+        let moved = (self.town.members / 200).max(1);
+        for group in 0..self.town.assignments {
+            self.replace(group, moved).await?;
+        }
+        self.setup.client.post(&format!("tokens/{}/reconcile", self.token), &json!({})).await?;
+        let began = Instant::now();
+        self.pause("reconcile", false).await?;
+        self.reconciled().await?;
+        self.tell("one_percent", began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// From the request that puts a device into a group to the change that gives it the group's app.
+    async fn one_member(&mut self) -> Result<(), CliError> {
+        self.pause("apply_changes", true).await?;
+        let mut seconds = Vec::with_capacity(SINGLES);
+        let moved = (self.town.members / 200).max(1);
+        for single in 0..SINGLES {
+            let before = self.newest_job().await?;
+            let mut members = self.town.members_of(0, moved);
+            members.truncate(self.town.members - 1 - single);
+            let body = json!({"members": members});
+            let began = Instant::now();
+            self.setup.client.put("groups/g0/members", &body).await?;
+            while self.newest_job().await? == before {
+                if began.elapsed() > STEP_MAX {
+                    return Err(CliError::Job("a single member's change was not planned".to_owned()));
+                }
+                tokio::time::sleep(LOOK_CLOSELY).await;
+            }
+            seconds.push(began.elapsed().as_secs_f64());
+        }
+        seconds.sort_by(f64::total_cmp);
+        self.tell("one_member", seconds[SINGLES / 2]);
+        Ok(())
+    }
+
+    async fn newest_job(&self) -> Result<i64, CliError> {
+        let query = [("token", self.token.to_string()), ("limit", "1".to_owned())];
+        let page = self.setup.client.get("jobs", &query).await?;
+        Ok(page["items"][0]["id"].as_i64().unwrap_or(0))
+    }
+
+    /// Lets everything that is planned go to Apple, and waits until all of it is done.
+    async fn settle(&mut self) -> Result<(), CliError> {
+        self.pause("apply_changes", false).await?;
+        let began = Instant::now();
+        for state in ["queued", "running"] {
+            let query = [("token", self.token.to_string()), ("state", state.to_owned())];
+            while !self.setup.client.list("jobs", &query, 1).await?.is_empty() {
+                self.wait(began, "what is planned is not settled").await?;
+            }
+        }
+        print::remark(format!("reconcile: settled after {:.1} s", began.elapsed().as_secs_f64()));
+        Ok(())
+    }
+
+    /// Waits until nothing is being looked at any more.
+    async fn reconciled(&mut self) -> Result<(), CliError> {
+        let began = Instant::now();
+        loop {
+            let kind = self.setup.client.get("queue/kinds/reconcile", &[]).await?;
+            let count = |name: &str| kind.pointer(&format!("/{name}")).and_then(Value::as_u64).unwrap_or(0);
+            if count("waiting") + count("running") == 0 {
+                return Ok(());
+            }
+            self.wait(began, "not everything was looked at").await?;
+        }
+    }
+
+    async fn wait(&mut self, began: Instant, what: &str) -> Result<(), CliError> {
+        self.setup.stack.check()?;
+        if began.elapsed() > STEP_MAX {
+            return Err(CliError::Job(format!("{what} within {} s", STEP_MAX.as_secs())));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{ReconcileArgs, Town};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        reconcile: ReconcileArgs,
+    }
+
+    #[test]
+    fn a_quick_town_is_a_hundredth() {
+        let line = Line::try_parse_from(["reconcile", "--quick"]).unwrap();
+        let town = Town::of(&line.reconcile);
+        assert_eq!((town.devices, town.groups, town.assignments, town.members), (1_000, 5, 3, 999));
+        let line = Line::try_parse_from(["reconcile"]).unwrap();
+        let town = Town::of(&line.reconcile);
+        assert_eq!((town.assignments, town.members), (300, 3_333));
+        assert_eq!(town.members_of(0, 0).len(), 3_333);
+    }
+}
