@@ -89,6 +89,32 @@ impl Client {
         self.call(Method::PUT, path, &[], Some(Content::Json(body))).await
     }
 
+    /// Replaces with a body that is not JSON.
+    pub(crate) async fn replace(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        media_type: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<Answer, CliError> {
+        self.call(Method::PUT, path, query, Some(Content::Bytes(media_type, bytes))).await
+    }
+
+    /// Changes.
+    pub(crate) async fn patch(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<Answer, CliError> {
+        self.call(Method::PATCH, path, query, Some(Content::Json(body))).await
+    }
+
+    /// Removes what a body names.
+    pub(crate) async fn withdraw(&self, path: &str, body: &Value) -> Result<Answer, CliError> {
+        self.call(Method::DELETE, path, &[], Some(Content::Json(body))).await
+    }
+
     /// Removes.
     pub(crate) async fn delete(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, CliError> {
         self.call(Method::DELETE, path, query, None).await
@@ -157,7 +183,7 @@ impl Client {
             url.query_pairs_mut().extend_pairs(query);
         }
         let mut request = self.http.request(method.clone(), url);
-        if method == Method::POST {
+        if method != Method::GET {
             request = request.header("idempotency-key", uuid::Uuid::new_v4().to_string());
         }
         request = match body {
@@ -246,4 +272,16 @@ fn builder(url: &str, timeout: Duration) -> reqwest::ClientBuilder {
 fn wait_of(response: &Response) -> Duration {
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     seconds.map_or(Duration::from_millis(500), Duration::from_secs).min(WAIT_MAX)
+}
+
+/// A name as it stands in an address: what an address would take for its own is spelled out.
+pub(crate) fn spelled(name: &str) -> String {
+    name.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => {
+                char::from(byte).to_string()
+            }
+            other => format!("%{other:02X}"),
+        })
+        .collect()
 }

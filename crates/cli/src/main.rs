@@ -22,6 +22,7 @@ mod report;
 mod stack;
 mod start;
 mod stop;
+mod upload;
 
 use std::process::ExitCode;
 

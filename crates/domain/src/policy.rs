@@ -1,39 +1,25 @@
-//! What an administrator decides for a token: what happens when somebody leaves, who waits, and when a person must say yes.
+//! What an administrator decides for a token: what becomes of licenses when somebody leaves.
 //!
 //! A policy is a name, the values it can have, and the value it has when nobody decided. The table [`POLICIES`] is all of
 //! them; [`Policies`] is what one token goes by.
 
 use std::collections::BTreeMap;
 
-/// What a policy can be set to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Values {
-    /// One of these words.
-    Words(&'static [&'static str]),
-    /// A whole number, from and to inclusive.
-    Number {
-        /// The least.
-        min: i64,
-        /// The most.
-        max: i64,
-    },
-}
-
 /// One policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Its name. Rows and clients hold it; it never changes.
     pub name: &'static str,
-    /// What it can be set to.
-    pub values: Values,
+    /// The words that it can be set to.
+    pub values: &'static [&'static str],
     /// What holds when nobody decided.
     pub default: &'static str,
     /// What it decides, in a sentence for administrators, with the rule.
     pub about: &'static str,
 }
 
-const LEAVING: Values = Values::Words(&["free_and_remove", "free", "keep"]);
-const FREE_OR_KEEP: Values = Values::Words(&["free", "keep"]);
+const LEAVING: &[&str] = &["free_and_remove", "free", "keep"];
+const FREE_OR_KEEP: &[&str] = &["free", "keep"];
 
 /// Every policy, in the order they are shown.
 pub const POLICIES: &[Policy] = &[
@@ -73,12 +59,6 @@ pub const POLICIES: &[Policy] = &[
         default: "free",
         about: "A device or person is deleted from the directory: whether the licenses come back (S-45, N-15).",
     },
-    Policy {
-        name: "waitlist",
-        values: Values::Words(&["on", "off"]),
-        default: "on",
-        about: "More is wanted than owned: wait in line, or fail as the first come first served rule has it (S-37).",
-    },
 ];
 
 /// The policy of that name.
@@ -93,14 +73,10 @@ impl Policy {
     /// # Errors
     /// What it should be, in words that follow “it should be”.
     pub fn check(&self, value: &str) -> Result<(), String> {
-        match self.values {
-            Values::Words(words) if words.contains(&value) => Ok(()),
-            Values::Words(words) => Err(format!("`{}`", words.join("`, `"))),
-            Values::Number { min, max } => match value.parse::<i64>() {
-                Ok(number) if (min..=max).contains(&number) => Ok(()),
-                _ => Err(format!("a whole number from {min} to {max}")),
-            },
+        if self.values.contains(&value) {
+            return Ok(());
         }
+        Err(format!("`{}`", self.values.join("`, `")))
     }
 }
 
@@ -147,12 +123,6 @@ impl Policies {
         self.decided.contains_key(name)
     }
 
-    /// The value of a policy that is a number; zero for one that is none.
-    #[must_use]
-    pub fn number(&self, name: &str) -> i64 {
-        self.value(name).parse().unwrap_or(0)
-    }
-
     /// The value of a policy about those who leave.
     #[must_use]
     pub fn leaving(&self, name: &str) -> Leaving {
@@ -161,12 +131,6 @@ impl Policies {
             "free" => Leaving::Free,
             _ => Leaving::Keep,
         }
-    }
-
-    /// Whether more wishes than licenses wait in line (rule S-37 when they do not).
-    #[must_use]
-    pub fn waitlist(&self) -> bool {
-        self.value("waitlist") == "on"
     }
 }
 
@@ -194,14 +158,13 @@ mod tests {
         assert_eq!(policies.leaving("on_unassign_ios"), Leaving::FreeAndRemove);
         assert_eq!(policies.leaving("on_unassign_macos"), Leaving::Free);
         assert_eq!(policies.leaving("on_unenroll"), Leaving::Keep);
-        assert!(policies.waitlist());
     }
 
     #[test]
     fn a_value_that_cannot_be_is_named_with_what_it_should_be() {
-        let policy = find("waitlist").unwrap();
-        assert_eq!(policy.check("maybe"), Err("`on`, `off`".to_owned()));
-        let kept = Policies::of([("waitlist".to_owned(), "maybe".to_owned())]);
-        assert!(kept.waitlist());
+        let policy = find("on_unenroll").unwrap();
+        assert_eq!(policy.check("maybe"), Err("`free`, `keep`".to_owned()));
+        let kept = Policies::of([("on_unenroll".to_owned(), "maybe".to_owned())]);
+        assert_eq!(kept.leaving("on_unenroll"), Leaving::Keep);
     }
 }

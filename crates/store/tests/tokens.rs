@@ -5,6 +5,7 @@
 mod common;
 
 use common::*;
+use russet_domain::policy::Leaving;
 use russet_domain::sync_schedule::SyncSchedule;
 use russet_domain::token::{MdmInfo, TokenState};
 use russet_domain::{JobId, Secret, TokenId};
@@ -391,14 +392,14 @@ async fn a_policy_holds_until_the_default_is_wished_again() {
         let mut tx = side.store.begin().await.unwrap();
         let north = tokens::insert(&mut tx, &new_token("north"), NOW).await.unwrap();
         let south = tokens::insert(&mut tx, &new_token("south"), NOW).await.unwrap();
-        let waitlist = russet_domain::policy::find("waitlist").unwrap();
-        for value in ["on", "off"] {
-            policies::decide(&mut tx, north, waitlist, Some(value)).await.unwrap();
+        let unenroll = russet_domain::policy::find("on_unenroll").unwrap();
+        for value in ["keep", "free"] {
+            policies::decide(&mut tx, north, unenroll, Some(value)).await.unwrap();
         }
-        assert!(!policies::read(&mut tx, north).await.unwrap().waitlist());
-        assert!(policies::read(&mut tx, south).await.unwrap().waitlist());
-        policies::decide(&mut tx, north, waitlist, None).await.unwrap();
-        assert!(policies::read(&mut tx, north).await.unwrap().waitlist());
+        assert_eq!(policies::read(&mut tx, north).await.unwrap().leaving("on_unenroll"), Leaving::Free);
+        assert_eq!(policies::read(&mut tx, south).await.unwrap().leaving("on_unenroll"), Leaving::Keep);
+        policies::decide(&mut tx, north, unenroll, None).await.unwrap();
+        assert_eq!(policies::read(&mut tx, north).await.unwrap().leaving("on_unenroll"), Leaving::Keep);
     })
     .await;
 }

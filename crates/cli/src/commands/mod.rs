@@ -3,12 +3,17 @@
 pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod assign;
+pub(crate) mod assignment;
+pub(crate) mod device;
 pub(crate) mod doctor;
+pub(crate) mod group;
 pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod lint;
+mod listed;
 pub(crate) mod migrate;
 pub(crate) mod move_license;
+pub(crate) mod person;
 pub(crate) mod probe;
 pub(crate) mod prompts;
 pub(crate) mod queue;
@@ -58,6 +63,18 @@ pub(crate) enum Command {
     /// Who is known to Apple at which location.
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Devices of the organization, as told by other systems.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// People of the organization, as told by other systems.
+    #[command(subcommand)]
+    Person(person::PersonCommand),
+    /// Groups of devices or people.
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Which group is to have which app, and what follows when somebody leaves.
+    #[command(subcommand)]
+    Assignment(assignment::AssignmentCommand),
     /// Read a token's users, assets and licenses from Apple.
     Sync(sync::SyncArgs),
     /// Apps and books by name, with their counts and versions.
@@ -97,6 +114,10 @@ impl Command {
             Self::Key(command) => command.wants_json(),
             Self::Token(command) => command.is_json(),
             Self::User(command) => command.access().json,
+            Self::Device(command) => command.access().json,
+            Self::Person(command) => command.access().json,
+            Self::Group(command) => command.access().json,
+            Self::Assignment(command) => command.access().json,
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
@@ -125,6 +146,10 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Key(command) => key::run(command, config).await,
         Command::Token(command) => token::run(command, config).await,
         Command::User(command) => user::run(command, config).await,
+        Command::Device(command) => device::run(command, config).await,
+        Command::Person(command) => person::run(command, config).await,
+        Command::Group(command) => group::run(command, config).await,
+        Command::Assignment(command) => assignment::run(command, config).await,
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,

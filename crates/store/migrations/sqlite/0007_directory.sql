@@ -59,8 +59,7 @@ CREATE TABLE group_members (
 
 CREATE INDEX group_members_by_member ON group_members (member_kind, member_id);
 
--- An app for a group. intent is required, available or uninstall; license is device or user. quota is the most licenses its
--- members may hold through it, reserve the number that is kept for them.
+-- An app for a group. intent is required, available or uninstall; license is device or user.
 CREATE TABLE assignments (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     token_id INTEGER NOT NULL,
@@ -71,8 +70,6 @@ CREATE TABLE assignments (
     priority INTEGER NOT NULL DEFAULT 0,
     auto_update BOOLEAN,
     pinned BOOLEAN NOT NULL DEFAULT false,
-    quota INTEGER,
-    reserve INTEGER NOT NULL DEFAULT 0,
     created_by TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,

@@ -1,11 +1,11 @@
-//! `GET` and `PATCH /api/v1/tokens/{token}/policies`: what happens when somebody leaves, and who waits.
+//! `GET` and `PATCH /api/v1/tokens/{token}/policies`: what becomes of licenses when somebody leaves.
 
 use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
 use russet_domain::TokenId;
-use russet_domain::policy::{self, POLICIES, Policies, Values};
+use russet_domain::policy::{self, POLICIES, Policies};
 use russet_store::{marks, policies as store};
 use serde::Serialize;
 use serde_json::json;
@@ -33,22 +33,18 @@ pub(crate) struct PolicyView {
     /// Whether somebody decided.
     decided: bool,
     /// What it can be set to.
-    values: Vec<String>,
+    values: Vec<&'static str>,
     /// What it decides.
     about: &'static str,
 }
 
 fn views(policies: &Policies) -> Vec<PolicyView> {
-    let values = |values: Values| match values {
-        Values::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
-        Values::Number { min, max } => vec![format!("{min} to {max}")],
-    };
     let view = |policy: &policy::Policy| PolicyView {
         name: policy.name,
         value: policies.value(policy.name).to_owned(),
         default: policy.default,
         decided: policies.is_decided(policy.name),
-        values: values(policy.values),
+        values: policy.values.to_vec(),
         about: policy.about,
     };
     POLICIES.iter().map(view).collect()

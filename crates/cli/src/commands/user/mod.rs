@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::access;
 use crate::access::AccessArgs;
 use crate::answers::UserJobs;
-use crate::client::Client;
+use crate::client::{Client, spelled};
 use crate::error::CliError;
 use crate::follow::WaitArgs;
 use crate::{follow, print};
@@ -104,17 +104,7 @@ async fn follow_all(
 
 /// The address of a user's own page.
 fn page_of(id: &str) -> String {
-    // An id may have anything but blanks and quotes; what an address would take for its own is spelled out.
-    let spelled: String = id
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'@' => {
-                char::from(byte).to_string()
-            }
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    format!("users/{spelled}")
+    format!("users/{}", spelled(id))
 }
 
 #[cfg(test)]
