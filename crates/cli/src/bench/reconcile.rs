@@ -78,7 +78,7 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<(), CliError> {
     let mut bench = Bench::start(&args, town).await?;
     bench.import_devices().await?;
     bench.build().await?;
-    bench.from_nothing().await?;
+    bench.all_at_once().await?;
     bench.settle().await?;
     bench.idle().await?;
     bench.one_percent().await?;
@@ -179,7 +179,7 @@ impl Bench {
         self.setup.client.post(&format!("queue/kinds/{kind}/{act}"), &json!({})).await.map(drop)
     }
 
-    async fn from_nothing(&mut self) -> Result<(), CliError> {
+    async fn all_at_once(&mut self) -> Result<(), CliError> {
         let began = Instant::now();
         self.pause("reconcile", false).await?;
         self.reconciled().await?;

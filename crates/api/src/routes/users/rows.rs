@@ -28,7 +28,7 @@ struct Raw {
 pub(super) fn read(format: Format, bytes: &[u8], max: usize) -> Result<Rows<UserWish>, ApiError> {
     let mut lines: HashMap<String, u64> = HashMap::new();
     rows::read((format, bytes), &COLUMNS, max, |line, raw: Raw| {
-        let wish = check(raw)?;
+        let wish = check(&raw)?;
         match lines.insert(wish.client_user_id.clone(), line) {
             None => Ok(wish),
             Some(first) => {
@@ -44,7 +44,7 @@ pub(super) fn has_address_as_id(wishes: &[UserWish]) -> bool {
     wishes.iter().any(|wish| wish.client_user_id.contains('@'))
 }
 
-fn check(raw: Raw) -> Result<UserWish, String> {
+fn check(raw: &Raw) -> Result<UserWish, String> {
     let id = raw.client_user_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
     let id = id.ok_or("lacks a client_user_id")?;
     let holder = Holder::user(id).map_err(|why| format!("cannot be taken: {why}"))?;
