@@ -27,7 +27,7 @@ use crate::routes::users::{
     change as change_user, create as create_user, import, list as list_users, retire, show as show_user,
 };
 use crate::routes::{
-    apps, assets, consent, health, installation, licenses, lint, metrics, notifications, prompts,
+    apps, assets, consent, health, installation, licenses, lint, metrics, notifications, plans, prompts,
 };
 
 #[derive(OpenApi)]
@@ -58,6 +58,7 @@ use crate::routes::{
         members::list, members::replace, members::difference, members::import,
         create_assignment::create, list_assignments::list, show_assignment::show, change_assignment::change,
         remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
+        plans::plan, plans::apply,
         installation::show, health::healthz, health::readyz, metrics::metrics,
     ),
     components(schemas(Problem)),

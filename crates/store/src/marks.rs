@@ -111,9 +111,11 @@ async fn mark(
 /// # Errors
 /// As any statement.
 pub async fn take(tx: &mut Tx, limit: usize) -> Result<Marked, StoreError> {
-    let mut marked = Marked::default();
-    marked.devices = take_kind(tx, DEVICE, limit).await?.into_iter().map(DeviceId).collect();
-    marked.people = take_kind(tx, PERSON, limit).await?.into_iter().map(PersonId).collect();
+    let mut marked = Marked {
+        devices: take_kind(tx, DEVICE, limit).await?.into_iter().map(DeviceId).collect(),
+        people: take_kind(tx, PERSON, limit).await?.into_iter().map(PersonId).collect(),
+        ..Marked::default()
+    };
     for (kind, again) in [(ASSET, false), (WHOLE, true)] {
         if marked.is_empty() {
             marked.asset = take_kind(tx, kind, 1).await?.pop().map(AssetId);
@@ -142,6 +144,48 @@ async fn take_kind(tx: &mut Tx, kind: &'static str, limit: usize) -> Result<Vec<
     .await?;
     taken.sort_unstable();
     Ok(taken)
+}
+
+/// Takes all marks away for the rest of a transaction that looks at what one act alone would make, at most `limit`; nothing when
+/// there are more. What is set aside is put back with [`put_back`], or by the transaction's end without a commit.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_aside(tx: &mut Tx, limit: usize) -> Result<Option<SetAside>, StoreError> {
+    let there = sql("counting marks", "SELECT count(*) AS found FROM reconcile_marks")
+        .one(tx, |row| row.get::<i64>("found"))
+        .await?;
+    if there > int(limit) {
+        return Ok(None);
+    }
+    let rows = sql("setting marks aside", "DELETE FROM reconcile_marks RETURNING kind, subject, marked_at")
+        .all(tx, |row| Ok((row.at(0)?, row.at(1)?, row.at(2)?)))
+        .await?;
+    Ok(Some(SetAside(rows)))
+}
+
+/// Marks that were set aside.
+#[derive(Debug)]
+pub struct SetAside(Vec<(String, i64, i64)>);
+
+/// Puts marks back that were set aside.
+///
+/// # Errors
+/// As any statement.
+pub async fn put_back(tx: &mut Tx, marks: SetAside) -> Result<(), StoreError> {
+    const BACK: Sql = bulk!(
+        "INSERT INTO reconcile_marks (kind, subject, marked_at)
+         SELECT x.kind, x.subject, x.marked_at
+         FROM ",
+        (0 kind TEXT, 1 subject BIGINT, 2 marked_at BIGINT),
+        " WHERE true
+          ON CONFLICT (kind, subject) DO NOTHING"
+    );
+    if marks.0.is_empty() {
+        return Ok(());
+    }
+    sql("putting marks back", BACK).bind(json(&marks.0)?).run(tx).await?;
+    Ok(())
 }
 
 /// Whether anything is marked.

@@ -27,7 +27,6 @@ mod summary;
 mod tell;
 mod user_walk;
 mod walk;
-mod wanting;
 
 use std::time::Duration;
 

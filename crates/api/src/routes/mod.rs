@@ -13,6 +13,7 @@ pub(crate) mod licenses;
 pub(crate) mod lint;
 pub(crate) mod metrics;
 pub(crate) mod notifications;
+pub(crate) mod plans;
 pub(crate) mod prompts;
 pub(crate) mod queue;
 pub(crate) mod tokens;
@@ -51,6 +52,8 @@ fn assignments() -> Router<App> {
     Router::new()
         .route("/assignments", post(create::create).get(list::list))
         .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
+        .route("/plans", post(plans::plan))
+        .route("/plans/apply", post(plans::apply))
         .route("/requests", post(requests::ask).delete(requests::withdraw))
         .route("/tokens/{token}/policies", get(policies::list).patch(policies::change))
         .route("/tokens/{token}/reconcile", post(run::run))

@@ -70,6 +70,13 @@ impl AssignmentView {
     }
 }
 
+impl AssignmentView {
+    /// Where it is found.
+    pub(crate) fn address(&self) -> String {
+        format!("/api/v1/assignments/{}", self.id)
+    }
+}
+
 impl From<Assignment> for AssignmentView {
     fn from(assignment: Assignment) -> Self {
         Self::new(assignment, Vec::new())

@@ -13,19 +13,11 @@ use crate::error::StoreError;
 
 /// The holders that a look is about: some devices and people, with whoever shares their fate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Looked {
+pub(super) struct Looked {
     /// Devices, by number.
-    pub devices: Vec<i64>,
+    pub(super) devices: Vec<i64>,
     /// People, by number.
-    pub people: Vec<i64>,
-}
-
-impl Looked {
-    /// Whether it is about nobody.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.devices.is_empty() && self.people.is_empty()
-    }
+    pub(super) people: Vec<i64>,
 }
 
 /// Marked devices and people, with the devices of these people and the people of these devices: an assignment to the one can reach
@@ -33,7 +25,7 @@ impl Looked {
 ///
 /// # Errors
 /// As any statement.
-pub async fn holders_of(
+pub(super) async fn holders_of(
     db: &mut Db,
     devices: &[DeviceId],
     people: &[PersonId],

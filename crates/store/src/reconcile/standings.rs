@@ -52,7 +52,7 @@ const OF_PEOPLE: Sql = bulk!(
 ///
 /// # Errors
 /// As any statement.
-pub async fn of_holders(db: &mut Db, looked: &Looked) -> Result<Picture, StoreError> {
+pub(super) async fn of_holders(db: &mut Db, looked: &Looked) -> Result<Picture, StoreError> {
     let mut picture = Picture::default();
     for reached in on_holders(db, looked).await? {
         picture.reach(reached);
@@ -75,7 +75,7 @@ pub async fn of_holders(db: &mut Db, looked: &Looked) -> Result<Picture, StoreEr
 ///
 /// # Errors
 /// As any statement.
-pub async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Picture, StoreError> {
+pub(super) async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Picture, StoreError> {
     const KNOWN: &str = concat!(
         select!(),
         "FROM entitlements e

@@ -12,20 +12,20 @@ const BATCH: usize = 50_000;
 
 /// What was decided of one asset and one holder.
 #[derive(Clone, Debug)]
-pub struct Decision {
+pub(super) struct Decision {
     /// The asset.
-    pub asset: AssetId,
+    pub(super) asset: AssetId,
     /// The holder.
-    pub holder: Holder,
+    pub(super) holder: Holder,
     /// What is to be remembered; nothing: there is nothing any more.
-    pub entitlement: Option<Entitlement>,
+    pub(super) entitlement: Option<Entitlement>,
 }
 
 /// Writes decisions; each pair at most once. May be repeated.
 ///
 /// # Errors
 /// As any statement.
-pub async fn write(tx: &mut Tx, decisions: &[Decision], now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn write(tx: &mut Tx, decisions: &[Decision], now: Timestamp) -> Result<(), StoreError> {
     const WRITE: Sql = bulk!(
         "INSERT INTO entitlements
              (asset_id, holder_kind, holder_id, assignment_id, intent, pinned, state, reason, since, left_at)

@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::assignment::Intent;
 use russet_domain::prompts::LicenseKind;
-use russet_domain::{AssetId, TokenId};
-use russet_store::Db;
+use russet_domain::{AssetId, Timestamp, TokenId};
 use russet_store::assignments::{self, Filter, NewAssignment};
+use russet_store::{Db, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -82,16 +82,30 @@ pub(crate) async fn create(
 }
 
 async fn write(app: &App, actor: &Actor, once: &Once, new: &AssignmentBody) -> Result<Answer, ApiError> {
-    let (intent, priority) = (intent(&new.intent)?, priority(new.priority)?);
-    let license = new.license.as_deref().map_or(Ok(LicenseKind::Device), license)?;
     let mut tx = app.store.begin().await?;
     let now = time::now();
     if let Some(answer) = once.replay(&mut tx, actor, now).await? {
         return Ok(answer);
     }
-    let token = tokens::known(&mut tx, actor, TokenId(new.token)).await?;
-    let row = asset(&mut tx, &token, &new.adam_id, new.pricing_param.as_deref()).await?;
-    let group = groups::the(&mut tx, &new.group).await?;
+    let view = make(&mut tx, actor, new, now).await?;
+    let answer = Answer::new(StatusCode::CREATED, Some(view.address()), &view)?;
+    once.keep(&mut tx, actor, &answer, now).await?;
+    tx.commit().await?;
+    Ok(answer)
+}
+
+/// Writes an assignment, when no rule speaks against it.
+pub(crate) async fn make(
+    tx: &mut Tx,
+    actor: &Actor,
+    new: &AssignmentBody,
+    now: Timestamp,
+) -> Result<AssignmentView, ApiError> {
+    let (intent, priority) = (intent(&new.intent)?, priority(new.priority)?);
+    let license = new.license.as_deref().map_or(Ok(LicenseKind::Device), license)?;
+    let token = tokens::known(tx, actor, TokenId(new.token)).await?;
+    let row = asset(tx, &token, &new.adam_id, new.pricing_param.as_deref()).await?;
+    let group = groups::the(tx, &new.group).await?;
     check(&row.asset, group.kind, intent, license)?;
     let wanted = NewAssignment {
         token: token.id,
@@ -102,11 +116,11 @@ async fn write(app: &App, actor: &Actor, once: &Once, new: &AssignmentBody) -> R
         priority,
         auto_update: new.auto_update,
         pinned: new.pinned,
-        excluded: excluded(&mut tx, &new.exclude).await?,
+        excluded: excluded(tx, &new.exclude).await?,
         created_by: actor.label(),
     };
-    let notes = contradictions(&mut tx, row.id, &row.asset.key.adam_id, intent).await?;
-    let id = assignments::create(&mut tx, &wanted, now).await?.ok_or_else(|| ApiError::Conflict {
+    let notes = contradictions(tx, row.id, &row.asset.key.adam_id, intent).await?;
+    let id = assignments::create(tx, &wanted, now).await?.ok_or_else(|| ApiError::Conflict {
         code: "assignment_exists",
         text: format!(
             "The group {:?} has an assignment of this app already; change that one.",
@@ -114,13 +128,9 @@ async fn write(app: &App, actor: &Actor, once: &Once, new: &AssignmentBody) -> R
         ),
     })?;
     let detail = serde_json::to_value(new).unwrap_or_default();
-    audit::note(&mut tx, actor, "assignment.create", &format!("assignment {id}"), &detail, now).await?;
-    let made = assignments::find(&mut tx, id).await?.ok_or(ApiError::NoSuchRoute)?;
-    let view = AssignmentView::new(made, notes);
-    let answer = Answer::new(StatusCode::CREATED, Some(format!("/api/v1/assignments/{id}")), &view)?;
-    once.keep(&mut tx, actor, &answer, now).await?;
-    tx.commit().await?;
-    Ok(answer)
+    audit::note(tx, actor, "assignment.create", &format!("assignment {id}"), &detail, now).await?;
+    let made = assignments::find(tx, id).await?.ok_or(ApiError::NoSuchRoute)?;
+    Ok(AssignmentView::new(made, notes))
 }
 
 /// What other assignments of the asset say otherwise: for those in both groups the stricter one holds.

@@ -2,7 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use russet_store::assignments;
+use russet_domain::Timestamp;
+use russet_store::{Tx, assignments};
 use serde_json::json;
 
 use super::the;
@@ -52,4 +53,18 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: &str) -> Result<Answer
     once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;
     Ok(answer)
+}
+
+/// Removes an assignment.
+pub(crate) async fn take(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: &str,
+    now: Timestamp,
+) -> Result<AssignmentView, ApiError> {
+    let known = the(tx, actor, id).await?;
+    assignments::remove(tx, &known, now).await?;
+    let detail = json!({ "token": known.token.0, "adam_id": known.key.adam_id, "group": known.group_name });
+    audit::note(tx, actor, "assignment.remove", &format!("assignment {}", known.id), &detail, now).await?;
+    Ok(known.into())
 }

@@ -353,7 +353,7 @@ pub(super) async fn tell_one(
 }
 
 /// Sets whether a device is managed.
-pub(super) async fn set_state(
+pub(crate) async fn set_state(
     tx: &mut Tx,
     serial: &str,
     state: DeviceState,

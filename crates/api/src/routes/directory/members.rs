@@ -197,7 +197,7 @@ pub(crate) async fn import(
 }
 
 /// Changes who is in a group.
-pub(super) async fn change(
+pub(crate) async fn change(
     tx: &mut Tx,
     name: &str,
     wanted: Change<'_>,

@@ -228,7 +228,7 @@ pub(super) async fn tell_one(
 }
 
 /// Deletes a person.
-pub(super) async fn delete_one(tx: &mut Tx, id: &str, now: Timestamp) -> Result<PersonView, ApiError> {
+pub(crate) async fn delete_one(tx: &mut Tx, id: &str, now: Timestamp) -> Result<PersonView, ApiError> {
     let person = the(tx, id).await?;
     people::delete(tx, &person, now).await?;
     Ok(the(tx, id).await?.into())

@@ -1,0 +1,268 @@
+//! What an act makes, counted and hashed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use russet_domain::asset::Supply;
+use russet_domain::coalesce::{self, Pair};
+use russet_domain::limits::Limits;
+use russet_domain::reconcile::Left;
+use russet_domain::{AssetId, Holder, TokenId};
+use russet_store::assets::{self, AssetRow};
+use russet_store::reconcile::Plan;
+use russet_store::submit::Wish;
+use russet_store::{Db, catalog};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::state::wide;
+
+/// The most licenses that an answer names, each way.
+const NAMED_MAX: usize = 1_000;
+
+/// Everything that would move.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    assigns: BTreeMap<TokenId, BTreeSet<(AssetId, Holder)>>,
+    revokes: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Left>>,
+    removals: usize,
+}
+
+/// What an act does.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Plan)]
+pub(crate) struct PlanView {
+    /// What names this very outcome; applying the plan needs it.
+    hash: String,
+    /// How many licenses are given.
+    assigns: u64,
+    /// How many licenses are taken back.
+    revokes: u64,
+    /// How many apps are to go from their devices as well.
+    remove_app: u64,
+    /// Why licenses are taken back, by number.
+    reasons: BTreeMap<&'static str, u64>,
+    /// By app.
+    apps: Vec<AppPlanView>,
+    /// The fewest requests to Apple that all of it fits into, by the limits that Apple documents.
+    requests: u64,
+    /// The first 1000 licenses that are given.
+    first_assigns: Vec<MoveView>,
+    /// The first 1000 licenses that are taken back.
+    first_revokes: Vec<MoveView>,
+    /// What should be known before it is applied.
+    notes: Vec<String>,
+}
+
+/// What an act does with one app.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AppPlan)]
+pub(crate) struct AppPlanView {
+    /// The token.
+    token: i64,
+    /// The product's number in Apple's stores.
+    adam_id: String,
+    /// The product's name, as far as it is known.
+    name: Option<String>,
+    /// How many licenses are given.
+    assigns: u64,
+    /// How many licenses are taken back.
+    revokes: u64,
+    /// How many are free now; null without a limit.
+    free: Option<i64>,
+    /// How many more are wished than are free, with those that come back.
+    short: u64,
+}
+
+/// One license that moves.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlannedMove)]
+pub(crate) struct MoveView {
+    /// The token.
+    token: i64,
+    /// The product's number in Apple's stores.
+    adam_id: String,
+    /// The device, by serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    serial: Option<String>,
+    /// The user, by `client_user_id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    /// Why it is taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl Outcome {
+    /// Adds what one look found.
+    pub(super) fn add(&mut self, plan: &Plan) {
+        for (token, moves) in &plan.moves {
+            let pair = |wish: &Wish| (wish.asset, wish.holder.clone());
+            self.assigns.entry(*token).or_default().extend(moves.assigns.iter().map(pair));
+            let revokes = moves.revokes.iter().map(|(wish, left)| (pair(wish), *left));
+            self.revokes.entry(*token).or_default().extend(revokes);
+            self.removals += moves.removals;
+        }
+    }
+
+    /// How many licenses move.
+    pub(super) fn moves(&self) -> usize {
+        self.assigns.values().map(BTreeSet::len).sum::<usize>()
+            + self.revokes.values().map(BTreeMap::len).sum::<usize>()
+    }
+
+    /// The tokens of which something moves.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = TokenId> {
+        self.assigns.keys().chain(self.revokes.keys()).copied().collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Names the outcome: every license that moves, and why.
+    pub(super) fn hash(&self) -> String {
+        let mut hash = Sha256::new();
+        for (token, pairs) in &self.assigns {
+            for (asset, holder) in pairs {
+                hash.update(format!("assign {token} {asset} {holder}\n"));
+            }
+        }
+        for (token, pairs) in &self.revokes {
+            for ((asset, holder), left) in pairs {
+                hash.update(format!("revoke {token} {asset} {holder} {}\n", left.as_str()));
+            }
+        }
+        crate::body::hex(&hash.finalize())
+    }
+
+    /// The outcome for people.
+    pub(super) async fn view(&self, db: &mut Db) -> Result<PlanView, ApiError> {
+        let rows = self.assets(db).await?;
+        let ids = rows.values().map(|row| (row.token, row.asset.key.adam_id.as_str()));
+        let names = catalog::names(db, ids).await?;
+        let apps = self.apps(&rows, &names);
+        let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
+        for left in self.revokes.values().flat_map(BTreeMap::values) {
+            *reasons.entry(left.as_str()).or_default() += 1;
+        }
+        let short: u64 = apps.iter().map(|app| app.short).sum();
+        Ok(PlanView {
+            hash: self.hash(),
+            assigns: apps.iter().map(|app| app.assigns).sum(),
+            revokes: apps.iter().map(|app| app.revokes).sum(),
+            remove_app: wide(self.removals),
+            reasons,
+            requests: self.requests(),
+            first_assigns: self.first_assigns(&rows),
+            first_revokes: self.first_revokes(&rows),
+            notes: notes(short, self.removals),
+            apps,
+        })
+    }
+
+    async fn assets(&self, db: &mut Db) -> Result<HashMap<AssetId, AssetRow>, ApiError> {
+        let assigns = self.assigns.values().flatten().map(|(asset, _)| *asset);
+        let revokes = self.revokes.values().flat_map(BTreeMap::keys).map(|(asset, _)| *asset);
+        let ids: BTreeSet<AssetId> = assigns.chain(revokes).collect();
+        Ok(assets::get_many(db, &ids.into_iter().collect::<Vec<_>>()).await?)
+    }
+
+    fn apps(
+        &self,
+        rows: &HashMap<AssetId, AssetRow>,
+        names: &HashMap<(TokenId, String), String>,
+    ) -> Vec<AppPlanView> {
+        let mut counts: BTreeMap<(TokenId, AssetId), (u64, u64)> = BTreeMap::new();
+        for (token, pairs) in &self.assigns {
+            pairs.iter().for_each(|(asset, _)| counts.entry((*token, *asset)).or_default().0 += 1);
+        }
+        for (token, pairs) in &self.revokes {
+            pairs.keys().for_each(|(asset, _)| counts.entry((*token, *asset)).or_default().1 += 1);
+        }
+        let app = |((token, asset), (assigns, revokes)): ((TokenId, AssetId), (u64, u64))| {
+            let row = rows.get(&asset)?;
+            let free = match row.asset.supply {
+                Supply::Unlimited => None,
+                Supply::Limited { available, .. } => Some(available.max(0)),
+            };
+            let there =
+                free.map_or(u64::MAX, |free| u64::try_from(free).unwrap_or(0).saturating_add(revokes));
+            Some(AppPlanView {
+                token: token.0,
+                adam_id: row.asset.key.adam_id.clone(),
+                name: names.get(&(token, row.asset.key.adam_id.clone())).cloned(),
+                assigns,
+                revokes,
+                free,
+                short: assigns.saturating_sub(there),
+            })
+        };
+        counts.into_iter().filter_map(app).collect()
+    }
+
+    /// The fewest requests that both ways need, token by token.
+    fn requests(&self) -> u64 {
+        let assigns = self.assigns.values().map(|pairs| fewest(pairs.iter()));
+        let revokes = self.revokes.values().map(|pairs| fewest(pairs.keys()));
+        assigns.chain(revokes).sum()
+    }
+
+    fn first_assigns(&self, rows: &HashMap<AssetId, AssetRow>) -> Vec<MoveView> {
+        let all =
+            self.assigns.iter().flat_map(|(token, pairs)| pairs.iter().map(|pair| (*token, pair, None)));
+        named(all, rows)
+    }
+
+    fn first_revokes(&self, rows: &HashMap<AssetId, AssetRow>) -> Vec<MoveView> {
+        let all = self
+            .revokes
+            .iter()
+            .flat_map(|(token, pairs)| pairs.iter().map(|(pair, left)| (*token, pair, Some(*left))));
+        named(all, rows)
+    }
+}
+
+fn named<'a>(
+    all: impl Iterator<Item = (TokenId, &'a (AssetId, Holder), Option<Left>)>,
+    rows: &HashMap<AssetId, AssetRow>,
+) -> Vec<MoveView> {
+    let view = |(token, (asset, holder), left): (TokenId, &(AssetId, Holder), Option<Left>)| MoveView {
+        token: token.0,
+        adam_id: rows.get(asset).map_or_else(String::new, |row| row.asset.key.adam_id.clone()),
+        serial: holder.is_device().then(|| holder.id().to_owned()),
+        user: (!holder.is_device()).then(|| holder.id().to_owned()),
+        reason: left.map(Left::as_str),
+    };
+    all.take(NAMED_MAX).map(view).collect()
+}
+
+fn fewest<'a>(pairs: impl Iterator<Item = &'a (AssetId, Holder)>) -> u64 {
+    let (mut assets, mut holders) = (HashMap::new(), HashMap::new());
+    let mut devices: Vec<bool> = Vec::new();
+    let pairs: Vec<Pair> = pairs
+        .map(|(asset, holder)| {
+            let next = u32::try_from(assets.len()).unwrap_or(u32::MAX);
+            let asset = *assets.entry(*asset).or_insert(next);
+            let next = u32::try_from(holders.len()).unwrap_or(u32::MAX);
+            let number = *holders.entry(holder).or_insert_with(|| {
+                devices.push(holder.is_device());
+                next
+            });
+            Pair { asset, holder: number }
+        })
+        .collect();
+    if pairs.is_empty() {
+        return 0;
+    }
+    let is_device = |holder: u32| devices.get(holder as usize).copied().unwrap_or(true);
+    wide(coalesce::plan(&pairs, is_device, &Limits::default()).rectangles.len())
+}
+
+fn notes(short: u64, removals: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if short > 0 {
+        notes.push(format!("{short} more licenses are wished than are free; who comes too late is refused until more are bought (rule S-37)."));
+    }
+    if removals > 0 {
+        notes.push(format!("{removals} apps are to go from their devices as well, which takes their data along and cannot be undone."));
+    }
+    notes
+}
