@@ -156,7 +156,8 @@ const DEVICES_BY_GROUP: Sql = bulk!(
         AND a.group_id = m.group_id
         AND a.license || '' = 'device'
         AND m.member_kind = 'd'
-        AND m.member_id = d.id"
+        AND m.member_id = d.id
+        AND ($2 IS NULL OR a.asset_id = $2)"
 );
 const DEVICES_BY_PERSON: Sql = bulk!(
     "SELECT a.asset_id, a.token_id, d.serial, d.platform, d.state, d.enrollment, a.id, a.intent, a.priority, a.pinned,
@@ -176,7 +177,8 @@ const DEVICES_BY_PERSON: Sql = bulk!(
         AND a.group_id = m.group_id
         AND a.license || '' = 'device'
         AND m.member_kind = 'p'
-        AND m.member_id = d.person_id"
+        AND m.member_id = d.person_id
+        AND ($2 IS NULL OR a.asset_id = $2)"
 );
 const PEOPLE_BY_GROUP: Sql = bulk!(
     "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned,
@@ -194,7 +196,8 @@ const PEOPLE_BY_GROUP: Sql = bulk!(
         AND a.group_id = m.group_id
         AND a.license || '' = 'user'
         AND m.member_kind = 'p'
-        AND m.member_id = p.id"
+        AND m.member_id = p.id
+        AND ($2 IS NULL OR a.asset_id = $2)"
 );
 const PEOPLE_BY_DEVICE: Sql = bulk!(
     "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned,
@@ -216,25 +219,39 @@ const PEOPLE_BY_DEVICE: Sql = bulk!(
         AND a.group_id = m.group_id
         AND a.license || '' = 'user'
         AND m.member_kind = 'd'
-        AND m.member_id = d.id"
+        AND m.member_id = d.id
+        AND ($2 IS NULL OR a.asset_id = $2)"
 );
 
-/// The claims on some holders.
-pub(super) async fn on_holders(db: &mut Db, looked: &Looked) -> Result<Vec<Reached>, StoreError> {
+/// The claims on some holders, of one asset or of all.
+pub(super) async fn on_holders(
+    db: &mut Db,
+    looked: &Looked,
+    asset: Option<AssetId>,
+) -> Result<Vec<Reached>, StoreError> {
+    let asset = asset.map(|asset| asset.0);
     let rows = |ids: &[i64]| json(&ids.iter().map(|id| (id,)).collect::<Vec<_>>());
     let (devices, people) = (rows(&looked.devices)?, rows(&looked.people)?);
     let mut found = Vec::new();
     if !looked.devices.is_empty() {
         for text in [DEVICES_BY_GROUP, DEVICES_BY_PERSON] {
             found.extend(
-                sql("reading claims on devices", text).bind(devices.as_str()).all(db, on_device).await?,
+                sql("reading claims on devices", text)
+                    .bind(devices.as_str())
+                    .bind(asset)
+                    .all(db, on_device)
+                    .await?,
             );
         }
     }
     if !looked.people.is_empty() {
         for text in [PEOPLE_BY_GROUP, PEOPLE_BY_DEVICE] {
             found.extend(
-                sql("reading claims on people", text).bind(people.as_str()).all(db, on_person).await?,
+                sql("reading claims on people", text)
+                    .bind(people.as_str())
+                    .bind(asset)
+                    .all(db, on_person)
+                    .await?,
             );
         }
     }

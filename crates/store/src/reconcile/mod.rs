@@ -3,6 +3,7 @@
 mod claims;
 mod plan;
 mod standings;
+mod unsettled;
 mod write;
 
 use claims::holders_of;

@@ -56,7 +56,7 @@ pub async fn look(tx: &mut Tx) -> Result<Option<Plan>, StoreError> {
         Some(asset) => of_asset(tx, asset).await?,
         None => {
             let looked = holders_of(tx, &marked.devices, &marked.people).await?;
-            of_holders(tx, &looked).await?
+            of_holders(tx, &looked, None).await?
         }
     };
     decide(tx, picture, marked.again).await.map(Some)

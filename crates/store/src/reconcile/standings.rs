@@ -9,7 +9,7 @@ use russet_domain::reconcile::{Entitlement, Fit, Left, Standing};
 use russet_domain::{AssetId, AssignmentId, Holder, TokenId};
 
 use super::claims::{Looked, Reached, device_fit, on_asset, on_holders, person_fit};
-use super::{Pair, Picture};
+use super::{Pair, Picture, unsettled};
 use crate::codec::{action, holder, json, kind_of, word};
 use crate::engine::{Db, Row, Sql, bulk, sql};
 use crate::error::StoreError;
@@ -33,7 +33,8 @@ const OF_DEVICES: Sql = bulk!(
       CROSS JOIN entitlements e
       CROSS JOIN assets s
       LEFT JOIN assignments a ON a.id = e.assignment_id
-      WHERE d.id = x.id AND e.holder_id = d.serial AND e.holder_kind = 'd' AND s.id = e.asset_id"
+      WHERE d.id = x.id AND e.holder_id = d.serial AND e.holder_kind = 'd' AND s.id = e.asset_id
+        AND ($2 IS NULL OR e.asset_id = $2)"
 );
 const OF_PEOPLE: Sql = bulk!(
     "SELECT e.asset_id, s.token_id, e.holder_kind, e.holder_id, e.assignment_id, e.intent, e.pinned,
@@ -45,16 +46,22 @@ const OF_PEOPLE: Sql = bulk!(
       CROSS JOIN entitlements e
       CROSS JOIN assets s
       LEFT JOIN assignments a ON a.id = e.assignment_id
-      WHERE p.id = x.id AND e.holder_id = p.client_user_id AND e.holder_kind = 'u' AND s.id = e.asset_id"
+      WHERE p.id = x.id AND e.holder_id = p.client_user_id AND e.holder_kind = 'u' AND s.id = e.asset_id
+        AND ($2 IS NULL OR e.asset_id = $2)"
 );
 
-/// All that decides about some holders, for every asset that reaches them or that they were given by an assignment.
+/// All that decides about some holders, for one asset or for every one that reaches them or that they were given by an
+/// assignment.
 ///
 /// # Errors
 /// As any statement.
-pub(super) async fn of_holders(db: &mut Db, looked: &Looked) -> Result<Picture, StoreError> {
+pub(super) async fn of_holders(
+    db: &mut Db,
+    looked: &Looked,
+    asset: Option<AssetId>,
+) -> Result<Picture, StoreError> {
     let mut picture = Picture::default();
-    for reached in on_holders(db, looked).await? {
+    for reached in on_holders(db, looked, asset).await? {
         picture.reach(reached);
     }
     let rows = |ids: &[i64]| json(&ids.iter().map(|id| (id,)).collect::<Vec<_>>());
@@ -62,20 +69,32 @@ pub(super) async fn of_holders(db: &mut Db, looked: &Looked) -> Result<Picture, 
         if ids.is_empty() {
             continue;
         }
-        let known = sql("reading what was decided", text).bind(rows(ids)?).all(db, decided).await?;
+        let known = sql("reading what was decided", text)
+            .bind(rows(ids)?)
+            .bind(asset.map(|asset| asset.0))
+            .all(db, decided)
+            .await?;
         known.into_iter().for_each(|known| picture.know(known));
     }
     facts_of_pairs(db, &mut picture).await?;
     Ok(picture)
 }
 
-/// All that decides about one asset.
+/// All that decides about one asset, as far as it could be decided otherwise than it stands.
 ///
-/// Memory by the number of holders that it reaches or has reached.
+/// Memory by the number of holders that it reaches or has reached, and only if there is something to decide about many of them.
 ///
 /// # Errors
 /// As any statement.
 pub(super) async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Picture, StoreError> {
+    match unsettled::of_asset(db, asset).await? {
+        Some(looked) => of_holders(db, &looked, Some(asset)).await,
+        None => whole_asset(db, asset).await,
+    }
+}
+
+/// The same for everybody whom the asset reaches or has reached.
+async fn whole_asset(db: &mut Db, asset: AssetId) -> Result<Picture, StoreError> {
     const KNOWN: &str = concat!(
         select!(),
         "FROM entitlements e

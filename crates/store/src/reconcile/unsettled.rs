@@ -1,0 +1,168 @@
+//! About whom there is anything to decide: a run over everything looks at these alone, since nearly everybody has what he is to
+//! have.
+//!
+//! What is left out here is left out because the decision could not be other than what stands: the holder has the license, the
+//! assignment that gave it reaches him still, no stricter one does, and nothing is on its way. Whoever is named needlessly costs
+//! time and nothing else.
+
+use russet_domain::AssetId;
+
+use super::claims::Looked;
+use crate::engine::{Db, sql};
+use crate::error::StoreError;
+
+/// Above so many, all of an asset is read at once: that is cheaper than place by place.
+const SEVERAL_MAX: usize = 1_000;
+
+/// Whether a claim of `assignments a` leaves nothing to decide, by `entitlements e` of its holder, the assignment `w` that gave
+/// that, whether the holder is fit and whether the claim leaves him out.
+///
+/// A claim that is not the one that gave the license is settled when it loses against that one; that one's own claim tells
+/// whether it holds still, and [`STRAYS`] finds those whom it does not reach any more.
+macro_rules! unsettled {
+    (@of $table:literal, $holder:literal, $id:literal, $also:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM ", $table, " o WHERE o.asset_id = a.asset_id AND o.holder_kind = ", $holder,
+            " AND o.holder_id = ", $id, " AND ", $also, ")"
+        )
+    };
+    ($holder:literal, $id:literal, $fit:literal, $excluded:literal) => {
+        concat!(
+            "LEFT JOIN entitlements e ON e.asset_id = a.asset_id AND e.holder_kind = ", $holder, " AND e.holder_id = ", $id,
+            " LEFT JOIN assignments w ON w.id = e.assignment_id
+              WHERE a.asset_id = $1
+                AND (CASE
+                     WHEN EXISTS (
+                         SELECT 1
+                         FROM assignment_exclusions z
+                         JOIN group_members n ON n.group_id = z.group_id
+                         WHERE z.assignment_id = a.id AND (", $excluded, "))
+                         THEN e.assignment_id IS NULL OR e.assignment_id <> a.id
+                     WHEN e.assignment_id IS NULL THEN
+                         a.intent <> 'uninstall'
+                         AND (NOT (", $fit, ")
+                           OR (a.intent = 'available'
+                             AND NOT ", unsettled!(@of "app_requests", $holder, $id, "true"), "))
+                     WHEN e.state <> 'wanted' OR e.intent <> w.intent THEN false
+                     WHEN e.assignment_id = a.id THEN
+                         e.pinned = a.pinned
+                         AND (", $fit, ")
+                         AND (a.intent = 'required'
+                           OR (a.intent = 'available' AND ", unsettled!(@of "app_requests", $holder, $id, "true"), "))
+                         AND ", unsettled!(@of "licenses", $holder, $id, "o.held"), "
+                         AND NOT ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL"), "
+                     ELSE (a.intent = 'available' AND w.intent = 'required')
+                       OR (a.intent = w.intent AND (a.priority < w.priority OR (a.priority = w.priority AND a.id > w.id)))
+                     END) IS NOT TRUE
+              LIMIT $2"
+        )
+    };
+}
+
+/// The same for devices.
+macro_rules! unsettled_devices {
+    ($from:literal) => {
+        concat!(
+            "SELECT d.id ",
+            $from,
+            " ",
+            unsettled!(
+                "'d'",
+                "d.serial",
+                "d.state = 'enrolled' AND (d.enrollment IS NULL OR d.enrollment NOT IN ('user', 'account_driven_user'))",
+                "(n.member_kind = 'd' AND n.member_id = d.id) OR (n.member_kind = 'p' AND n.member_id = d.person_id)"
+            )
+        )
+    };
+}
+
+const DEVICES: [&str; 2] = [
+    unsettled_devices!(
+        "FROM assignments a
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd' AND a.license = 'device'
+         JOIN devices d ON d.id = m.member_id"
+    ),
+    unsettled_devices!(
+        "FROM assignments a
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p' AND a.license = 'device'
+         JOIN devices d ON d.person_id = m.member_id"
+    ),
+];
+
+/// The same for people.
+macro_rules! unsettled_people {
+    ($from:literal, $excluded:literal) => {
+        concat!(
+            "SELECT p.id ",
+            $from,
+            " ",
+            unsettled!("'u'", "p.client_user_id", "p.state = 'active'", $excluded)
+        )
+    };
+}
+
+const PEOPLE: [&str; 2] = [
+    unsettled_people!(
+        "FROM assignments a
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p' AND a.license = 'user'
+         JOIN people p ON p.id = m.member_id",
+        "n.member_kind = 'p' AND n.member_id = p.id"
+    ),
+    unsettled_people!(
+        "FROM assignments a
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd' AND a.license = 'user'
+         JOIN devices d ON d.id = m.member_id
+         JOIN people p ON p.id = d.person_id",
+        "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = m.member_id)"
+    ),
+];
+
+/// Those whom the assignment that gave them the app does not reach any more.
+const STRAYS: &str = "SELECT d.id AS device, p.id AS person
+     FROM entitlements e
+     LEFT JOIN assignments a
+       ON a.id = e.assignment_id AND a.license = CASE e.holder_kind WHEN 'd' THEN 'device' ELSE 'user' END
+     LEFT JOIN devices d ON e.holder_kind = 'd' AND d.serial = e.holder_id
+     LEFT JOIN people p ON e.holder_kind = 'u' AND p.client_user_id = e.holder_id
+     WHERE e.asset_id = $1
+       AND NOT EXISTS (
+           SELECT 1 FROM group_members m WHERE m.group_id = a.group_id AND m.member_id = d.id AND m.member_kind = 'd')
+       AND NOT EXISTS (
+           SELECT 1
+           FROM group_members m
+           WHERE m.group_id = a.group_id AND m.member_id = coalesce(p.id, d.person_id) AND m.member_kind = 'p')
+       AND NOT EXISTS (
+           SELECT 1
+           FROM devices o
+           JOIN group_members m ON m.member_id = o.id
+           WHERE o.person_id = p.id AND m.group_id = a.group_id AND m.member_kind = 'd')
+     LIMIT $2";
+
+/// The holders of an asset about whom there is something to decide; nothing if they are many, or if somebody has the asset whom
+/// the directory does not know.
+///
+/// # Errors
+/// As any statement.
+pub(super) async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Option<Looked>, StoreError> {
+    let mut looked = Looked::default();
+    let limit = i64::try_from(SEVERAL_MAX).unwrap_or(i64::MAX);
+    for (texts, ids) in [(DEVICES, &mut looked.devices), (PEOPLE, &mut looked.people)] {
+        for text in texts {
+            let found = sql("looking for what is not settled", text).bind(asset.0).bind(limit + 1);
+            ids.extend(found.all(db, |row| row.at::<i64>(0)).await?);
+        }
+    }
+    let strays = sql("looking for who is not reached any more", STRAYS).bind(asset.0).bind(limit + 1);
+    for stray in strays.all(db, |row| Ok((row.at::<Option<i64>>(0)?, row.at::<Option<i64>>(1)?))).await? {
+        match stray {
+            (Some(device), _) => looked.devices.push(device),
+            (None, Some(person)) => looked.people.push(person),
+            (None, None) => return Ok(None),
+        }
+    }
+    for ids in [&mut looked.devices, &mut looked.people] {
+        ids.sort_unstable();
+        ids.dedup();
+    }
+    Ok(Some(looked).filter(|looked| looked.devices.len() + looked.people.len() <= SEVERAL_MAX))
+}
