@@ -1,5 +1,7 @@
 //! However an app and its holders are come upon, the same is decided about them, and what was decided leaves nothing to do.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod common;
 
 use std::collections::BTreeSet;
