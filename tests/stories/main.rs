@@ -42,5 +42,6 @@ mod tokens;
 mod two_workers;
 mod users;
 mod users_at_apple;
+mod waitlist;
 mod watching;
 mod withdrawn_token;

@@ -28,6 +28,7 @@ use crate::routes::users::{
 };
 use crate::routes::{
     apps, assets, consent, health, installation, licenses, lint, metrics, notifications, plans, prompts,
+    waitlist,
 };
 
 #[derive(OpenApi)]
@@ -57,7 +58,7 @@ use crate::routes::{
         groups::create, groups::list, groups::show, groups::delete,
         members::list, members::replace, members::difference, members::import,
         create_assignment::create, list_assignments::list, show_assignment::show, change_assignment::change,
-        remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
+        remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run, waitlist::list,
         plans::plan, plans::apply,
         installation::show, health::healthz, health::readyz, metrics::metrics,
     ),

@@ -405,6 +405,12 @@ impl Job {
             .is_some_and(russet_domain::job::JobState::has_ended)
     }
 
+    /// Whether all that is left of it waits in line for licenses to come free.
+    pub(crate) fn only_waits(&self) -> bool {
+        let under_way = self.progress.planned + self.progress.sending + self.progress.accepted;
+        self.progress.waitlisted > 0 && under_way == 0
+    }
+
     /// Whether it is about users rather than licenses.
     pub(crate) fn is_about_users(&self) -> bool {
         use russet_domain::job::JobKind;

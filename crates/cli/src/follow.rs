@@ -58,7 +58,7 @@ pub(crate) async fn submitted(
     report::end(client, &job, &value, access.json).await
 }
 
-/// Waits until the job has ended.
+/// Waits until the job has ended, or the rest of it waits in line for licenses.
 pub(crate) async fn to_the_end(
     client: &Client,
     id: i64,
@@ -89,7 +89,7 @@ async fn look_until_ended(
                 away_since = None;
                 let job = job_of(client, &value)?;
                 progress.show(&job);
-                if job.has_ended() {
+                if job.has_ended() || job.only_waits() {
                     return Ok((job, value));
                 }
             }

@@ -33,6 +33,12 @@ pub(crate) async fn end(client: &Client, job: &Job, value: &Value, json: bool) -
             }
         }
     }
+    if job.only_waits() && job.progress.refused == 0 {
+        if !json {
+            print::remark("no license is free for the rest; `russet waitlist` shows the places in the line");
+        }
+        return Ok(());
+    }
     if job.has_succeeded() {
         return Ok(());
     }

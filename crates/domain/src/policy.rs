@@ -1,4 +1,4 @@
-//! What an administrator decides for a token: what becomes of licenses when somebody leaves.
+//! What an administrator decides for a token: what becomes of licenses when somebody leaves, and who waits for one.
 //!
 //! A policy is a name, the values it can have, and the value it has when nobody decided. The table [`POLICIES`] is all of
 //! them; [`Policies`] is what one token goes by.
@@ -58,6 +58,12 @@ pub const POLICIES: &[Policy] = &[
         values: FREE_OR_KEEP,
         default: "free",
         about: "A device or person is deleted from the directory: whether the licenses come back (S-45, N-15).",
+    },
+    Policy {
+        name: "waitlist",
+        values: &["on", "off"],
+        default: "on",
+        about: "More is wanted than is owned: whether the rest waits for licenses, or fails and is tried again after each full sync (S-37).",
     },
 ];
 
@@ -121,6 +127,12 @@ impl Policies {
     #[must_use]
     pub fn is_decided(&self, name: &str) -> bool {
         self.decided.contains_key(name)
+    }
+
+    /// Whether those whom assignments want to have an app wait for a license while none is free.
+    #[must_use]
+    pub fn has_waitlist(&self) -> bool {
+        self.value("waitlist") == "on"
     }
 
     /// The value of a policy about those who leave.

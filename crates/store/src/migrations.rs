@@ -60,6 +60,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0007_directory.sql"),
         },
     },
+    Migration {
+        version: 8,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0008_waitlist.sql"),
+            postgres: include_str!("../migrations/postgres/0008_waitlist.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -14,7 +14,7 @@ pub use crate::recounts::tokens_with_some as tokens_to_recount;
 pub use crate::requests::open_older_than;
 pub use crate::tokens::{overdue_to_probe, probe_due};
 
-/// Tokens that have changes to send now.
+/// Tokens that have changes to send now, or licenses free for who waits.
 ///
 /// # Errors
 /// As any statement.
@@ -31,6 +31,11 @@ pub async fn tokens_with_sendable(
              SELECT 1
              FROM changes c
              WHERE c.token_id = tokens.id AND c.state = 'planned' AND c.slot = 0 AND c.not_before <= $1)
+            OR EXISTS (
+             SELECT 1
+             FROM changes c
+             JOIN assets a ON a.id = c.asset_id
+             WHERE c.token_id = tokens.id AND c.state = 'waitlisted' AND a.available > 0)
          ORDER BY id
          LIMIT $2",
     )

@@ -218,7 +218,7 @@ fn moves_of(plan: &Plan) -> Vec<String> {
     let moves = plan.moves.values();
     moves
         .flat_map(|moves| {
-            let assigns = moves.assigns.iter().map(|wish| format!("+ {} {}", wish.asset, wish.holder));
+            let assigns = moves.assigns.iter().map(|(wish, _)| format!("+ {} {}", wish.asset, wish.holder));
             let revokes = moves.revokes.iter();
             assigns.chain(revokes.map(|(wish, left)| format!("- {} {} {left:?}", wish.asset, wish.holder)))
         })

@@ -39,6 +39,7 @@ pub(crate) struct Request {
 
 /// Plans a round. Reads the counts from Apple once when an asset seems to be out of licenses.
 pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobError> {
+    admit(ctx, token).await?;
     let mut picture = Picture::read(ctx, token).await?;
     let first = sort(&picture);
     let (ask_counts, ask_users) = (first.ask_counts, first.ask_users);
@@ -48,6 +49,7 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
         }
         if ask_counts {
             refresh(ctx, token).await?;
+            admit(ctx, token).await?;
         }
         picture = Picture::read(ctx, token).await?;
         (picture.fresh, picture.users_fresh) = (ask_counts, ask_users);
@@ -58,10 +60,31 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
         changes::refuse(&mut tx, token.id, &sorted.refused, ctx.now()).await?;
         tx.commit().await?;
     }
+    if !sorted.waitlisted.is_empty() {
+        let mut tx = ctx.begin().await?;
+        changes::join_line(&mut tx, token.id, &sorted.waitlisted, ctx.now()).await?;
+        tx.commit().await?;
+        tracing::info!(
+            token.id = token.id.0,
+            waiting = sorted.waitlisted.len(),
+            "no license is free; they wait in line"
+        );
+    }
     let limits = ctx.limits().await?;
     let mut requests = requests(Action::Revoke, &sorted.revokes, &limits);
     requests.extend(self::requests(Action::Assign, &sorted.assigns, &limits));
     Ok(Round { requests, waiting: sorted.waiting })
+}
+
+/// Lets those at the head of the line be planned, for whom a license has come free.
+async fn admit(ctx: &Context, token: &Token) -> Result<(), JobError> {
+    let mut tx = ctx.begin().await?;
+    let admitted = changes::admit(&mut tx, token.id, ctx.settings.plan_max, ctx.now()).await?;
+    if admitted > 0 {
+        tx.commit().await?;
+        tracing::info!(token.id = token.id.0, admitted, "licenses are free for who waited");
+    }
+    Ok(())
 }
 
 /// All that decides about a round, as the database has it.
@@ -118,6 +141,7 @@ struct Sorted<'a> {
     assigns: Vec<&'a Sendable>,
     revokes: Vec<&'a Sendable>,
     refused: Vec<(ChangeId, &'static str)>,
+    waitlisted: Vec<ChangeId>,
     waiting: bool,
     ask_counts: bool,
     ask_users: bool,
@@ -172,6 +196,7 @@ fn sort(picture: &Picture) -> Sorted<'_> {
             Grant::Send => sorted.assigns.push(change),
             Grant::Wait => sorted.waiting = true,
             Grant::AskCounts => sorted.ask_counts = true,
+            Grant::Refuse if change.waits => sorted.waitlisted.push(change.id),
             Grant::Refuse => sorted.refused.push((change.id, "no_license_available")),
         }
     }

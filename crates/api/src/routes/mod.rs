@@ -18,6 +18,7 @@ pub(crate) mod prompts;
 pub(crate) mod queue;
 pub(crate) mod tokens;
 pub(crate) mod users;
+pub(crate) mod waitlist;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
@@ -52,6 +53,7 @@ fn assignments() -> Router<App> {
     Router::new()
         .route("/assignments", post(create::create).get(list::list))
         .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
+        .route("/waitlist", get(waitlist::list))
         .route("/plans", post(plans::plan))
         .route("/plans/apply", post(plans::apply))
         .route("/requests", post(requests::ask).delete(requests::withdraw))

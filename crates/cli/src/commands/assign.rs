@@ -24,6 +24,9 @@ pub(crate) struct AssignArgs {
     /// Say what Apple would refuse and what would not work well, and submit nothing.
     #[arg(long)]
     dry_run: bool,
+    /// What becomes of those for whom no license is free.
+    #[arg(long, value_enum, default_value_t = IfNoneFree::Refuse)]
+    if_none_free: IfNoneFree,
     #[command(flatten)]
     wait: WaitArgs,
     #[command(flatten)]
@@ -48,6 +51,14 @@ pub(crate) struct Which {
     /// How urgent it is.
     #[arg(long, value_enum, default_value_t = Urgency::Normal)]
     priority: Urgency,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum IfNoneFree {
+    /// They are refused.
+    Refuse,
+    /// They wait in line until licenses are bought or come back.
+    Wait,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,6 +131,9 @@ pub(crate) async fn run(args: AssignArgs, config: Option<&Path>) -> Result<(), C
     let token = token::find(&client, &args.token).await?;
     let mut job = args.which.job("assign_license", token.id)?;
     args.about.add_to(&mut job)?;
+    if args.if_none_free == IfNoneFree::Wait {
+        job["if_none_free"] = json!("wait");
+    }
     if args.dry_run {
         return lint::look(&client, &job, args.access.json).await;
     }

@@ -23,6 +23,7 @@ pub(crate) mod simulator;
 pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod user;
+mod waitlist;
 pub(crate) mod worker;
 
 use std::path::Path;
@@ -82,6 +83,8 @@ pub(crate) enum Command {
     App(app::AppCommand),
     /// Give licenses to devices and users.
     Assign(assign::AssignArgs),
+    /// Who waits for a license, in which place, and why.
+    Waitlist(waitlist::WaitlistArgs),
     /// Take licenses back.
     Revoke(revoke::RevokeArgs),
     /// Move licenses from users to their devices.
@@ -121,6 +124,7 @@ impl Command {
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
+            Self::Waitlist(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
             Self::Move(args) => args.access.json,
             Self::Lint(args) => args.access.json,
@@ -153,6 +157,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
+        Command::Waitlist(args) => waitlist::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Move(args) => move_license::run(args, config).await,
         Command::Lint(args) => lint::run(args, config).await,

@@ -108,7 +108,7 @@ kinds! {
     StaysForEver "stays_for_ever" "N-30" Warning
         "Once assigned, this license can never be taken back." "Make sure that the right person gets it.";
     NoLicenseFree "no_license_free" "S-37" Warning
-        "More licenses are wished for than were free at the last sync; those that come last are refused."
+        "More licenses are wished for than were free at the last sync; those that come last are refused, or wait where the job says so."
         "Buy more, or take some back.";
     MixedQualities "mixed_qualities" "N-4" Warning
         "The job names both qualities, STDQ and PLUS, of one product; they have separate counts, and a holder of both uses two licenses."

@@ -11,7 +11,7 @@ use russet_domain::{AssetId, AssetKey, AssignmentId, GroupId, Timestamp, TokenId
 use crate::codec::{asset_key, count, int, json, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::marks;
+use crate::{changes, marks};
 
 /// An app for a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +190,9 @@ pub async fn change(
     .await?;
     if let Some(excluded) = &patch.excluded {
         exclude(tx, known.id, excluded).await?;
+    }
+    if let Some(priority) = patch.priority {
+        changes::move_in_line(tx, known.id, priority).await?;
     }
     marks::mark_assets(tx, &[known.asset], now).await
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use russet_domain::change::{Action, Outcome, State};
 use russet_domain::{AssetId, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
 
+use super::waiting_ids;
 use crate::codec::{action, holder, json};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
@@ -21,7 +22,7 @@ pub struct Finished {
     pub closed_requests: Vec<RequestId>,
     /// Jobs of which nothing is open any more.
     pub ended_jobs: Vec<JobId>,
-    /// Whether changes are planned now, at once or later, that were not before.
+    /// Whether changes are planned now, at once or later, that were not before, or a license is free for who waits.
     pub planned: bool,
 }
 
@@ -58,7 +59,8 @@ pub async fn finish(
         changes: crate::codec::count(crate::codec::int(ends.len())),
         closed_requests,
         ended_jobs,
-        planned: ends.iter().any(|end| end.state == State::Planned || end.change.behind.is_some()),
+        planned: ends.iter().any(|end| end.state == State::Planned || end.change.behind.is_some())
+            || (ends.iter().any(End::frees) && !waiting_ids(tx, token, 1).await?.is_empty()),
     })
 }
 
@@ -130,6 +132,15 @@ impl<'a> End<'a> {
             }
             Outcome::Again { not_before, number } => end(State::Planned, None, *number, not_before.0),
         }
+    }
+
+    /// Whether a license is free by it that was not, or was kept for it.
+    fn frees(&self) -> bool {
+        let end = match self.change.action {
+            Action::Assign => State::Refused,
+            Action::Revoke => State::Settled,
+        };
+        self.state == end
     }
 
     fn moved(&self) -> Option<Moved> {

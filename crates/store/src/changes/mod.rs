@@ -5,12 +5,15 @@ mod finish;
 mod flight;
 mod open;
 mod refuse;
+mod waitlist;
 
 pub use coming::{coming_of, coming_to};
 pub use finish::{Finished, finish};
 pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
+pub use waitlist::{admit, dissolve_line, join_line, waiting_by_asset};
+pub(crate) use waitlist::{move_in_line, waiting_ids};
 
 use russet_domain::change::{Action, State};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
@@ -123,13 +126,15 @@ pub struct Sendable {
     pub action: Action,
     /// The rank of its priority: higher goes first.
     pub priority: i64,
+    /// Whether it waits in the line while no license is free.
+    pub waits: bool,
     /// How often it was sent before.
     pub attempts: u32,
     /// When it was wished for.
     pub created_at: Timestamp,
 }
 
-/// A token's changes that can be sent now, the most urgent and then the oldest first.
+/// A token's changes that can be sent now, the most urgent and then the oldest first: the order in which licenses are given out.
 ///
 /// # Errors
 /// As any statement.
@@ -142,11 +147,11 @@ pub async fn sendable(
     sql(
         "looking for changes to send",
         "SELECT c.id, c.asset_id, a.adam_id, a.pricing_param, c.holder_kind, c.holder_id, c.action, c.priority,
-                c.attempts, c.created_at
+                c.attempts, c.created_at, c.waits
          FROM changes c
          JOIN assets a ON a.id = c.asset_id
          WHERE c.token_id = $1 AND c.state = 'planned' AND c.slot = 0 AND c.not_before <= $2
-         ORDER BY c.priority DESC, c.id
+         ORDER BY c.priority DESC, c.line DESC, c.id
          LIMIT $3",
     )
     .bind(token.0)
@@ -162,6 +167,7 @@ pub async fn sendable(
             priority: row.at(7)?,
             attempts: attempts(row.at(8)?),
             created_at: Timestamp(row.at(9)?),
+            waits: row.at(10)?,
         })
     })
     .await

@@ -67,6 +67,8 @@ pub struct NewJob {
     pub args: String,
     /// What a client should be told about how they were understood: a JSON array of sentences.
     pub notes: String,
+    /// What its licenses do while none is free: nothing is being refused, a number is how urgent they are in the line.
+    pub line: Option<i64>,
 }
 
 /// A job as it stands.
@@ -90,6 +92,8 @@ pub struct Job {
     pub args: String,
     /// What a client should be told: a JSON array of sentences.
     pub notes: String,
+    /// How urgent its licenses are in the line; nothing when they are refused while none is free.
+    pub line: Option<i64>,
     /// Stable name of why it failed.
     pub error_code: Option<String>,
     /// Why it failed, in a sentence.
@@ -133,8 +137,9 @@ async fn insert_about(
 ) -> Result<JobId, StoreError> {
     sql(
         "writing a job",
-        "INSERT INTO jobs (kind, token_id, state, priority, origin, key_id, args, notes, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)
+        "INSERT INTO jobs (kind, token_id, state, priority, origin, key_id, args, notes, line, created_at,
+                           updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
          RETURNING id",
     )
     .bind(new.kind.as_str())
@@ -145,6 +150,7 @@ async fn insert_about(
     .bind(new.key.map(|key| key.0))
     .bind(new.args.as_str())
     .bind(new.notes.as_str())
+    .bind(new.line)
     .bind(now.0)
     .one(tx, |row| row.get("id").map(JobId))
     .await
@@ -189,7 +195,7 @@ macro_rules! select {
         concat!(
             "SELECT id, kind, token_id, state, priority, origin, key_id, args, notes, error_code, error_text, result,
                     planned, sent, settled, refused, waitlisted, cancelled, created_at, started_at, ended_at,
-                    updated_at
+                    updated_at, line
              FROM jobs ",
             $rest
         )
@@ -418,5 +424,6 @@ fn job(row: &Row) -> Result<Job, StoreError> {
         started_at: maybe_time(row, "started_at")?,
         ended_at: maybe_time(row, "ended_at")?,
         updated_at: time(row, "updated_at")?,
+        line: row.get("line")?,
     })
 }

@@ -32,6 +32,7 @@ async fn ask_for(tx: &mut Tx, waiting: &Job, token: TokenId, now: Timestamp) -> 
         key: waiting.key,
         args: r#"{"mode":"full"}"#.to_owned(),
         notes: format!(r#"["Job {} asked for it and waits for its end."]"#, waiting.id),
+        line: None,
     };
     let id = insert(tx, &new, now).await?;
     sql("noting a job's sync", "INSERT INTO job_syncs (job_id, sync_job_id) VALUES ($1, $2)")
@@ -55,6 +56,7 @@ pub async fn insert_sync(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<
         key: None,
         args: r#"{"mode":"full"}"#.to_owned(),
         notes: "[]".to_owned(),
+        line: None,
     };
     insert(tx, &new, now).await
 }

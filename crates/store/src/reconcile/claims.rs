@@ -107,14 +107,14 @@ const DEVICE_TEXTS_OF_ASSET: [&str; 2] = [
     concat!(
         on_device!(),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd'
          JOIN devices d ON d.id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'device'"
     ),
     concat!(
         on_device!(),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p'
          JOIN devices d ON d.person_id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'device'"
     ),
@@ -123,7 +123,7 @@ const PERSON_TEXTS_OF_ASSET: [&str; 2] = [
     concat!(
         on_person!("n.member_kind = 'p' AND n.member_id = p.id"),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p'
          JOIN people p ON p.id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'user'"
     ),
@@ -132,7 +132,7 @@ const PERSON_TEXTS_OF_ASSET: [&str; 2] = [
             "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = m.member_id)"
         ),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd'
          JOIN devices d ON d.id = m.member_id
          JOIN people p ON p.id = d.person_id
          WHERE a.asset_id = $1 AND a.license = 'user'"

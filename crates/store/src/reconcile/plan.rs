@@ -34,12 +34,14 @@ pub struct Plan {
 /// What is to move of one token.
 #[derive(Clone, Debug, Default)]
 pub struct Moves {
-    /// Licenses to be given.
-    pub assigns: Vec<Wish>,
+    /// Licenses to be given, and how urgent each is.
+    pub assigns: Vec<(Wish, i64)>,
     /// Licenses to be taken back, and why.
     pub revokes: Vec<(Wish, Left)>,
     /// How many apps are to go from their devices as well.
     pub removals: usize,
+    /// Whether who gets no license waits for one.
+    pub waits: bool,
 }
 
 /// Takes the next marks away and decides about what they name; nothing when nothing is marked. The caller writes the plan in the
@@ -76,7 +78,9 @@ async fn decide(tx: &mut Tx, picture: Picture, again: bool) -> Result<Plan, Stor
         let verdict = verdict(&pair.claims, &standing, rules);
         if verdict.act.is_some() {
             let wish = Wish { asset, holder: holder.clone() };
-            plan.moves.entry(token).or_default().take(wish, &verdict);
+            let moves = plan.moves.entry(token).or_default();
+            moves.waits = rules.has_waitlist();
+            moves.take(wish, &verdict);
         }
         if verdict.entitlement != standing.entitlement {
             plan.decisions.push(Decision { asset, holder, entitlement: verdict.entitlement });
@@ -103,7 +107,7 @@ async fn rules_of(tx: &mut Tx, picture: &Picture) -> Result<HashMap<TokenId, Pol
 impl Moves {
     fn take(&mut self, wish: Wish, verdict: &Verdict) {
         match verdict.act {
-            Some(Action::Assign) => self.assigns.push(wish),
+            Some(Action::Assign) => self.assigns.push((wish, verdict.priority)),
             Some(Action::Revoke) => {
                 // Whoever gives something back has a reason; one without would be a mistake of the decision's.
                 let left = verdict.entitlement.and_then(|known| known.left).unwrap_or(Left::LeftGroup);
@@ -153,36 +157,56 @@ impl Plan {
         write::write(tx, &self.decisions, now).await?;
         let tokens = self.moves.keys().copied().collect();
         for (token, moves) in self.moves {
-            let (notes, removals) = (moves.notes(), moves.removals);
-            let args = json!({ "pairs": moves.assigns.len() });
-            write_jobs(tx, token, JobKind::AssignLicense, moves.assigns, (&args, &[]), now).await?;
-            let args = json!({ "pairs": moves.revokes.len(), "remove_app": removals });
-            let revokes = moves.revokes.into_iter().map(|(wish, _)| wish).collect();
-            write_jobs(tx, token, JobKind::RevokeLicense, revokes, (&args, &notes), now).await?;
+            moves.write(tx, token, now).await?;
         }
         Ok(tokens)
     }
 }
 
+impl Moves {
+    async fn write(self, tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<(), StoreError> {
+        let (notes, removals) = (json!(self.notes()).to_string(), self.removals);
+        let mut lines: BTreeMap<Option<i64>, Vec<Wish>> = BTreeMap::new();
+        for (wish, priority) in self.assigns {
+            lines.entry(self.waits.then_some(priority)).or_default().push(wish);
+        }
+        // The most urgent first: of equals in the line the older one is ahead, and of those who come together the first by name.
+        for (line, mut wishes) in lines.into_iter().rev() {
+            wishes.sort_unstable_by(|one, other| (one.asset, &one.holder).cmp(&(other.asset, &other.holder)));
+            let new = NewJob { line, ..new_job(token, JobKind::AssignLicense) };
+            write_jobs(tx, &new, wishes, json!({}), now).await?;
+        }
+        let revokes = self.revokes.into_iter().map(|(wish, _)| wish).collect();
+        let new = NewJob { notes, ..new_job(token, JobKind::RevokeLicense) };
+        write_jobs(tx, &new, revokes, json!({ "remove_app": removals }), now).await
+    }
+}
+
+fn new_job(token: TokenId, kind: JobKind) -> NewJob {
+    NewJob {
+        kind,
+        token,
+        priority: Priority::Normal,
+        origin: Origin::Assignment,
+        key: None,
+        args: String::new(),
+        notes: "[]".to_owned(),
+        line: None,
+    }
+}
+
+/// Writes as many jobs as the wishes need.
 async fn write_jobs(
     tx: &mut Tx,
-    token: TokenId,
-    kind: JobKind,
+    new: &NewJob,
     mut wishes: Vec<Wish>,
-    (args, notes): (&serde_json::Value, &[String]),
+    mut args: serde_json::Value,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     while !wishes.is_empty() {
         let rest = wishes.split_off(wishes.len().min(WISHES_MAX));
-        let new = NewJob {
-            kind,
-            token,
-            priority: Priority::Normal,
-            origin: Origin::Assignment,
-            key: None,
-            args: args.to_string(),
-            notes: json!(notes).to_string(),
-        };
+        args["pairs"] = json!(wishes.len());
+        let new = NewJob { args: args.to_string(), ..new.clone() };
         submit(tx, &new, wishes, now).await?;
         wishes = rest;
     }

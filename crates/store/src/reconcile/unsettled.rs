@@ -79,12 +79,12 @@ macro_rules! unsettled_devices {
 const DEVICES: [&str; 2] = [
     unsettled_devices!(
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd' AND a.license = 'device'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd' AND a.license = 'device'
          JOIN devices d ON d.id = m.member_id"
     ),
     unsettled_devices!(
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p' AND a.license = 'device'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p' AND a.license = 'device'
          JOIN devices d ON d.person_id = m.member_id"
     ),
 ];
@@ -104,13 +104,13 @@ macro_rules! unsettled_people {
 const PEOPLE: [&str; 2] = [
     unsettled_people!(
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'p' AND a.license = 'user'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p' AND a.license = 'user'
          JOIN people p ON p.id = m.member_id",
         "n.member_kind = 'p' AND n.member_id = p.id"
     ),
     unsettled_people!(
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind = 'd' AND a.license = 'user'
+         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd' AND a.license = 'user'
          JOIN devices d ON d.id = m.member_id
          JOIN people p ON p.id = d.person_id",
         "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = m.member_id)"
@@ -134,8 +134,8 @@ const STRAYS: &str = "SELECT d.id AS device, p.id AS person
        AND NOT EXISTS (
            SELECT 1
            FROM devices o
-           JOIN group_members m ON m.member_id = o.id
-           WHERE o.person_id = p.id AND m.group_id = a.group_id AND m.member_kind = 'd')
+           JOIN group_members m ON m.member_id = o.id AND m.group_id = a.group_id AND m.member_kind || '' = 'd'
+           WHERE o.person_id = p.id)
      LIMIT $2";
 
 /// The holders of an asset about whom there is something to decide; nothing if they are many, or if somebody has the asset whom

@@ -19,6 +19,8 @@ pub(super) struct Order {
     pub(super) token: TokenId,
     pub(super) action: Action,
     pub(super) priority: Priority,
+    /// How urgent its licenses are in the line; nothing when they are refused while none is free.
+    pub(super) line: Option<i64>,
 }
 
 /// What became of wishes.
@@ -213,17 +215,21 @@ async fn carry_out(
     const WRITE: Sql = bulk!(
         "INSERT INTO changes
              (token_id, asset_id, holder_kind, holder_id, action, state, slot, priority, error_code, created_at,
-              ended_at)
+              ended_at, waits, line)
          SELECT $2, x.asset_id, x.holder_kind, x.holder_id, $3, x.state, x.slot, $4, x.error_code, $5,
-                CASE WHEN x.slot IS NULL THEN $5 END
+                CASE WHEN x.slot IS NULL THEN $5 END, $6, $7
          FROM ",
         (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 state TEXT, 4 slot BIGINT, 5 error_code TEXT),
         ""
     );
     const HURRY: Sql = bulk!(
-        "UPDATE changes SET priority = $2 FROM ",
+        "UPDATE changes
+         SET priority = CASE WHEN changes.priority < $2 THEN $2 ELSE changes.priority END,
+             line = CASE WHEN changes.line < $4 THEN $4 ELSE changes.line END,
+             waits = changes.waits OR $3
+         FROM ",
         (0 id BIGINT),
-        " WHERE changes.id = x.id AND changes.priority < $2"
+        " WHERE changes.id = x.id"
     );
     // First those that make room in the licenses' slots.
     changes::end_all(tx, &plan.cancelled, "replaced", now).await?;
@@ -236,12 +242,20 @@ async fn carry_out(
             .bind(order.action.as_str())
             .bind(order.priority.rank())
             .bind(now.0)
+            .bind(order.line.is_some())
+            .bind(order.line.unwrap_or(0))
             .run(tx)
             .await?;
     }
     if !plan.joined_waiting.is_empty() {
         let ids: Vec<_> = plan.joined_waiting.iter().map(|id| (id.0,)).collect();
-        sql("hurrying changes", HURRY).bind(json(&ids)?).bind(order.priority.rank()).run(tx).await?;
+        sql("hurrying changes", HURRY)
+            .bind(json(&ids)?)
+            .bind(order.priority.rank())
+            .bind(order.line.is_some())
+            .bind(order.line.unwrap_or(i64::MIN))
+            .run(tx)
+            .await?;
     }
     Ok(())
 }

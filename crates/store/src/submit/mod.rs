@@ -72,7 +72,7 @@ pub async fn submit(
     let wishes: Vec<Wish> = wishes.into_iter().filter(|wish| known.insert(wish.clone())).collect();
     drop(known);
     let job = jobs::insert(tx, new, now).await?;
-    let order = Order { token: new.token, action, priority: new.priority };
+    let order = Order { token: new.token, action, priority: new.priority, line: new.line };
     let before = newest_change(tx).await?;
     let mut taken = take_in(tx, order, &wishes, now).await?;
     taken.counts.folded = crate::codec::count(int(listed - wishes.len()));
@@ -106,7 +106,8 @@ pub async fn add(
     let (token, action) = job.token.zip(action_of(job.kind)).ok_or_else(missing)?;
     tokens::lock(tx, token).await?;
     let before = newest_change(tx).await?;
-    let taken = take_in(tx, Order { token, action, priority: job.priority }, wishes, now).await?;
+    let taken =
+        take_in(tx, Order { token, action, priority: job.priority, line: job.line }, wishes, now).await?;
     link(tx, id, token, before, &taken).await?;
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
     Ok(taken.counts)
@@ -131,7 +132,8 @@ pub async fn follow(
     let mut known = HashSet::with_capacity(wishes.len());
     let wishes: Vec<Wish> = wishes.iter().filter(|wish| known.insert(*wish)).cloned().collect();
     let before = newest_change(tx).await?;
-    let taken = take_in(tx, Order { token, action, priority: job.priority }, &wishes, now).await?;
+    let taken =
+        take_in(tx, Order { token, action, priority: job.priority, line: job.line }, &wishes, now).await?;
     link(tx, id, token, before, &taken).await?;
     Ok(taken.counts)
 }
@@ -173,7 +175,7 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     .run(tx)
     .await?;
     let before = newest_change(tx).await?;
-    let order = Order { token, action, priority: job.priority };
+    let order = Order { token, action, priority: job.priority, line: job.line };
     let mut taken = take_in(tx, order, &wishes, now).await?;
     link(tx, id, token, before, &taken).await?;
     taken.by_state.add(State::Refused, -int(wishes.len()));

@@ -112,6 +112,7 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreE
         key: job.key,
         args: String::new(),
         notes: String::new(),
+        line: None,
     };
     let (mut by_state, _) = write(tx, &new, id, &refused, now).await?;
     by_state.add(State::Refused, -int(refused.len()));

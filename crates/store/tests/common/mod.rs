@@ -216,6 +216,7 @@ pub(crate) fn job(kind: JobKind, token: TokenId) -> NewJob {
         key: None,
         args: "{}".to_owned(),
         notes: "[]".to_owned(),
+        line: None,
     }
 }
 

@@ -144,6 +144,7 @@ async fn insert(
         key: Some(actor.key),
         args: args.to_string(),
         notes: notes.to_string(),
+        line: None,
     };
     let id = match token {
         Some(_) => jobs::insert(tx, &new, now).await?,

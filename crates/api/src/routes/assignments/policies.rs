@@ -1,4 +1,4 @@
-//! `GET` and `PATCH /api/v1/tokens/{token}/policies`: what becomes of licenses when somebody leaves.
+//! `GET` and `PATCH /api/v1/tokens/{token}/policies`: what becomes of licenses when somebody leaves, and who waits for one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::TokenId;
 use russet_domain::policy::{self, POLICIES, Policies};
-use russet_store::{marks, policies as store};
+use russet_store::{changes, marks, policies as store};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -108,10 +108,14 @@ async fn write(
     for (policy, value) in decisions {
         store::decide(&mut tx, id, policy, *value).await?;
     }
+    let after = store::read(&mut tx, id).await?;
+    if !after.has_waitlist() {
+        changes::dissolve_line(&mut tx, id, now).await?;
+    }
     marks::mark_token(&mut tx, id, now).await?;
     let detail: BTreeMap<_, _> = decisions.iter().map(|(policy, value)| (policy.name, *value)).collect();
     audit::note(&mut tx, actor, "token.policies", &format!("token {id}"), &json!(detail), now).await?;
-    let view = views(&store::read(&mut tx, id).await?);
+    let view = views(&after);
     tx.commit().await?;
     Ok(view)
 }

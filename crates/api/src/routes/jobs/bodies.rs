@@ -99,6 +99,20 @@ pub(crate) struct MoveLicensesJob {
     /// How urgent it is.
     #[serde(default)]
     pub(super) priority: PriorityName,
+    /// With `assign_license`: what becomes of those for whom no license is free. They are refused, or wait in the line.
+    #[serde(default)]
+    pub(super) if_none_free: IfNoneFree,
+}
+
+/// What becomes of those for whom no license is free.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum IfNoneFree {
+    /// They are refused as `no_license_available`.
+    #[default]
+    Refuse,
+    /// They wait until licenses are bought or come back; see `GET /api/v1/waitlist`.
+    Wait,
 }
 
 /// An asset by name.

@@ -8,12 +8,12 @@ use russet_domain::{JobId, Timestamp, TokenId};
 use russet_store::jobs::{self, NewJob, Origin};
 use russet_store::submit::IntakeCounts;
 use russet_store::tokens::{self, Token};
-use russet_store::{Db, Tx, submit as store};
+use russet_store::{Db, Tx, policies, submit as store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::bodies::{MoveLicensesJob, SyncMode, SyncTokenJob};
+use super::bodies::{IfNoneFree, MoveLicensesJob, SyncMode, SyncTokenJob};
 use super::expand::expand;
 use super::linting::{self, action_of};
 use super::moving::{self, MoveToDevicesJob};
@@ -169,6 +169,7 @@ async fn write_sync(
         key: Some(actor.key),
         args: args.to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     let id = jobs::insert(tx, &new, now).await?;
     note(tx, actor, &new, id, args, now).await?;
@@ -203,7 +204,11 @@ async fn write_move(
     if token.state.is_undecided() {
         notes.push("The token is new; this waits until Apple has confirmed it.".to_owned());
     }
-    let args = args(wanted, wishes.len());
+    let mut args = args(wanted, wishes.len());
+    let line = line(tx, wanted).await?;
+    if line.is_some() {
+        args["if_none_free"] = json!("wait");
+    }
     let new = NewJob {
         kind: wanted.kind,
         token: token.id,
@@ -212,6 +217,7 @@ async fn write_move(
         key: Some(actor.key),
         args: args.to_string(),
         notes: json!(notes).to_string(),
+        line,
     };
     let done = store::submit(tx, &new, wishes, now).await?;
     note(tx, actor, &new, done.job, with_counts(args, done.counts), now).await?;
@@ -220,6 +226,21 @@ async fn write_move(
         JobState::Succeeded | JobState::PartlyFailed | JobState::Failed | JobState::Cancelled => Wake::Nobody,
     };
     Ok((done.job, wake))
+}
+
+/// How urgent the job's licenses are in the line, if they may wait there.
+async fn line(db: &mut Db, wanted: &Wanted) -> Result<Option<i64>, ApiError> {
+    if wanted.if_none_free == IfNoneFree::Refuse {
+        return Ok(None);
+    }
+    if !policies::read(db, wanted.token).await?.has_waitlist() {
+        return Err(ApiError::InvalidField {
+            field: "if_none_free".to_owned(),
+            why: "the token's policy `waitlist` is off, so nobody waits; leave it out or turn the policy on"
+                .to_owned(),
+        });
+    }
+    Ok(Some(0))
 }
 
 /// The token of a job, when the key sees it and it is good for that.

@@ -7,7 +7,7 @@ use russet_domain::job::{JobKind, Priority};
 use russet_domain::lint::About;
 use russet_domain::{AssetKey, Holder, HolderError, Pricing, TokenId};
 
-use super::bodies::{MoveLicensesJob, NamedAsset, NamedPair};
+use super::bodies::{IfNoneFree, MoveLicensesJob, NamedAsset, NamedPair};
 use crate::error::ApiError;
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::state::wide;
@@ -23,6 +23,8 @@ pub(crate) struct Wanted {
     pub(super) kind: JobKind,
     pub(crate) token: TokenId,
     pub(super) priority: Priority,
+    /// What becomes of those for whom no license is free.
+    pub(super) if_none_free: IfNoneFree,
     pub(super) which: Which,
     /// What the client knows.
     pub(crate) about: About,
@@ -57,7 +59,13 @@ impl Wanted {
             None => read_lists(kind, body.assets, body.devices, body.users, &mut notes)?,
         };
         let about = body.about.unwrap_or_default().read()?;
-        Ok(Self { kind, token: TokenId(body.token), priority: body.priority.into(), which, about, notes })
+        let if_none_free = body.if_none_free;
+        if if_none_free == IfNoneFree::Wait && kind != JobKind::AssignLicense {
+            let why = "licenses that come back wait for nothing; leave it out".to_owned();
+            return Err(ApiError::InvalidField { field: "if_none_free".to_owned(), why });
+        }
+        let (token, priority) = (TokenId(body.token), body.priority.into());
+        Ok(Self { kind, token, priority, if_none_free, which, about, notes })
     }
 }
 

@@ -99,7 +99,7 @@ impl Outcome {
     pub(super) fn add(&mut self, plan: &Plan) {
         for (token, moves) in &plan.moves {
             let pair = |wish: &Wish| (wish.asset, wish.holder.clone());
-            self.assigns.entry(*token).or_default().extend(moves.assigns.iter().map(pair));
+            self.assigns.entry(*token).or_default().extend(moves.assigns.iter().map(|(wish, _)| pair(wish)));
             let revokes = moves.revokes.iter().map(|(wish, left)| (pair(wish), *left));
             self.revokes.entry(*token).or_default().extend(revokes);
             self.removals += moves.removals;

@@ -102,6 +102,7 @@ async fn begin(tx: &mut Tx, actor: &Actor, token: &Token, now: Timestamp) -> Res
         key: Some(actor.key),
         args: json!({ "ordered_by": actor.label() }).to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     let job = jobs::insert(tx, &new, now).await?;
     hand_overs::insert(tx, job, id, now).await?;

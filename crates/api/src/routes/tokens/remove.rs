@@ -147,6 +147,7 @@ async fn begin(
         key: Some(actor.key),
         args: json!({ "licenses": choice.as_str() }).to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     tokens::set_removing(tx, id, true, now).await?;
     let job = jobs::insert(tx, &new, now).await?;

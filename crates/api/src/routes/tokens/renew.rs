@@ -100,6 +100,7 @@ async fn write(app: &App, actor: &Actor, id: TokenId, file: &TokenFile) -> Resul
         key: Some(actor.key),
         args: json!({ "expires_at": time::text(file.expires_at) }).to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     let job = jobs::insert(&mut tx, &new, now).await?;
     let detail = json!({ "job": job.0, "expires_at": time::text(file.expires_at) });

@@ -105,6 +105,7 @@ pub(super) async fn insert(tx: &mut Tx, actor: &Actor, id: TokenId, now: Timesta
         key: Some(actor.key),
         args: json!({ "ordered_by": actor.label() }).to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     let job = jobs::insert(tx, &new, now).await?;
     tokens::set_take_over(tx, id, true, now).await?;

@@ -120,6 +120,7 @@ async fn write_job(
         key: Some(actor.key),
         args: order.args.to_string(),
         notes: json!(notes).to_string(),
+        line: None,
     };
     let done = users::submit(tx, &new, wishes, now).await?;
     jobs::find(tx, done.job).await?.ok_or_else(|| ApiError::NoSuchJob(done.job.to_string()))

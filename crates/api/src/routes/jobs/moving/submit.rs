@@ -50,6 +50,7 @@ pub(crate) async fn write(
         key: Some(actor.key),
         args: args.to_string(),
         notes: json!(notes).to_string(),
+        line: None,
     };
     let order =
         NewOrder { confirm: wanted.confirm, within: wanted.within, callback: wanted.callback.clone() };

@@ -81,6 +81,7 @@ async fn submit(app: &App, actor: &Actor, token: TokenId, wanted: Wanted) -> Res
         key: Some(actor.key),
         args: wanted.args().to_string(),
         notes: "[]".to_owned(),
+        line: None,
     };
     let job = jobs::insert(&mut tx, &new, now).await?;
     let detail = json!({ "job": job.0 });
