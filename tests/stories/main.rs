@@ -43,5 +43,6 @@ mod two_workers;
 mod users;
 mod users_at_apple;
 mod waitlist;
+mod why;
 mod watching;
 mod withdrawn_token;

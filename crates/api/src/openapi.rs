@@ -27,8 +27,8 @@ use crate::routes::users::{
     change as change_user, create as create_user, import, list as list_users, retire, show as show_user,
 };
 use crate::routes::{
-    apps, assets, consent, health, installation, licenses, lint, metrics, notifications, plans, prompts,
-    waitlist,
+    apps, assets, consent, explain, health, installation, licenses, lint, metrics, notifications, plans,
+    prompts, waitlist,
 };
 
 #[derive(OpenApi)]
@@ -49,7 +49,7 @@ use crate::routes::{
         events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         job_users::users,
         create_user::create, import::import, list_users::list, show_user::show, change_user::change, retire::retire,
-        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list,
+        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list, explain::show,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,

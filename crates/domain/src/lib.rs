@@ -14,6 +14,7 @@ pub mod consent;
 pub mod cron;
 pub mod directory;
 pub mod event;
+pub mod explain;
 pub mod grant;
 pub mod holder;
 pub mod id;

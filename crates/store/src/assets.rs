@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use russet_domain::asset::{Supply, UNLIMITED_TOTAL};
 use russet_domain::purchase::{self, Known, Step};
-use russet_domain::{Asset, AssetId, AssetKey, ProductType, Timestamp, TokenId};
+use russet_domain::{Asset, AssetId, AssetKey, Holder, ProductType, Timestamp, TokenId};
 
-use crate::codec::{asset_key, from_json, int, json, maybe_time};
+use crate::codec::{asset_key, from_json, int, json, kind_of, maybe_time};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::walks::WalkId;
@@ -43,6 +43,35 @@ macro_rules! select {
 /// As any statement.
 pub async fn find(db: &mut Db, id: AssetId) -> Result<Option<AssetRow>, StoreError> {
     sql("reading an asset", select!("WHERE a.id = $1")).bind(id.0).maybe(db, asset_row).await
+}
+
+/// The assets of one product, of one token or of all, those first that a holder holds.
+///
+/// # Errors
+/// As any statement.
+pub async fn of_product(
+    db: &mut Db,
+    adam_id: &str,
+    token: Option<TokenId>,
+    holder: &Holder,
+    limit: usize,
+) -> Result<Vec<AssetRow>, StoreError> {
+    sql(
+        "looking up the assets of a product",
+        select!(
+            "LEFT JOIN licenses l ON l.asset_id = a.id AND l.holder_kind = $3 AND l.holder_id = $4 AND l.held
+             WHERE a.adam_id = $1 AND ($2 IS NULL OR a.token_id = $2)
+             ORDER BY l.asset_id IS NULL, a.gone, a.id
+             LIMIT $5"
+        ),
+    )
+    .bind(adam_id)
+    .bind(token.map(|token| token.0))
+    .bind(kind_of(holder))
+    .bind(holder.id())
+    .bind(int(limit))
+    .all(db, asset_row)
+    .await
 }
 
 /// A token's assets in the order of their numbers, after a number.

@@ -35,7 +35,8 @@ pub async fn tokens_with_sendable(
              SELECT 1
              FROM changes c
              JOIN assets a ON a.id = c.asset_id
-             WHERE c.token_id = tokens.id AND c.state = 'waitlisted' AND a.available > 0)
+             WHERE c.token_id = tokens.id AND c.state = 'waitlisted'
+               AND (a.available > 0 OR tokens.state = 'handed_over'))
          ORDER BY id
          LIMIT $2",
     )

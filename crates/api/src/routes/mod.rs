@@ -5,6 +5,7 @@ pub(crate) mod assets;
 pub(crate) mod assignments;
 pub(crate) mod consent;
 pub(crate) mod directory;
+pub(crate) mod explain;
 pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod installation;
@@ -53,6 +54,7 @@ fn assignments() -> Router<App> {
     Router::new()
         .route("/assignments", post(create::create).get(list::list))
         .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
+        .route("/explain", get(explain::show))
         .route("/waitlist", get(waitlist::list))
         .route("/plans", post(plans::plan))
         .route("/plans/apply", post(plans::apply))

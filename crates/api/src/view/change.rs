@@ -73,6 +73,13 @@ pub(crate) struct ChangeErrorView {
     pub(super) detail: &'static str,
 }
 
+impl ChangeErrorView {
+    /// A reason by its stable name.
+    pub(super) fn of(code: String, number: Option<i32>) -> Self {
+        Self { detail: apple_error::sentence(&code), number, code }
+    }
+}
+
 impl ChangeView {
     /// A change, and the name of the product as far as it is known.
     pub(crate) fn new(change: Change, name: Option<String>) -> Self {
@@ -95,11 +102,7 @@ impl ChangeView {
             user,
             action: change.action.as_str(),
             state: change.state.as_str(),
-            error: change.error_code.map(|code| ChangeErrorView {
-                detail: apple_error::sentence(&code),
-                number: change.error_number,
-                code,
-            }),
+            error: change.error_code.map(|code| ChangeErrorView::of(code, change.error_number)),
             request: change.request.map(|request| request.0),
             attempts: change.attempts,
             next_attempt_at: waits.then(|| time::text(change.not_before)),

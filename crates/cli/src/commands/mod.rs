@@ -24,6 +24,7 @@ pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod user;
 mod waitlist;
+mod why;
 pub(crate) mod worker;
 
 use std::path::Path;
@@ -83,6 +84,8 @@ pub(crate) enum Command {
     App(app::AppCommand),
     /// Give licenses to devices and users.
     Assign(assign::AssignArgs),
+    /// Why a device or a user has an app or lacks it, and what would change that.
+    Why(why::WhyArgs),
     /// Who waits for a license, in which place, and why.
     Waitlist(waitlist::WaitlistArgs),
     /// Take licenses back.
@@ -124,6 +127,7 @@ impl Command {
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
+            Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
             Self::Move(args) => args.access.json,
@@ -157,6 +161,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
+        Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Move(args) => move_license::run(args, config).await,

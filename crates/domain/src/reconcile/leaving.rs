@@ -59,26 +59,24 @@ impl Left {
     }
 }
 
-/// Whether the license stays.
-pub(super) fn keeps(left: Left, platform: Platform, policies: &Policies) -> bool {
-    what(left, platform, policies) == Leaving::Keep
-}
-
-/// Whether the app goes from the device as well.
-pub(super) fn removes_app(left: Left, platform: Platform, policies: &Policies) -> bool {
-    what(left, platform, policies) == Leaving::FreeAndRemove
-}
-
-fn what(left: Left, platform: Platform, policies: &Policies) -> Leaving {
-    let by_platform = |ios, macos| policies.leaving(if platform.is_mac() { macos } else { ios });
+/// What becomes of the license of somebody who is to have it no more, and the policy that says so, where one does.
+#[must_use]
+pub fn keeping(left: Left, platform: Platform, policies: &Policies) -> (Leaving, Option<&'static str>) {
+    let by = |policy| (policies.leaving(policy), Some(policy));
+    let by_platform = |ios, macos| by(if platform.is_mac() { macos } else { ios });
     match left {
         Left::Unassigned => by_platform("on_unassign_ios", "on_unassign_macos"),
         Left::LeftGroup | Left::Excluded | Left::RequestWithdrawn => {
             by_platform("on_leave_ios", "on_leave_macos")
         }
-        Left::Uninstall => Leaving::FreeAndRemove,
-        Left::Unenrolled => policies.leaving("on_unenroll"),
-        Left::Deleted => policies.leaving("on_delete"),
-        Left::UserEnrollment => Leaving::Free,
+        Left::Uninstall => (Leaving::FreeAndRemove, None),
+        Left::Unenrolled => by("on_unenroll"),
+        Left::Deleted => by("on_delete"),
+        Left::UserEnrollment => (Leaving::Free, None),
     }
+}
+
+/// Whether the app goes from the device as well.
+pub(super) fn removes_app(left: Left, platform: Platform, policies: &Policies) -> bool {
+    keeping(left, platform, policies).0 == Leaving::FreeAndRemove
 }

@@ -8,14 +8,14 @@ mod leaving;
 #[cfg(test)]
 mod tests;
 
-pub use leaving::Left;
-use leaving::{keeps, removes_app};
+use leaving::removes_app;
+pub use leaving::{Left, keeping};
 
 use crate::assignment::Intent;
 use crate::change::Action;
 use crate::directory::Platform;
 use crate::id::AssignmentId;
-use crate::policy::Policies;
+use crate::policy::{Leaving, Policies};
 
 /// One assignment that reaches the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ fn leave(left: Left, claim: Option<&Claim>, standing: &Standing, policies: &Poli
     let is_news = standing.entitlement.and_then(|known| known.left) != Some(left);
     let verdict = Verdict { entitlement: Some(Entitlement { left: Some(left), ..known }), ..NOTHING };
     let stays = standing.pinned || known.pinned || !standing.revocable;
-    if stays || keeps(left, standing.platform, policies) {
+    if stays || keeping(left, standing.platform, policies).0 == Leaving::Keep {
         return verdict;
     }
     let act = match (standing.held, standing.coming) {

@@ -9,3 +9,6 @@ CREATE INDEX changes_waitlisted ON changes (token_id, asset_id, priority DESC, l
 
 -- What a job's licenses do while none is free: null is refused, a number is how urgent they are in the line.
 ALTER TABLE jobs ADD COLUMN line BIGINT;
+
+-- Why somebody has an app or lacks it, is asked by holder.
+CREATE INDEX changes_of_holder ON changes (holder_id, asset_id, id);

@@ -3,6 +3,7 @@
 mod coming;
 mod finish;
 mod flight;
+mod history;
 mod open;
 mod refuse;
 mod waitlist;
@@ -10,6 +11,7 @@ mod waitlist;
 pub use coming::{coming_of, coming_to};
 pub use finish::{Finished, finish};
 pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
+pub use history::{Past, history};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
 pub use waitlist::{admit, dissolve_line, join_line, waiting_by_asset};

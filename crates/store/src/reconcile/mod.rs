@@ -1,11 +1,13 @@
 //! What assignments want and what is, side by side, for the domain to decide about; and what it decided, written down.
 
+mod about;
 mod claims;
 mod plan;
 mod standings;
 mod unsettled;
 mod write;
 
+pub use about::{About, about};
 use claims::holders_of;
 pub use plan::{Moves, Plan, look};
 use standings::{of_asset, of_holders};

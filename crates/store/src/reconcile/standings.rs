@@ -60,6 +60,20 @@ pub(super) async fn of_holders(
     looked: &Looked,
     asset: Option<AssetId>,
 ) -> Result<Picture, StoreError> {
+    let mut picture = read_holders(db, looked, asset).await?;
+    facts_of_pairs(db, &mut picture).await?;
+    Ok(picture)
+}
+
+/// Which assignments reach some holders, and what was decided about them.
+///
+/// # Errors
+/// As any statement.
+pub(super) async fn read_holders(
+    db: &mut Db,
+    looked: &Looked,
+    asset: Option<AssetId>,
+) -> Result<Picture, StoreError> {
     let mut picture = Picture::default();
     for reached in on_holders(db, looked, asset).await? {
         picture.reach(reached);
@@ -76,7 +90,6 @@ pub(super) async fn of_holders(
             .await?;
         known.into_iter().for_each(|known| picture.know(known));
     }
-    facts_of_pairs(db, &mut picture).await?;
     Ok(picture)
 }
 
@@ -176,7 +189,7 @@ impl Picture {
 }
 
 impl Pair {
-    fn new(fit: Fit, platform: Platform) -> Self {
+    pub(super) fn new(fit: Fit, platform: Platform) -> Self {
         let standing = Standing {
             entitlement: None,
             assignment_exists: false,
@@ -194,7 +207,7 @@ impl Pair {
 }
 
 /// What is of these very pairs.
-async fn facts_of_pairs(db: &mut Db, picture: &mut Picture) -> Result<(), StoreError> {
+pub(super) async fn facts_of_pairs(db: &mut Db, picture: &mut Picture) -> Result<(), StoreError> {
     const FACTS: Sql = bulk!(
         "SELECT x.asset_id, x.holder_kind, x.holder_id, s.revocable, coalesce(l.held, false) AS held,
                 c.action, c.slot, n.asset_id IS NOT NULL AS pinned, r.asset_id IS NOT NULL AS asked
