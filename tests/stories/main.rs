@@ -43,6 +43,6 @@ mod two_workers;
 mod users;
 mod users_at_apple;
 mod waitlist;
-mod why;
 mod watching;
+mod why;
 mod withdrawn_token;

@@ -90,6 +90,24 @@ impl Tx {
     }
 }
 
+impl Tx {
+    /// Joins tables in the order in which they are written, until the transaction ends: as SQLite does where a statement says
+    /// CROSS JOIN. PostgreSQL would choose an order by what it believes of tables that have just grown by a million rows,
+    /// and can be wrong by a factor of a thousand.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub(crate) async fn join_as_written(&mut self) -> Result<(), StoreError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => {
+                let text = "SET LOCAL join_collapse_limit = 1; SET LOCAL plan_cache_mode = force_custom_plan";
+                self.run_script("setting how tables are joined", Sql { sqlite: "", postgres: text }).await
+            }
+        }
+    }
+}
+
 impl Deref for Tx {
     type Target = Db;
 

@@ -54,6 +54,7 @@ pub async fn look(tx: &mut Tx) -> Result<Option<Plan>, StoreError> {
     if marked.is_empty() {
         return Ok(None);
     }
+    tx.join_as_written().await?;
     let picture = match marked.asset {
         Some(asset) => of_asset(tx, asset).await?,
         None => {

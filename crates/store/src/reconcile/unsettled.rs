@@ -19,11 +19,13 @@ const SEVERAL_MAX: usize = 1_000;
 ///
 /// A claim that is not the one that gave the license is settled when it loses against that one; that one's own claim tells
 /// whether it holds still, and [`STRAYS`] finds those whom it does not reach any more.
+///
+/// Rows are counted and not asked for by EXISTS, which PostgreSQL answers by reading all of a table that it believes to be small.
 macro_rules! unsettled {
     (@of $table:literal, $holder:literal, $id:literal, $also:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM ", $table, " o WHERE o.asset_id = a.asset_id AND o.holder_kind = ", $holder,
-            " AND o.holder_id = ", $id, " AND ", $also, ")"
+            "((SELECT count(*) FROM ", $table, " o WHERE o.asset_id = a.asset_id AND o.holder_kind = ", $holder,
+            " AND o.holder_id = ", $id, " AND ", $also, ") > 0)"
         )
     };
     ($holder:literal, $id:literal, $fit:literal, $excluded:literal) => {
@@ -126,11 +128,12 @@ const STRAYS: &str = "SELECT d.id AS device, p.id AS person
      LEFT JOIN people p ON e.holder_kind = 'u' AND p.client_user_id = e.holder_id
      WHERE e.asset_id = $1
        AND NOT EXISTS (
-           SELECT 1 FROM group_members m WHERE m.group_id = a.group_id AND m.member_id = d.id AND m.member_kind = 'd')
+           SELECT 1 FROM group_members m WHERE m.group_id = a.group_id AND m.member_id = d.id AND m.member_kind || '' = 'd')
        AND NOT EXISTS (
            SELECT 1
            FROM group_members m
-           WHERE m.group_id = a.group_id AND m.member_id = coalesce(p.id, d.person_id) AND m.member_kind = 'p')
+           WHERE m.group_id = a.group_id AND m.member_id = coalesce(p.id, d.person_id)
+             AND m.member_kind || '' = 'p')
        AND NOT EXISTS (
            SELECT 1
            FROM devices o
