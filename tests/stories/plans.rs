@@ -8,6 +8,7 @@ on_both_profiles!(
     a_plan_tells_what_an_assignment_would_do_and_does_nothing,
     a_plan_is_applied_as_it_was_made_and_refused_when_the_world_has_moved,
     a_plan_says_why_licenses_come_back_and_what_cannot_be_undone,
+    people_plan_and_apply_on_the_command_line,
 );
 
 async fn school(profile: Profile, total: usize) -> (World, Token) {
@@ -126,4 +127,27 @@ async fn a_plan_says_why_licenses_come_back_and_what_cannot_be_undone(profile: P
     held(&world, &token, 8).await;
     world.must_agree(&token).await;
     world.must_be_clean().await;
+}
+
+async fn people_plan_and_apply_on_the_command_line(profile: Profile) {
+    let (world, token) = school(profile, 6).await;
+    let act = ["plan", "assign", "--token", "north", "--app", &app(1), "--group", "5b"];
+    let said = world.command(&act);
+    assert!(said.good().contains("10 licenses are given and 0 taken back; requests to Apple: 1"), "{said:?}");
+    assert!(said.good().contains("waits in line"), "{said:?}");
+    assert!(world.api.list("/assignments").await.is_empty());
+    let hash = plan(&world, &json!({ "kind": "create_assignment", "assignment": assignment(&token) })).await
+        ["hash"]
+        .clone();
+    let hash = hash.as_str().expect("a hash");
+    assert!(said.good().contains(hash), "{said:?}");
+    let apply = |act: &[&str]| world.command(&[act, &["--apply", hash]].concat());
+    let done = apply(&act);
+    assert!(done.good().contains("done"), "{done:?}");
+    held(&world, &token, 6).await;
+    let assignment = world.api.list("/assignments").await[0]["id"].to_string();
+    let late = apply(&["plan", "unassign", &assignment]);
+    assert!(late.code == Some(4) && late.stderr.contains("plan it again"), "{late:?}");
+    let gone = world.command(&["plan", "unassign", &assignment]);
+    assert!(gone.good().contains("because of unassigned"), "{gone:?}");
 }

@@ -1,11 +1,14 @@
 //! Taking back without saying everything.
 
+use reqwest::Method;
 use russet_tests::{Profile, World, app, on_both_profiles, serials, users};
+use serde_json::json;
 
 on_both_profiles!(
     without_apps_all_that_the_holders_hold_is_taken_back,
     without_holders_all_of_the_apps_is_taken_back,
     what_is_assigned_and_revoked_at_once_ends_as_it_was_wished_last,
+    members_of_a_group_get_and_give_back_together,
 );
 
 async fn without_apps_all_that_the_holders_hold_is_taken_back(profile: Profile) {
@@ -60,5 +63,37 @@ async fn what_is_assigned_and_revoked_at_once_ends_as_it_was_wished_last(profile
     }
     world.must_have_succeeded(&world.end_of(last).await);
     assert_eq!(world.must_agree(&token).await.len(), 20);
+    world.must_be_clean().await;
+}
+
+async fn members_of_a_group_get_and_give_back_together(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 2, 50, 0).await;
+    let token = world.token(&location, "north").await;
+    for serial in serials(0..4) {
+        let _ = world.api.post("/devices", &json!({ "serial": serial, "platform": "ios" })).await.with(200);
+    }
+    for (name, members) in [("5a", serials(0..2)), ("5b", serials(1..4))] {
+        let _ = world.api.post("/groups", &json!({ "name": name, "kind": "devices" })).await.with(200);
+        let body = json!({ "members": members });
+        let _ = world.api.send(Method::PUT, &format!("/groups/{name}/members"), Some(&body)).await.with(200);
+    }
+    let mut give = token.assign(&[app(1)], &serials(9..10), &[]);
+    give["groups"] = json!(["5a", "5b"]);
+    let ended = world.succeed(&give).await;
+    assert_eq!((&ended["progress"]["total"], &ended["args"]["groups"]), (&json!(5), &json!(2)), "{ended}");
+    world.succeed(&token.assign(&[app(2)], &serials(0..1), &[])).await;
+    // Without apps, all that the members hold.
+    let back = json!({ "kind": "revoke_license", "token": token.id, "groups": ["5a"] });
+    let ended = world.succeed(&back).await;
+    assert_eq!(ended["progress"]["total"], 3, "{ended}");
+    assert_eq!(world.must_agree(&token).await.len(), 3);
+    let said = world.command(&["revoke", "--token", "north", "--app", &app(1), "--group", "5b", "--dry-run"]);
+    let _ = said.good();
+    let said = world.command(&["revoke", "--token", "north", "--app", &app(1), "--group", "5b"]);
+    assert!(said.good().contains("3 settled"), "{said:?}");
+    let wrong = json!({ "kind": "revoke_license", "token": token.id, "groups": ["6c"] });
+    let (code, detail) = world.api.post("/jobs", &wrong).await.problem();
+    assert!(code == "no_such_group" && detail.contains("6c"), "{code}: {detail}");
     world.must_be_clean().await;
 }

@@ -14,6 +14,7 @@ use super::jobs::wanted::Wanted;
 use crate::auth::Viewer;
 use crate::body::{Body, from_json};
 use crate::error::ApiError;
+use crate::routes::directory::unbound;
 use crate::state::App;
 use crate::view::LintView;
 
@@ -42,6 +43,9 @@ pub(crate) async fn lint(
     };
     let wanted = Wanted::read(kind, from_json::<MoveLicensesJob>(&body.bytes)?)?;
     drop(body);
+    if !wanted.groups.is_empty() {
+        unbound(&actor)?;
+    }
     let mut db = app.store.read().await?;
     let token = seen_token(&mut db, &actor, wanted.token).await?;
     let pairs = of_wanted(&mut db, &token, &wanted).await?;

@@ -45,8 +45,11 @@ pub(crate) struct Which {
     /// Client user ids.
     #[arg(long, num_args = 1.., value_delimiter = ',')]
     user: Vec<String>,
+    /// Groups: whoever is a member now.
+    #[arg(long, num_args = 1.., value_delimiter = ',')]
+    group: Vec<String>,
     /// A CSV file whose first line is adam_id,serial,user (or with pricing_param), one license a line.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "serial", "user"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["app", "serial", "user", "group"])]
     pairs: Option<PathBuf>,
     /// How urgent it is.
     #[arg(long, value_enum, default_value_t = Urgency::Normal)]
@@ -84,7 +87,7 @@ impl Which {
     }
 
     pub(crate) fn has_holders(&self) -> bool {
-        !self.serial.is_empty() || !self.user.is_empty() || self.pairs.is_some()
+        !self.serial.is_empty() || !self.user.is_empty() || !self.group.is_empty() || self.pairs.is_some()
     }
 
     /// The job as the API takes it.
@@ -95,9 +98,12 @@ impl Which {
             return Ok(job);
         }
         let assets: Vec<Value> = self.app.iter().map(|app| asset(app)).collect();
-        for (name, list) in
-            [("assets", assets), ("devices", texts(&self.serial)), ("users", texts(&self.user))]
-        {
+        for (name, list) in [
+            ("assets", assets),
+            ("devices", texts(&self.serial)),
+            ("users", texts(&self.user)),
+            ("groups", texts(&self.group)),
+        ] {
             if !list.is_empty() {
                 job[name] = Value::Array(list);
             }
@@ -124,7 +130,7 @@ pub(crate) async fn run(args: AssignArgs, config: Option<&Path>) -> Result<(), C
     }
     if !args.which.has_holders() {
         return Err(CliError::Usage(
-            "say who gets them: --serial SERIAL… or --user ID…, or --pairs FILE".to_owned(),
+            "say who gets them: --serial SERIAL…, --user ID… or --group NAME…, or --pairs FILE".to_owned(),
         ));
     }
     let client = access::client(&args.access, config)?;

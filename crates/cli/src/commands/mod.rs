@@ -14,6 +14,7 @@ mod listed;
 pub(crate) mod migrate;
 pub(crate) mod move_license;
 pub(crate) mod person;
+mod plan;
 pub(crate) mod probe;
 pub(crate) mod prompts;
 pub(crate) mod queue;
@@ -84,6 +85,8 @@ pub(crate) enum Command {
     App(app::AppCommand),
     /// Give licenses to devices and users.
     Assign(assign::AssignArgs),
+    /// What an act would do, exactly; with --apply, the act itself.
+    Plan(plan::PlanArgs),
     /// Why a device or a user has an app or lacks it, and what would change that.
     Why(why::WhyArgs),
     /// Who waits for a license, in which place, and why.
@@ -127,6 +130,7 @@ impl Command {
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
+            Self::Plan(args) => args.access.json,
             Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
@@ -161,6 +165,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
+        Command::Plan(args) => plan::run(args, config).await,
         Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,

@@ -30,7 +30,7 @@ pub(crate) struct RevokeArgs {
 
 pub(crate) async fn run(args: RevokeArgs, config: Option<&Path>) -> Result<(), CliError> {
     if !args.which.has_assets() && !args.which.has_holders() {
-        let say = "say what to take back: --app ADAM_ID…, --serial SERIAL…, --user ID…, or --pairs FILE";
+        let say = "say what to take back: --app ADAM_ID…, --serial SERIAL…, --user ID…, --group NAME…, or --pairs FILE";
         return Err(CliError::Usage(say.to_owned()));
     }
     let client = access::client(&args.access, config)?;

@@ -14,8 +14,9 @@ use crate::error::StoreError;
 /// Above so many, all of an asset is read at once: that is cheaper than place by place.
 const SEVERAL_MAX: usize = 1_000;
 
-/// Whether a claim of `assignments a` leaves nothing to decide, by `entitlements e` of its holder, the assignment `w` that gave
-/// that, whether the holder is fit and whether the claim leaves him out.
+/// Whether claims of `assignments a` leave something to decide, by `entitlements e` of their holder, the assignment `w` that gave
+/// that, whether the holder is fit and whether the claim leaves him out: a row for each holder about whom there is, and one that
+/// counts those who are settled by their own claim.
 ///
 /// A claim that is not the one that gave the license is settled when it loses against that one; that one's own claim tells
 /// whether it holds still, and [`STRAYS`] finds those whom it does not reach any more.
@@ -28,12 +29,11 @@ macro_rules! unsettled {
             " AND o.holder_id = ", $id, " AND ", $also, ") > 0)"
         )
     };
-    ($holder:literal, $id:literal, $fit:literal, $excluded:literal) => {
+    ($who:literal, $from:literal, $holder:literal, $id:literal, $fit:literal, $excluded:literal) => {
         concat!(
-            "LEFT JOIN entitlements e ON e.asset_id = a.asset_id AND e.holder_kind = ", $holder, " AND e.holder_id = ", $id,
-            " LEFT JOIN assignments w ON w.id = e.assignment_id
-              WHERE a.asset_id = $1
-                AND (CASE
+            "SELECT CASE WHEN settled IS NOT TRUE THEN who END AS unsettled, count(DISTINCT CASE WHEN own THEN who END) AS own
+             FROM (
+                 SELECT ", $who, " AS who, e.assignment_id = a.id AS own, CASE
                      WHEN EXISTS (
                          SELECT 1
                          FROM assignment_exclusions z
@@ -55,8 +55,12 @@ macro_rules! unsettled {
                          AND NOT ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL"), "
                      ELSE (a.intent = 'available' AND w.intent = 'required')
                        OR (a.intent = w.intent AND (a.priority < w.priority OR (a.priority = w.priority AND a.id > w.id)))
-                     END) IS NOT TRUE
-              LIMIT $2"
+                     END AS settled ", $from, "
+                 LEFT JOIN entitlements e
+                   ON e.asset_id = a.asset_id AND e.holder_kind = ", $holder, " AND e.holder_id = ", $id, "
+                 LEFT JOIN assignments w ON w.id = e.assignment_id
+                 WHERE a.asset_id = $1) AS claims
+             GROUP BY 1"
         )
     };
 }
@@ -64,16 +68,13 @@ macro_rules! unsettled {
 /// The same for devices.
 macro_rules! unsettled_devices {
     ($from:literal) => {
-        concat!(
-            "SELECT d.id ",
+        unsettled!(
+            "d.id",
             $from,
-            " ",
-            unsettled!(
-                "'d'",
-                "d.serial",
-                "d.state = 'enrolled' AND (d.enrollment IS NULL OR d.enrollment NOT IN ('user', 'account_driven_user'))",
-                "(n.member_kind = 'd' AND n.member_id = d.id) OR (n.member_kind = 'p' AND n.member_id = d.person_id)"
-            )
+            "'d'",
+            "d.serial",
+            "d.state = 'enrolled' AND (d.enrollment IS NULL OR d.enrollment NOT IN ('user', 'account_driven_user'))",
+            "(n.member_kind = 'd' AND n.member_id = d.id) OR (n.member_kind = 'p' AND n.member_id = d.person_id)"
         )
     };
 }
@@ -94,12 +95,7 @@ const DEVICES: [&str; 2] = [
 /// The same for people.
 macro_rules! unsettled_people {
     ($from:literal, $excluded:literal) => {
-        concat!(
-            "SELECT p.id ",
-            $from,
-            " ",
-            unsettled!("'u'", "p.client_user_id", "p.state = 'active'", $excluded)
-        )
+        unsettled!("p.id", $from, "'u'", "p.client_user_id", "p.state = 'active'", $excluded)
     };
 }
 
@@ -148,24 +144,43 @@ const STRAYS: &str = "SELECT d.id AS device, p.id AS person
 /// As any statement.
 pub(super) async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Option<Looked>, StoreError> {
     let mut looked = Looked::default();
-    let limit = i64::try_from(SEVERAL_MAX).unwrap_or(i64::MAX);
+    let mut settled = 0;
     for (texts, ids) in [(DEVICES, &mut looked.devices), (PEOPLE, &mut looked.people)] {
         for text in texts {
-            let found = sql("looking for what is not settled", text).bind(asset.0).bind(limit + 1);
-            ids.extend(found.all(db, |row| row.at::<i64>(0)).await?);
+            let found = sql("looking for what is not settled", text).bind(asset.0);
+            for (id, own) in found.all(db, |row| Ok((row.at::<Option<i64>>(0)?, row.at::<i64>(1)?))).await? {
+                match id {
+                    Some(id) => ids.push(id),
+                    None => settled += own,
+                }
+            }
         }
     }
-    let strays = sql("looking for who is not reached any more", STRAYS).bind(asset.0).bind(limit + 1);
-    for stray in strays.all(db, |row| Ok((row.at::<Option<i64>>(0)?, row.at::<Option<i64>>(1)?))).await? {
-        match stray {
-            (Some(device), _) => looked.devices.push(device),
-            (None, Some(person)) => looked.people.push(person),
-            (None, None) => return Ok(None),
-        }
+    let given =
+        sql("counting who was given an asset", "SELECT count(*) FROM entitlements WHERE asset_id = $1");
+    // Where everybody who was given it is settled, nobody can be out of reach.
+    if given.bind(asset.0).one(db, |row| row.at::<i64>(0)).await? > settled
+        && !strays(db, asset, &mut looked).await?
+    {
+        return Ok(None);
     }
     for ids in [&mut looked.devices, &mut looked.people] {
         ids.sort_unstable();
         ids.dedup();
     }
     Ok(Some(looked).filter(|looked| looked.devices.len() + looked.people.len() <= SEVERAL_MAX))
+}
+
+/// Adds those who are out of reach; tells whether the directory knows all of them.
+async fn strays(db: &mut Db, asset: AssetId, looked: &mut Looked) -> Result<bool, StoreError> {
+    let limit = i64::try_from(SEVERAL_MAX).unwrap_or(i64::MAX).saturating_add(1);
+    let strays = sql("looking for who is not reached any more", STRAYS).bind(asset.0).bind(limit);
+    for stray in strays.all(db, |row| Ok((row.at::<Option<i64>>(0)?, row.at::<Option<i64>>(1)?))).await? {
+        match stray {
+            (Some(device), _) => looked.devices.push(device),
+            (None, Some(person)) => looked.people.push(person),
+            (None, None) => return Ok(false),
+        }
+    }
+    Ok(true)
 }

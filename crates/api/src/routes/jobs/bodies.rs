@@ -73,9 +73,10 @@ impl From<PriorityName> for Priority {
     }
 }
 
-/// A job that moves licenses: either every one of `assets` for every one of `devices` and `users`, or just `pairs`.
+/// A job that moves licenses: either every one of `assets` for every one of `devices`, `users` and the members of `groups`, or just
+/// `pairs`.
 ///
-/// With `revoke_license`, leaving out `assets` means all that the holders hold, and leaving out `devices` and `users`
+/// With `revoke_license`, leaving out `assets` means all that the holders hold, and leaving out `devices`, `users` and `groups`
 /// means all who hold the assets.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -92,6 +93,8 @@ pub(crate) struct MoveLicensesJob {
     pub(super) devices: Option<Vec<String>>,
     /// Users, by `client_user_id`.
     pub(super) users: Option<Vec<String>>,
+    /// Groups, by name: whoever is a member now.
+    pub(super) groups: Option<Vec<String>>,
     /// Any set of pairs of asset and holder.
     pub(super) pairs: Option<Vec<NamedPair>>,
     /// What is known of the devices and users, so that the job can be looked through.

@@ -2,17 +2,20 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use russet_domain::directory::GroupKind;
 use russet_domain::job::JobKind;
 use russet_domain::token::TokenState;
 use russet_domain::{AssetId, AssetKey, Holder};
 use russet_store::assets::{self, AssetRow};
+use russet_store::directory::members;
 use russet_store::submit::Wish;
 use russet_store::tokens::Token;
 use russet_store::{Db, changes, licenses};
 
-use super::wanted::{PAIRS_MAX, Wanted, Which};
+use super::wanted::{PAIRS_MAX, Wanted, Which, too_many};
 use crate::error::ApiError;
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
+use crate::routes::directory::groups;
 use crate::state::wide;
 
 /// The licenses that a job is to move.
@@ -20,7 +23,14 @@ use crate::state::wide;
 /// # Errors
 /// When assets are unknown, the location was never read, or there are too many pairs.
 pub(super) async fn expand(db: &mut Db, token: &Token, wanted: &Wanted) -> Result<Vec<Wish>, ApiError> {
-    match &wanted.which {
+    let with_members;
+    let which = if wanted.groups.is_empty() {
+        &wanted.which
+    } else {
+        with_members = join_members(db, wanted).await?;
+        &with_members
+    };
+    match which {
         Which::Pairs(pairs) => {
             let ids = look_up(db, token, wanted.kind, pairs.iter().map(|(key, _)| key)).await?;
             let wish = |(key, holder): &(AssetKey, Holder)| {
@@ -49,6 +59,40 @@ pub(super) async fn expand(db: &mut Db, token: &Token, wanted: &Wanted) -> Resul
             together(held, changes::coming_to(db, token.id, holders, PAIRS_MAX + 1).await?)
         }
     }
+}
+
+/// What is wanted, with the members of its groups among the holders.
+async fn join_members(db: &mut Db, wanted: &Wanted) -> Result<Which, ApiError> {
+    let mut members = Vec::new();
+    for name in &wanted.groups {
+        let group = groups::the(db, name).await?;
+        let make = match group.kind {
+            GroupKind::Devices => Holder::Device,
+            GroupKind::People => Holder::User,
+        };
+        let names = members::list(db, &group, PAIRS_MAX + 1, None).await?;
+        members.extend(names.into_iter().map(make));
+        too_many(wide(members.len()))?;
+    }
+    let mut which = wanted.which.clone();
+    match &mut which {
+        Which::Grid { assets, holders } => {
+            join(holders, members);
+            too_many(wide(assets.len()).saturating_mul(wide(holders.len())))?;
+        }
+        Which::HeldBy(holders) => {
+            join(holders, members);
+            too_many(wide(holders.len()))?;
+        }
+        // Groups are among the holders, so that neither comes with any.
+        Which::Pairs(_) | Which::HoldersOf(_) => {}
+    }
+    Ok(which)
+}
+
+fn join(holders: &mut Vec<Holder>, members: Vec<Holder>) {
+    let mut known: HashSet<Holder> = holders.iter().cloned().collect();
+    holders.extend(members.into_iter().filter(|member| known.insert(member.clone())));
 }
 
 /// The numbers of named assets.

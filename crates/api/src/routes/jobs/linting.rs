@@ -39,10 +39,10 @@ pub(super) async fn of_wishes(db: &mut Db, wishes: &[Wish]) -> Result<Pairs, Api
 pub(crate) async fn of_wanted(db: &mut Db, token: &Token, wanted: &Wanted) -> Result<Pairs, ApiError> {
     let pairs = match &wanted.which {
         Which::Pairs(pairs) => pairs.clone(),
-        Which::Grid { assets, holders } => {
+        Which::Grid { assets, holders } if wanted.groups.is_empty() => {
             assets.iter().flat_map(|key| holders.iter().map(|holder| (key.clone(), holder.clone()))).collect()
         }
-        Which::HoldersOf(_) | Which::HeldBy(_) => {
+        Which::Grid { .. } | Which::HoldersOf(_) | Which::HeldBy(_) => {
             let wishes = expand(db, token, wanted).await?;
             return of_wishes(db, &wishes).await;
         }

@@ -26,6 +26,7 @@ use crate::body::{Body, from_json};
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::retrying::retrying;
+use crate::routes::directory::unbound;
 use crate::state::App;
 use crate::time;
 use crate::view::JobView;
@@ -187,6 +188,9 @@ async fn write_move(
         tokens::lock(tx, wanted.token).await?;
     }
     let token = usable(tx, actor, wanted.token, |token| token.state.may_write()).await?;
+    if !wanted.groups.is_empty() {
+        unbound(actor)?;
+    }
     let mut wishes = expand(tx, &token, wanted).await?;
     let mut notes = wanted.notes.clone();
     if wishes.is_empty() {
@@ -205,6 +209,9 @@ async fn write_move(
         notes.push("The token is new; this waits until Apple has confirmed it.".to_owned());
     }
     let mut args = args(wanted, wishes.len());
+    if !wanted.groups.is_empty() {
+        args["groups"] = json!(wanted.groups.len());
+    }
     let line = line(tx, wanted).await?;
     if line.is_some() {
         args["if_none_free"] = json!("wait");

@@ -14,6 +14,8 @@ use crate::state::wide;
 
 /// The most pairs of asset and holder in one job.
 pub(crate) const PAIRS_MAX: usize = 100_000;
+/// The most groups in one job.
+const GROUPS_MAX: usize = 1_000;
 /// The longest `adam_id` and `pricing_param` looked up; longer ones can be no asset's.
 const ASSET_TEXT_MAX: usize = 64;
 
@@ -26,6 +28,8 @@ pub(crate) struct Wanted {
     /// What becomes of those for whom no license is free.
     pub(super) if_none_free: IfNoneFree,
     pub(super) which: Which,
+    /// Groups whose members belong to the holders.
+    pub(crate) groups: Vec<String>,
     /// What the client knows.
     pub(crate) about: About,
     /// What the client should know about how it was understood.
@@ -33,7 +37,7 @@ pub(crate) struct Wanted {
 }
 
 /// The licenses that are wished to move.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Which {
     /// These pairs.
     Pairs(Vec<(AssetKey, Holder)>),
@@ -52,11 +56,19 @@ impl Wanted {
     /// The first rule it breaks; wrong holders are all named, up to twenty.
     pub(crate) fn read(kind: JobKind, body: MoveLicensesJob) -> Result<Self, ApiError> {
         let mut notes = Vec::new();
-        let listed = body.assets.is_some() || body.devices.is_some() || body.users.is_some();
+        let groups = read_groups(body.groups)?;
+        let listed =
+            body.assets.is_some() || body.devices.is_some() || body.users.is_some() || !groups.is_empty();
         let which = match body.pairs {
             Some(_) if listed => return Err(ApiError::PairsOrLists),
             Some(pairs) => Which::Pairs(read_pairs(pairs, &mut notes)?),
-            None => read_lists(kind, body.assets, body.devices, body.users, &mut notes)?,
+            None => {
+                let assets = body.assets.map(|assets| read_assets(assets, &mut notes)).transpose()?;
+                let holders = read_holders(body.devices, body.users, &mut notes)?;
+                // Whoever is in the groups comes to the holders later.
+                let holders = if groups.is_empty() { holders } else { Some(holders.unwrap_or_default()) };
+                read_lists(kind, assets, holders)?
+            }
         };
         let about = body.about.unwrap_or_default().read()?;
         let if_none_free = body.if_none_free;
@@ -65,8 +77,23 @@ impl Wanted {
             return Err(ApiError::InvalidField { field: "if_none_free".to_owned(), why });
         }
         let (token, priority) = (TokenId(body.token), body.priority.into());
-        Ok(Self { kind, token, priority, if_none_free, which, about, notes })
+        Ok(Self { kind, token, priority, if_none_free, which, groups, about, notes })
     }
+}
+
+/// The groups, each once.
+fn read_groups(groups: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    let Some(mut groups) = groups else { return Ok(Vec::new()) };
+    if groups.is_empty() {
+        return Err(ApiError::EmptyList("groups"));
+    }
+    groups.sort_unstable();
+    groups.dedup();
+    if groups.len() > GROUPS_MAX {
+        let why = format!("it should have at most {GROUPS_MAX} groups");
+        return Err(ApiError::InvalidField { field: "groups".to_owned(), why });
+    }
+    Ok(groups)
 }
 
 fn read_pairs(pairs: Vec<NamedPair>, notes: &mut Vec<String>) -> Result<Vec<(AssetKey, Holder)>, ApiError> {
@@ -95,16 +122,9 @@ fn read_pairs(pairs: Vec<NamedPair>, notes: &mut Vec<String>) -> Result<Vec<(Ass
 
 fn read_lists(
     kind: JobKind,
-    assets: Option<Vec<NamedAsset>>,
-    devices: Option<Vec<String>>,
-    users: Option<Vec<String>>,
-    notes: &mut Vec<String>,
+    assets: Option<Vec<AssetKey>>,
+    holders: Option<Vec<Holder>>,
 ) -> Result<Which, ApiError> {
-    let assets = match assets {
-        Some(assets) => Some(read_assets(assets, notes)?),
-        None => None,
-    };
-    let holders = read_holders(devices, users, notes)?;
     let counted = |list: usize| too_many(wide(list));
     match (assets, holders) {
         (Some(assets), Some(holders)) => {
@@ -113,9 +133,9 @@ fn read_lists(
         }
         (None, None) => Err(ApiError::NothingNamed(match kind {
             JobKind::RevokeLicense => {
-                "Name `assets`, or holders in `devices` and `users`, or both, or `pairs`."
+                "Name `assets`, or holders in `devices`, `users` and `groups`, or both, or `pairs`."
             }
-            _ => "Name `assets` and holders in `devices` and `users`, or `pairs`.",
+            _ => "Name `assets` and holders in `devices`, `users` and `groups`, or `pairs`.",
         })),
         (Some(assets), None) if kind == JobKind::RevokeLicense => {
             counted(assets.len())?;
@@ -126,7 +146,7 @@ fn read_lists(
             Ok(Which::HeldBy(holders))
         }
         (Some(_), None) => {
-            Err(ApiError::NothingNamed("Name who is to hold the assets, in `devices` and `users`."))
+            Err(ApiError::NothingNamed("Name who is to hold the assets, in `devices`, `users` and `groups`."))
         }
         (None, Some(_)) => Err(ApiError::NothingNamed("Name what they are to hold, in `assets`.")),
     }
@@ -175,7 +195,8 @@ fn read_holders(
     Ok(Some(holders))
 }
 
-fn too_many(count: u64) -> Result<(), ApiError> {
+/// Refuses more pairs than one job takes.
+pub(super) fn too_many(count: u64) -> Result<(), ApiError> {
     if count > wide(PAIRS_MAX) { Err(ApiError::TooManyPairs { count, max: PAIRS_MAX }) } else { Ok(()) }
 }
 

@@ -259,7 +259,7 @@ fn fewest<'a>(pairs: impl Iterator<Item = &'a (AssetId, Holder)>) -> u64 {
 fn notes(short: u64, removals: usize) -> Vec<String> {
     let mut notes = Vec::new();
     if short > 0 {
-        notes.push(format!("{short} more licenses are wished than are free; who comes too late is refused until more are bought (rule S-37)."));
+        notes.push(format!("{short} more licenses are wished than are free; the rest waits in line for licenses, or fails where the token's policy `waitlist` is off (rule S-37)."));
     }
     if removals > 0 {
         notes.push(format!("{removals} apps are to go from their devices as well, which takes their data along and cannot be undone."));

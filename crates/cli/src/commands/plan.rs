@@ -1,0 +1,177 @@
+//! What an act would do, exactly; and the act itself, if it would still do just that.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::listed::body;
+use crate::access::{self, AccessArgs};
+use crate::client::Client;
+use crate::commands::token;
+use crate::error::CliError;
+use crate::print;
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(subcommand)]
+    act: Act,
+    /// Do it, if the plan with this hash is what it would still do.
+    #[arg(long, global = true, value_name = "HASH")]
+    apply: Option<String>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Act {
+    /// Assign an app to a group.
+    Assign(AssignArgs),
+    /// Remove an assignment.
+    Unassign {
+        /// The assignment's number.
+        assignment: i64,
+    },
+    /// Change who is in a group.
+    Members(MembersArgs),
+    /// Note that a device is not managed any more.
+    Unenroll {
+        /// The device's serial number.
+        serial: String,
+    },
+    /// Delete a device.
+    DeleteDevice {
+        /// The device's serial number.
+        serial: String,
+    },
+    /// Delete a person.
+    DeletePerson {
+        /// The person's id.
+        person: String,
+    },
+    /// Look at everything that assignments of a token have to do with.
+    Reconcile {
+        /// The token's id or name.
+        token: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct AssignArgs {
+    /// The token's id or name.
+    #[arg(long)]
+    token: String,
+    /// The app's number in Apple's stores.
+    #[arg(long)]
+    app: String,
+    /// The group's name.
+    #[arg(long)]
+    group: String,
+    /// required, available or uninstall.
+    #[arg(long, default_value = "required")]
+    intent: String,
+    /// Whose licenses they are: device or user.
+    #[arg(long, default_value = "device")]
+    license: String,
+    /// How urgent it is, from -100 to 100.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    priority: i64,
+}
+
+#[derive(Debug, Args)]
+struct MembersArgs {
+    /// The group's name.
+    group: String,
+    /// Who comes.
+    #[arg(long, value_delimiter = ',')]
+    add: Vec<String>,
+    /// Who goes.
+    #[arg(long, value_delimiter = ',')]
+    remove: Vec<String>,
+}
+
+pub(crate) async fn run(args: PlanArgs, config: Option<&Path>) -> Result<(), CliError> {
+    let client = access::client(&args.access, config)?;
+    let act = act(&client, &args.act).await?;
+    let answer = match &args.apply {
+        None => client.post("plans", &json!({ "act": act })).await?.body,
+        Some(hash) => client.post("plans/apply", &json!({ "act": act, "hash": hash })).await?.body,
+    };
+    if args.access.json {
+        print::json(&answer);
+        return Ok(());
+    }
+    show(&answer);
+    match &args.apply {
+        None => print::line(format!(
+            "nothing is done yet; the same command with --apply {} does it",
+            text(&answer["hash"])
+        )),
+        Some(_) => print::line("done; `russet job list` shows the jobs that carry it out"),
+    }
+    Ok(())
+}
+
+/// The act as the API takes it.
+async fn act(client: &Client, act: &Act) -> Result<Value, CliError> {
+    Ok(match act {
+        Act::Assign(args) => {
+            let assignment = body([
+                ("token", Some(json!(token::find(client, &args.token).await?.id))),
+                ("adam_id", Some(json!(args.app))),
+                ("group", Some(json!(args.group))),
+                ("intent", Some(json!(args.intent))),
+                ("license", Some(json!(args.license))),
+                ("priority", Some(json!(args.priority))),
+            ]);
+            json!({ "kind": "create_assignment", "assignment": assignment })
+        }
+        Act::Unassign { assignment } => json!({ "kind": "remove_assignment", "assignment": assignment }),
+        Act::Members(args) => {
+            json!({ "kind": "change_members", "group": args.group, "add": args.add, "remove": args.remove })
+        }
+        Act::Unenroll { serial } => json!({ "kind": "unenroll_device", "serial": serial }),
+        Act::DeleteDevice { serial } => json!({ "kind": "delete_device", "serial": serial }),
+        Act::DeletePerson { person } => json!({ "kind": "delete_person", "person": person }),
+        Act::Reconcile { token } => {
+            json!({ "kind": "reconcile", "token": token::find(client, token).await?.id })
+        }
+    })
+}
+
+fn show(plan: &Value) {
+    let number = |name: &str| plan[name].as_u64().unwrap_or(0);
+    print::line(format!(
+        "{} licenses are given and {} taken back; requests to Apple: {}",
+        number("assigns"),
+        number("revokes"),
+        number("requests"),
+    ));
+    let reasons = plan["reasons"].as_object().into_iter().flatten();
+    for (reason, count) in reasons {
+        print::line(format!("{count} taken back because of {}", print::plain(reason)));
+    }
+    let apps = plan["apps"].as_array().cloned().unwrap_or_default();
+    if !apps.is_empty() {
+        let row = |app: &Value| {
+            ["token", "adam_id", "name", "assigns", "revokes", "free", "short"].map(|field| {
+                match &app[field] {
+                    Value::Null if field == "free" => "no limit".to_owned(),
+                    value => text(value),
+                }
+            })
+        };
+        print::table(["TOKEN", "APP", "NAME", "GIVEN", "TAKEN BACK", "FREE", "SHORT"], apps.iter().map(row));
+    }
+    for note in plan["notes"].as_array().into_iter().flatten() {
+        print::line(format!("note: {}", print::plain(&text(note))));
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
