@@ -15,6 +15,7 @@ on_both_profiles!(
     s_45_who_leaves_the_group_or_is_deleted_gives_the_license_back,
     s_46_an_unenrolled_device_keeps_its_license_unless_the_policy_frees_it,
     n_6_an_available_app_takes_a_license_when_it_is_asked_for,
+    n_14_who_takes_back_what_an_assignment_wants_is_told_that_it_comes_again,
     n_16_what_no_assignment_gave_is_let_alone,
     members_of_an_excluded_group_are_left_out,
     what_did_not_come_to_be_is_tried_again_after_a_sync,
@@ -262,6 +263,27 @@ async fn n_6_an_available_app_takes_a_license_when_it_is_asked_for(profile: Prof
     let (code, detail) =
         world.api.post("/requests", &json!({ "user": "user-2", "adam_id": "999" })).await.problem();
     assert!(code == "not_available" && detail.contains("N-6"), "{code}: {detail}");
+    settle(&world, &token).await;
+}
+
+async fn n_14_who_takes_back_what_an_assignment_wants_is_told_that_it_comes_again(profile: Profile) {
+    let (world, token) = school(profile, 3).await;
+    group(&world, "5b", "devices", &serials(0..2)).await;
+    assign(&world, &token, &app(1), "5b", json!({})).await;
+    held_by(&world, &token, &app(1), &serials(0..2)).await;
+    settle(&world, &token).await;
+    for back in [token.revoke(&[app(1)], &serials(0..1), &[]), token.revoke(&[], &serials(1..2), &[])] {
+        let ended = world.succeed(&back).await;
+        let notes = ended["notes"].to_string();
+        assert!(notes.contains("N-14") && notes.contains("still_assigned"), "{ended}");
+    }
+    held_by(&world, &token, &app(1), &[]).await;
+    world.succeed(&token.full_sync()).await;
+    held_by(&world, &token, &app(1), &serials(0..2)).await;
+    // What no assignment wants goes without a word.
+    world.succeed(&token.assign(&[app(2)], &serials(2..3), &[])).await;
+    let ended = world.succeed(&token.revoke(&[app(2)], &serials(2..3), &[])).await;
+    assert_eq!(ended["notes"], json!([]), "{ended}");
     settle(&world, &token).await;
 }
 

@@ -32,6 +32,8 @@ pub struct Situation<'a> {
     pub about: &'a About,
     /// Licenses held today, of the pairs' holders and of the devices and users that belong to them.
     pub held: &'a HashSet<(AssetKey, Holder)>,
+    /// Those of the pairs that an assignment wants.
+    pub wanted: &'a HashSet<(AssetKey, Holder)>,
 }
 
 /// Finds what speaks against a job. Costs time by the number of pairs, and memory by the number of kinds of findings.
@@ -90,6 +92,8 @@ fn revoking(situation: &Situation<'_>, key: &AssetKey, holder: &Holder, report: 
     };
     if let Some(kind) = rule_against(Action::Revoke, asset, holder).and_then(Kind::from_code) {
         report.add(kind, || Subject::of(Some(key), Some(holder)));
+    } else if !situation.wanted.is_empty() && situation.wanted.contains(&(key.clone(), holder.clone())) {
+        report.add(Kind::StillAssigned, || Subject::of(Some(key), Some(holder)));
     }
 }
 

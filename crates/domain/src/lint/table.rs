@@ -110,6 +110,9 @@ kinds! {
     NoLicenseFree "no_license_free" "S-37" Warning
         "More licenses are wished for than were free at the last sync; those that come last are refused, or wait where the job says so."
         "Buy more, or take some back.";
+    StillAssigned "still_assigned" "N-14" Warning
+        "An assignment wants the holder to have the app, so that the license is given again after the next full sync."
+        "Remove the assignment, or take the holder out of its group, instead.";
     MixedQualities "mixed_qualities" "N-4" Warning
         "The job names both qualities, STDQ and PLUS, of one product; they have separate counts, and a holder of both uses two licenses."
         "Name one of them.";

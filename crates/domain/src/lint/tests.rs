@@ -45,6 +45,7 @@ struct World {
     assets: Vec<Asset>,
     about: About,
     held: Vec<(AssetKey, Holder)>,
+    wanted: Vec<(AssetKey, Holder)>,
     country: Option<&'static str>,
 }
 
@@ -54,6 +55,7 @@ impl World {
             assets: vec![app(key(APP)), book()],
             about: About::default(),
             held: vec![],
+            wanted: vec![],
             country: Some("NL"),
         }
     }
@@ -72,8 +74,9 @@ impl World {
         let assets: HashMap<_, _> =
             self.assets.iter().map(|asset| (asset.key.clone(), asset.clone())).collect();
         let held: HashSet<_> = self.held.iter().cloned().collect();
+        let wanted: HashSet<_> = self.wanted.iter().cloned().collect();
         let (country, about) = (self.country, &self.about);
-        lint(&Situation { action, pairs, assets: &assets, country, about, held: &held })
+        lint(&Situation { action, pairs, assets: &assets, country, about, held: &held, wanted: &wanted })
     }
 
     fn codes(&self, action: Action, pairs: &[(AssetKey, Holder)]) -> Vec<&'static str> {
@@ -87,6 +90,15 @@ impl World {
 
 fn of_user(id: &str) -> DeviceFacts {
     DeviceFacts { user: Some(id.to_owned()), ..DeviceFacts::default() }
+}
+
+#[test]
+fn what_an_assignment_wants_is_not_taken_back_for_long() {
+    let pair = (key(APP), device("A"));
+    let world = World { wanted: vec![pair.clone()], ..World::new() };
+    assert_eq!(world.codes(Action::Revoke, std::slice::from_ref(&pair)), ["still_assigned"]);
+    assert!(world.codes(Action::Revoke, &[(key(APP), device("B"))]).is_empty());
+    assert!(world.codes(Action::Assign, &[pair]).is_empty());
 }
 
 #[test]

@@ -5,12 +5,14 @@ mod claims;
 mod plan;
 mod standings;
 mod unsettled;
+mod wanted;
 mod write;
 
 pub use about::{About, about};
 use claims::holders_of;
 pub use plan::{Moves, Plan, look};
 use standings::{of_asset, of_holders};
+pub use wanted::wanted_among;
 use write::Decision;
 
 use std::collections::HashMap;

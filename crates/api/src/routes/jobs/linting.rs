@@ -9,7 +9,7 @@ use russet_domain::{Asset, AssetId, AssetKey, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::submit::Wish;
 use russet_store::tokens::Token;
-use russet_store::{Db, licenses};
+use russet_store::{Db, licenses, reconcile};
 
 use super::expand::expand;
 use super::standings::{Depth, with_known};
@@ -100,6 +100,7 @@ pub(crate) async fn report(
 ) -> Result<Report, ApiError> {
     let about = &with_known(db, token, action, pairs, about.clone(), depth).await?;
     let held = held_of(db, token, action, pairs, about).await?;
+    let wanted = wanted_of(db, token, action, pairs).await?;
     let situation = Situation {
         action,
         pairs: &pairs.pairs,
@@ -107,6 +108,7 @@ pub(crate) async fn report(
         country: token.country.as_deref().or(token.apple_country.as_deref()),
         about,
         held: &held,
+        wanted: &wanted,
     };
     Ok(lint(&situation))
 }
@@ -157,6 +159,35 @@ async fn held_of(
     let rows = assets::get_many(db, &ids.into_iter().collect::<Vec<_>>()).await?;
     let named = |(asset, holder)| Some((rows.get(&asset)?.asset.key.clone(), holder));
     Ok(held.into_iter().filter_map(named).collect())
+}
+
+/// Those of the pairs that an assignment wants; only who takes back needs to know.
+async fn wanted_of(
+    db: &mut Db,
+    token: &Token,
+    action: Action,
+    pairs: &Pairs,
+) -> Result<HashSet<(AssetKey, Holder)>, ApiError> {
+    if action == Action::Assign {
+        return Ok(HashSet::new());
+    }
+    let names: Vec<AssetKey> = pairs.assets.keys().cloned().collect();
+    let known = assets::by_keys(db, token.id, &names).await?;
+    let row = |(key, holder): &(AssetKey, Holder)| Some((known.get(key)?.id, holder.clone()));
+    let rows: Vec<(AssetId, Holder)> = pairs.pairs.iter().filter_map(row).collect();
+    let wanted: HashSet<(AssetId, Holder)> = reconcile::wanted_among(db, &rows).await?.into_iter().collect();
+    if wanted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let is_wanted = |(key, holder): &&(AssetKey, Holder)| {
+        known.get(key).is_some_and(|row| wanted.contains(&(row.id, holder.clone())))
+    };
+    Ok(pairs.pairs.iter().filter(is_wanted).cloned().collect())
+}
+
+/// What should be known about taking back all that somebody holds: what is refused pair by pair is left out before.
+pub(super) fn warnings(report: &Report) -> Vec<String> {
+    report.of(Severity::Warning).map(note).collect()
 }
 
 /// Refuses what cannot be, and answers what should be known about the rest.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::callback::Rules;
+use russet_domain::change::Action;
 use russet_domain::job::{JobKind, JobState, Priority};
 use russet_domain::{JobId, Timestamp, TokenId};
 use russet_store::jobs::{self, NewJob, Origin};
@@ -200,6 +201,8 @@ async fn write_move(
     if matches!(wanted.which, Which::HeldBy(_)) {
         // Whoever asks for all that somebody holds does not ask for what never comes back.
         notes.extend(linting::leave_out_irrevocable(&mut wishes, &pairs));
+        let found = linting::report(tx, &token, Action::Revoke, &pairs, &wanted.about, Depth::Notes).await?;
+        notes.extend(linting::warnings(&found));
     } else {
         let action = action_of(wanted.kind);
         let found = linting::report(tx, &token, action, &pairs, &wanted.about, Depth::Notes).await?;
