@@ -78,6 +78,10 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
 
 /// Lets those at the head of the line be planned, for whom a license has come free.
 async fn admit(ctx: &Context, token: &Token) -> Result<(), JobError> {
+    // Mostly nobody waits, and then nothing is to be written.
+    if !changes::anybody_waits(&mut *ctx.store.read().await?, token.id).await? {
+        return Ok(());
+    }
     let mut tx = ctx.begin().await?;
     let admitted = changes::admit(&mut tx, token.id, ctx.settings.plan_max, ctx.now()).await?;
     if admitted > 0 {

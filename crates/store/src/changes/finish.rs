@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use russet_domain::change::{Action, Outcome, State};
 use russet_domain::{AssetId, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
 
-use super::waiting_ids;
+use super::anybody_waits;
 use crate::codec::{action, holder, json};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
@@ -60,7 +60,7 @@ pub async fn finish(
         closed_requests,
         ended_jobs,
         planned: ends.iter().any(|end| end.state == State::Planned || end.change.behind.is_some())
-            || (ends.iter().any(End::frees) && !waiting_ids(tx, token, 1).await?.is_empty()),
+            || (ends.iter().any(End::frees) && anybody_waits(tx, token).await?),
     })
 }
 

@@ -14,8 +14,8 @@ pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use history::{Past, history};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
-pub use waitlist::{admit, dissolve_line, join_line, waiting_by_asset};
-pub(crate) use waitlist::{move_in_line, waiting_ids};
+pub(crate) use waitlist::move_in_line;
+pub use waitlist::{admit, anybody_waits, dissolve_line, join_line};
 
 use russet_domain::change::{Action, State};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};

@@ -88,11 +88,23 @@ async fn head_of(
     .await
 }
 
-/// How many wait, by asset.
+/// Whether anybody waits for a license of a token.
 ///
 /// # Errors
 /// As any statement.
-pub async fn waiting_by_asset(db: &mut Db, token: TokenId) -> Result<BTreeMap<AssetId, i64>, StoreError> {
+pub async fn anybody_waits(db: &mut Db, token: TokenId) -> Result<bool, StoreError> {
+    sql(
+        "looking whether anybody waits for licenses",
+        "SELECT id FROM changes WHERE token_id = $1 AND state = 'waitlisted' LIMIT 1",
+    )
+    .bind(token.0)
+    .maybe(db, |row| row.get::<i64>("id"))
+    .await
+    .map(|found| found.is_some())
+}
+
+/// How many wait, by asset.
+async fn waiting_by_asset(db: &mut Db, token: TokenId) -> Result<BTreeMap<AssetId, i64>, StoreError> {
     let counts = sql(
         "counting who waits for licenses",
         "SELECT asset_id, count(*) FROM changes WHERE token_id = $1 AND state = 'waitlisted' GROUP BY asset_id",
@@ -147,14 +159,7 @@ pub(crate) async fn move_in_line(tx: &mut Tx, assignment: AssignmentId, line: i6
 }
 
 /// Some of those who wait for licenses of a token, the oldest first.
-///
-/// # Errors
-/// As any statement.
-pub(crate) async fn waiting_ids(
-    db: &mut Db,
-    token: TokenId,
-    limit: usize,
-) -> Result<Vec<ChangeId>, StoreError> {
+async fn waiting_ids(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId>, StoreError> {
     sql(
         "looking for who waits for licenses",
         "SELECT id FROM changes WHERE token_id = $1 AND state = 'waitlisted' ORDER BY id LIMIT $2",

@@ -1,9 +1,9 @@
 //! About whom there is anything to decide: a run over everything looks at these alone, since nearly everybody has what he is to
 //! have.
 //!
-//! What is left out here is left out because the decision could not be other than what stands: the holder has the license, the
-//! assignment that gave it reaches him still, no stricter one does, and nothing is on its way. Whoever is named needlessly costs
-//! time and nothing else.
+//! What is left out here is left out because the decision could not be other than what stands: the holder has the license and
+//! nothing is on its way, or is about to get it or waits for it; the assignment that gave it reaches him still, and no stricter one
+//! does. Whoever is named needlessly costs time and nothing else.
 
 use russet_domain::AssetId;
 
@@ -51,8 +51,12 @@ macro_rules! unsettled {
                          AND (", $fit, ")
                          AND (a.intent = 'required'
                            OR (a.intent = 'available' AND ", unsettled!(@of "app_requests", $holder, $id, "true"), "))
-                         AND ", unsettled!(@of "licenses", $holder, $id, "o.held"), "
-                         AND NOT ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL"), "
+                         AND CASE
+                             WHEN ", unsettled!(@of "licenses", $holder, $id, "o.held"), "
+                                 THEN NOT ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL"), "
+                             ELSE ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL AND o.action || '' = 'assign'"), "
+                                 AND NOT ", unsettled!(@of "changes", $holder, $id, "o.slot IS NOT NULL AND o.action || '' = 'revoke'"), "
+                         END
                      ELSE (a.intent = 'available' AND w.intent = 'required')
                        OR (a.intent = w.intent AND (a.priority < w.priority OR (a.priority = w.priority AND a.id > w.id)))
                      END AS settled ", $from, "
