@@ -67,9 +67,7 @@ pub async fn open_of_event(
     pairs: &[(AssetKey, Holder)],
 ) -> Result<Vec<Open>, StoreError> {
     const OF_EVENT: Sql = bulk!(
-        "SELECT c.id, c.request_id, c.asset_id, a.adam_id, a.pricing_param, c.holder_kind, c.holder_id, c.action,
-                c.attempts
-         FROM ",
+        select!(),
         (0 adam_id TEXT, 1 pricing_param TEXT, 2 holder_kind TEXT, 3 holder_id TEXT),
         " CROSS JOIN assets a
           CROSS JOIN changes c
@@ -106,9 +104,7 @@ pub async fn open_without_event(
     pairs: &[(AssetKey, Holder)],
 ) -> Result<Vec<Open>, StoreError> {
     const WITHOUT_EVENT: Sql = bulk!(
-        "SELECT c.id, c.request_id, c.asset_id, a.adam_id, a.pricing_param, c.holder_kind, c.holder_id, c.action,
-                c.attempts
-         FROM ",
+        select!(),
         (0 adam_id TEXT, 1 pricing_param TEXT, 2 holder_kind TEXT, 3 holder_id TEXT),
         " CROSS JOIN assets a
           CROSS JOIN changes c

@@ -28,12 +28,14 @@ impl From<&'static str> for Sql {
 /// bulk!("UPDATE changes SET state = x.state FROM ", (0 id BIGINT, 1 state TEXT), " WHERE changes.id = x.id")
 /// ```
 ///
+/// What stands before and after it may be a macro that makes a text, where several statements share one.
+///
 /// Join tables to it with `CROSS JOIN` and say how in `WHERE`. SQLite takes that order literally; otherwise it may
 /// walk the other table and read the JSON again for every row. An `UPDATE` has no such order to give: put a `+`
 /// before a number, or `|| ''` behind a word, that an index could tempt it to start from. PostgreSQL needs the same: it
 /// takes a list of JSON for a hundred rows, and a table that has just grown for a small one.
 macro_rules! bulk {
-    ($before:literal, ($n0:literal $name0:ident $kind0:ident $(, $n:literal $name:ident $kind:ident)*), $after:literal) => {
+    ($before:expr, ($n0:literal $name0:ident $kind0:ident $(, $n:literal $name:ident $kind:ident)*), $after:expr) => {
         $crate::engine::Sql {
             sqlite: concat!(
                 $before,

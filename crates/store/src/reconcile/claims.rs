@@ -138,89 +138,48 @@ const PERSON_TEXTS_OF_ASSET: [&str; 2] = [
          WHERE a.asset_id = $1 AND a.license = 'user'"
     ),
 ];
-const DEVICES_BY_GROUP: Sql = bulk!(
-    "SELECT a.asset_id, a.token_id, d.serial, d.platform, d.state, d.enrollment, a.id, a.intent, a.priority, a.pinned,
-            EXISTS (
-                SELECT 1
-                FROM assignment_exclusions e
-                JOIN group_members n ON n.group_id = e.group_id
-                WHERE e.assignment_id = a.id
-                  AND ((n.member_kind = 'd' AND n.member_id = d.id)
-                    OR (n.member_kind = 'p' AND n.member_id = d.person_id))) AS excluded
-     FROM ",
-    (0 id BIGINT),
+/// The claims on some holders; `$from` is how assignments reach them.
+macro_rules! by_place {
+    ($columns:expr, $from:literal) => {
+        bulk!(
+            concat!($columns, "FROM "),
+            (0 id BIGINT),
+            concat!($from, " AND a.group_id = m.group_id AND ($2 IS NULL OR a.asset_id = $2)")
+        )
+    };
+}
+
+const DEVICES_BY_GROUP: Sql = by_place!(
+    on_device!(),
     " CROSS JOIN devices d
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE d.id = x.id
-        AND a.group_id = m.group_id
-        AND a.license || '' = 'device'
-        AND m.member_kind = 'd'
-        AND m.member_id = d.id
-        AND ($2 IS NULL OR a.asset_id = $2)"
+      WHERE d.id = x.id AND m.member_kind = 'd' AND m.member_id = d.id AND a.license || '' = 'device'"
 );
-const DEVICES_BY_PERSON: Sql = bulk!(
-    "SELECT a.asset_id, a.token_id, d.serial, d.platform, d.state, d.enrollment, a.id, a.intent, a.priority, a.pinned,
-            EXISTS (
-                SELECT 1
-                FROM assignment_exclusions e
-                JOIN group_members n ON n.group_id = e.group_id
-                WHERE e.assignment_id = a.id
-                  AND ((n.member_kind = 'd' AND n.member_id = d.id)
-                    OR (n.member_kind = 'p' AND n.member_id = d.person_id))) AS excluded
-     FROM ",
-    (0 id BIGINT),
+const DEVICES_BY_PERSON: Sql = by_place!(
+    on_device!(),
     " CROSS JOIN devices d
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE d.id = x.id
-        AND a.group_id = m.group_id
-        AND a.license || '' = 'device'
-        AND m.member_kind = 'p'
-        AND m.member_id = d.person_id
-        AND ($2 IS NULL OR a.asset_id = $2)"
+      WHERE d.id = x.id AND m.member_kind = 'p' AND m.member_id = d.person_id AND a.license || '' = 'device'"
 );
-const PEOPLE_BY_GROUP: Sql = bulk!(
-    "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned,
-            EXISTS (
-                SELECT 1
-                FROM assignment_exclusions e
-                JOIN group_members n ON n.group_id = e.group_id
-                WHERE e.assignment_id = a.id AND n.member_kind = 'p' AND n.member_id = p.id) AS excluded
-     FROM ",
-    (0 id BIGINT),
+const PEOPLE_BY_GROUP: Sql = by_place!(
+    on_person!("n.member_kind = 'p' AND n.member_id = p.id"),
     " CROSS JOIN people p
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE p.id = x.id
-        AND a.group_id = m.group_id
-        AND a.license || '' = 'user'
-        AND m.member_kind = 'p'
-        AND m.member_id = p.id
-        AND ($2 IS NULL OR a.asset_id = $2)"
+      WHERE p.id = x.id AND m.member_kind = 'p' AND m.member_id = p.id AND a.license || '' = 'user'"
 );
-const PEOPLE_BY_DEVICE: Sql = bulk!(
-    "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned,
-            EXISTS (
-                SELECT 1
-                FROM assignment_exclusions e
-                JOIN group_members n ON n.group_id = e.group_id
-                WHERE e.assignment_id = a.id
-                  AND ((n.member_kind = 'p' AND n.member_id = p.id)
-                    OR (n.member_kind = 'd' AND n.member_id = d.id))) AS excluded
-     FROM ",
-    (0 id BIGINT),
+const PEOPLE_BY_DEVICE: Sql = by_place!(
+    on_person!(
+        "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = d.id)"
+    ),
     " CROSS JOIN people p
       CROSS JOIN devices d
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE p.id = x.id
-        AND d.person_id = p.id
-        AND a.group_id = m.group_id
-        AND a.license || '' = 'user'
-        AND m.member_kind = 'd'
-        AND m.member_id = d.id
-        AND ($2 IS NULL OR a.asset_id = $2)"
+      WHERE p.id = x.id AND d.person_id = p.id AND m.member_kind = 'd' AND m.member_id = d.id
+        AND a.license || '' = 'user'"
 );
 
 /// The claims on some holders, of one asset or of all.

@@ -14,20 +14,20 @@ use crate::codec::{action, holder, json, kind_of, word};
 use crate::engine::{Db, Row, Sql, bulk, sql};
 use crate::error::StoreError;
 
-/// The columns of what was decided, from `entitlements e`.
+/// The columns of what was decided, from `entitlements e`; `$holder` are what is known of the holder as a device and as a person.
 macro_rules! select {
-    () => {
-        "SELECT e.asset_id, s.token_id, e.holder_kind, e.holder_id, e.assignment_id, e.intent, e.pinned,
-                CASE WHEN e.state = 'left' THEN e.reason END AS reason, a.id IS NOT NULL AS there,
-                d.platform, d.state, d.enrollment, p.state "
+    ($holder:literal) => {
+        concat!(
+            "SELECT e.asset_id, s.token_id, e.holder_kind, e.holder_id, e.assignment_id, e.intent, e.pinned,
+                    CASE WHEN e.state = 'left' THEN e.reason END AS reason, a.id IS NOT NULL AS there, ",
+            $holder,
+            " FROM "
+        )
     };
 }
 
 const OF_DEVICES: Sql = bulk!(
-    "SELECT e.asset_id, s.token_id, e.holder_kind, e.holder_id, e.assignment_id, e.intent, e.pinned,
-            CASE WHEN e.state = 'left' THEN e.reason END AS reason, a.id IS NOT NULL AS there,
-            d.platform, d.state, d.enrollment, NULL AS person
-     FROM ",
+    select!("d.platform, d.state, d.enrollment, NULL AS person"),
     (0 id BIGINT),
     " CROSS JOIN devices d
       CROSS JOIN entitlements e
@@ -37,10 +37,7 @@ const OF_DEVICES: Sql = bulk!(
         AND ($2 IS NULL OR e.asset_id = $2)"
 );
 const OF_PEOPLE: Sql = bulk!(
-    "SELECT e.asset_id, s.token_id, e.holder_kind, e.holder_id, e.assignment_id, e.intent, e.pinned,
-            CASE WHEN e.state = 'left' THEN e.reason END AS reason, a.id IS NOT NULL AS there,
-            NULL AS platform, NULL AS state, NULL AS enrollment, p.state
-     FROM ",
+    select!("NULL AS platform, NULL AS state, NULL AS enrollment, p.state"),
     (0 id BIGINT),
     " CROSS JOIN people p
       CROSS JOIN entitlements e
@@ -109,8 +106,8 @@ pub(super) async fn of_asset(db: &mut Db, asset: AssetId) -> Result<Picture, Sto
 /// The same for everybody whom the asset reaches or has reached.
 async fn whole_asset(db: &mut Db, asset: AssetId) -> Result<Picture, StoreError> {
     const KNOWN: &str = concat!(
-        select!(),
-        "FROM entitlements e
+        select!("d.platform, d.state, d.enrollment, p.state"),
+        "entitlements e
          JOIN assets s ON s.id = e.asset_id
          LEFT JOIN assignments a ON a.id = e.assignment_id
          LEFT JOIN devices d ON e.holder_kind = 'd' AND d.serial = e.holder_id
