@@ -62,17 +62,6 @@ pub enum Standpoint {
 }
 
 impl Standpoint {
-    /// Every one.
-    pub const ALL: [Self; 7] = [
-        Self::Held,
-        Self::Coming,
-        Self::Waiting,
-        Self::Leaving,
-        Self::Failed,
-        Self::Available,
-        Self::Lacking,
-    ];
-
     /// The word shown. Clients hold it; it never changes.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -322,18 +311,7 @@ mod tests {
     use crate::reconcile::Entitlement;
 
     fn standing() -> Standing {
-        Standing {
-            entitlement: None,
-            assignment_exists: true,
-            held: false,
-            coming: None,
-            pinned: false,
-            asked: false,
-            revocable: true,
-            fit: Fit::Yes,
-            platform: Platform::Ipados,
-            again: false,
-        }
+        Standing { assignment_exists: true, ..Standing::new(Fit::Yes, Platform::Ipados) }
     }
 
     fn claim(intent: Intent) -> Claim {

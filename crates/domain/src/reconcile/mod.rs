@@ -84,6 +84,25 @@ pub struct Standing {
     pub again: bool,
 }
 
+impl Standing {
+    /// Of somebody who was given nothing and to whom nothing is coming.
+    #[must_use]
+    pub fn new(fit: Fit, platform: Platform) -> Self {
+        Self {
+            entitlement: None,
+            assignment_exists: false,
+            held: false,
+            coming: None,
+            pinned: false,
+            asked: false,
+            revocable: true,
+            fit,
+            platform,
+            again: false,
+        }
+    }
+}
+
 /// What is to be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -122,10 +141,7 @@ pub fn winner(claims: &[Claim], asked: bool) -> Option<&Claim> {
 ///
 /// let claim =
 ///     Claim { assignment: AssignmentId(1), intent: Intent::Required, priority: 0, pinned: false, excluded: false };
-/// let nothing_yet = Standing {
-///     entitlement: None, assignment_exists: false, held: false, coming: None, pinned: false, asked: false,
-///     revocable: true, fit: Fit::Yes, platform: Platform::Ipados, again: false,
-/// };
+/// let nothing_yet = Standing::new(Fit::Yes, Platform::Ipados);
 /// let verdict = decide(&[claim], &nothing_yet, &Policies::default());
 /// assert_eq!(verdict.act, Some(Action::Assign));
 /// ```

@@ -11,18 +11,7 @@ fn claim(intent: Intent) -> Claim {
 }
 
 fn nothing_yet() -> Standing {
-    Standing {
-        entitlement: None,
-        assignment_exists: false,
-        held: false,
-        coming: None,
-        pinned: false,
-        asked: false,
-        revocable: true,
-        fit: Fit::Yes,
-        platform: Platform::Ipados,
-        again: false,
-    }
+    Standing::new(Fit::Yes, Platform::Ipados)
 }
 
 fn has_it() -> Standing {

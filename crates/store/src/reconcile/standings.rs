@@ -187,19 +187,7 @@ impl Picture {
 
 impl Pair {
     pub(super) fn new(fit: Fit, platform: Platform) -> Self {
-        let standing = Standing {
-            entitlement: None,
-            assignment_exists: false,
-            held: false,
-            coming: None,
-            pinned: false,
-            asked: false,
-            revocable: true,
-            fit,
-            platform,
-            again: false,
-        };
-        Self { claims: Vec::with_capacity(1), standing }
+        Self { claims: Vec::with_capacity(1), standing: Standing::new(fit, platform) }
     }
 }
 
