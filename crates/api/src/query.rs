@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use russet_domain::{JobId, TokenId};
+use russet_domain::{Holder, JobId, TokenId};
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -145,6 +145,19 @@ pub(crate) fn word<T: Copy>(
     let found = known.iter().copied().find(|known| as_str(*known) == text);
     let words = || known.iter().map(|known| as_str(*known)).collect::<Vec<_>>().join(", ");
     found.map(Some).ok_or_else(|| ApiError::InvalidQuery(format!("`{name}` should be one of {}", words())))
+}
+
+/// The holder that a query names as `serial` or `user`; nothing when it names none.
+///
+/// # Errors
+/// When it names both.
+pub(crate) fn holder(serial: Option<String>, user: Option<String>) -> Result<Option<Holder>, ApiError> {
+    match (serial, user) {
+        (Some(_), Some(_)) => Err(ApiError::InvalidQuery("give `serial` or `user`, not both".to_owned())),
+        (Some(serial), None) => Ok(Some(Holder::Device(serial))),
+        (None, Some(user)) => Ok(Some(Holder::User(user))),
+        (None, None) => Ok(None),
+    }
 }
 
 async fn in_path(parts: &mut Parts, app: &App) -> Result<String, ApiError> {

@@ -6,7 +6,7 @@ use russet_domain::asset::{Supply, UNLIMITED_TOTAL};
 use russet_domain::purchase::{self, Known, Step};
 use russet_domain::{Asset, AssetId, AssetKey, Holder, ProductType, Timestamp, TokenId};
 
-use crate::codec::{asset_key, from_json, int, json, kind_of, maybe_time};
+use crate::codec::{among, asset_key, from_json, int, json, kind_of, maybe_time};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::walks::WalkId;
@@ -27,7 +27,7 @@ pub struct AssetRow {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!(
             "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
                     a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
@@ -45,33 +45,40 @@ pub async fn find(db: &mut Db, id: AssetId) -> Result<Option<AssetRow>, StoreErr
     sql("reading an asset", select!("WHERE a.id = $1")).bind(id.0).maybe(db, asset_row).await
 }
 
-/// The assets of one product, of one token or of all, those first that a holder holds.
+/// The assets of one product, of some tokens or of all, those first that a holder holds.
 ///
 /// # Errors
 /// As any statement.
 pub async fn of_product(
     db: &mut Db,
     adam_id: &str,
-    token: Option<TokenId>,
+    tokens: Option<&[TokenId]>,
     holder: &Holder,
     limit: usize,
 ) -> Result<Vec<AssetRow>, StoreError> {
-    sql(
-        "looking up the assets of a product",
-        select!(
-            "LEFT JOIN licenses l ON l.asset_id = a.id AND l.holder_kind = $3 AND l.holder_id = $4 AND l.held
-             WHERE a.adam_id = $1 AND ($2 IS NULL OR a.token_id = $2)
-             ORDER BY l.asset_id IS NULL, a.gone, a.id
-             LIMIT $5"
-        ),
-    )
-    .bind(adam_id)
-    .bind(token.map(|token| token.0))
-    .bind(kind_of(holder))
-    .bind(holder.id())
-    .bind(int(limit))
-    .all(db, asset_row)
-    .await
+    macro_rules! of_product {
+        ($among:literal) => {
+            select!(concat!(
+                "LEFT JOIN licenses l ON l.asset_id = a.id AND l.holder_kind = $3 AND l.holder_id = $4 AND l.held
+                 WHERE a.adam_id = $1
+                   AND ($2 IS NULL OR a.token_id IN (SELECT ", $among, "))
+                 ORDER BY l.asset_id IS NULL, a.gone, a.id
+                 LIMIT $5"
+            ))
+        };
+    }
+    const OF_PRODUCT: Sql = Sql {
+        sqlite: of_product!("value FROM json_each($2)"),
+        postgres: of_product!("value::BIGINT FROM jsonb_array_elements_text($2::jsonb)"),
+    };
+    sql("looking up the assets of a product", OF_PRODUCT)
+        .bind(adam_id)
+        .bind(among(tokens)?)
+        .bind(kind_of(holder))
+        .bind(holder.id())
+        .bind(int(limit))
+        .all(db, asset_row)
+        .await
 }
 
 /// A token's assets in the order of their numbers, after a number.

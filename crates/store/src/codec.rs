@@ -1,7 +1,7 @@
 //! Spells domain values as columns, and reads them back.
 
 use russet_domain::change::Action;
-use russet_domain::{AssetKey, Holder, Pricing, Timestamp};
+use russet_domain::{AssetKey, Holder, Pricing, Timestamp, TokenId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -80,6 +80,11 @@ pub(crate) fn count(number: i64) -> u64 {
 /// A number of rows as a bound value. No list here is longer than this holds.
 pub(crate) fn int(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The tokens that something is narrowed to, as a bulk input; nothing when it is not.
+pub(crate) fn among(tokens: Option<&[TokenId]>) -> Result<Option<String>, StoreError> {
+    tokens.map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>())).transpose()
 }
 
 /// A JSON text, for bulk input and for columns that hold lists.

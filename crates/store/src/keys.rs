@@ -2,7 +2,7 @@
 
 use russet_domain::{KeyId, Timestamp, TokenId};
 
-use crate::codec::{from_json, json, maybe_time, time, word_in};
+use crate::codec::{among, from_json, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Tx, sql};
 use crate::error::StoreError;
 
@@ -66,8 +66,7 @@ pub async fn create(
     tokens: Option<&[TokenId]>,
     now: Timestamp,
 ) -> Result<KeyId, StoreError> {
-    let tokens =
-        tokens.map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>())).transpose()?;
+    let tokens = among(tokens)?;
     sql(
         "writing an API key",
         "INSERT INTO api_keys (name, role, hash, tokens, created_at)

@@ -42,7 +42,6 @@ pub mod sweep;
 pub mod take_overs;
 pub mod tokens;
 pub mod users;
-pub mod waitlist;
 pub mod walks;
 
 pub use engine::{Db, Reader, Store, Tx};

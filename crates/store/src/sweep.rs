@@ -31,12 +31,17 @@ pub async fn tokens_with_sendable(
              SELECT 1
              FROM changes c
              WHERE c.token_id = tokens.id AND c.state = 'planned' AND c.slot = 0 AND c.not_before <= $1)
-            OR EXISTS (
-             SELECT 1
-             FROM changes c
-             JOIN assets a ON a.id = c.asset_id
-             WHERE c.token_id = tokens.id AND c.state = 'waitlisted'
-               AND (a.available > 0 OR tokens.state = 'handed_over'))
+            OR (EXISTS (SELECT 1 FROM changes c WHERE c.token_id = tokens.id AND c.state = 'waitlisted')
+              AND (tokens.state = 'handed_over'
+                OR EXISTS (
+                    SELECT 1
+                    FROM assets a
+                    WHERE a.token_id = tokens.id
+                      AND a.available > 0
+                      AND EXISTS (
+                          SELECT 1
+                          FROM changes c
+                          WHERE c.token_id = a.token_id AND c.asset_id = a.id AND c.state = 'waitlisted'))))
          ORDER BY id
          LIMIT $2",
     )

@@ -12,7 +12,7 @@ use russet_domain::{AssetId, AssetKey, ChangeId, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::changes::{self, Sendable};
 use russet_store::tokens::Token;
-use russet_store::users;
+use russet_store::{policies, users};
 
 use crate::assets::refresh;
 use crate::context::Context;
@@ -62,7 +62,7 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
     }
     if !sorted.waitlisted.is_empty() {
         let mut tx = ctx.begin().await?;
-        changes::join_line(&mut tx, token.id, &sorted.waitlisted, ctx.now()).await?;
+        changes::waitlist::join(&mut tx, token.id, &sorted.waitlisted, ctx.now()).await?;
         tx.commit().await?;
         tracing::info!(
             token.id = token.id.0,
@@ -79,11 +79,11 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
 /// Lets those at the head of the line be planned, for whom a license has come free.
 async fn admit(ctx: &Context, token: &Token) -> Result<(), JobError> {
     // Mostly nobody waits, and then nothing is to be written.
-    if !changes::anybody_waits(&mut *ctx.store.read().await?, token.id).await? {
+    if !changes::waitlist::anybody_waits(&mut *ctx.store.read().await?, token.id).await? {
         return Ok(());
     }
     let mut tx = ctx.begin().await?;
-    let admitted = changes::admit(&mut tx, token.id, ctx.settings.plan_max, ctx.now()).await?;
+    let admitted = changes::waitlist::admit(&mut tx, token.id, ctx.settings.plan_max, ctx.now()).await?;
     if admitted > 0 {
         tx.commit().await?;
         tracing::info!(token.id = token.id.0, admitted, "licenses are free for who waited");
@@ -100,6 +100,8 @@ struct Picture {
     users: HashMap<String, Known>,
     /// Whether Apple's list of users was ever read whole.
     users_read: bool,
+    /// Whether anybody may wait in line for licenses of the token.
+    has_waitlist: bool,
     /// Whether the counts were read from Apple just now.
     fresh: bool,
     /// Whether what is new in the list of users was read just now.
@@ -125,7 +127,11 @@ impl Picture {
         // Only where a user is concerned does it matter what is known of users.
         let users_read =
             !wanted.is_empty() && users::user_list(&mut db, token.id).await?.read_whole_at.is_some();
-        Ok(Self { sendable, assets, flights, users, users_read, fresh: false, users_fresh: false })
+        // Only where somebody would wait does it matter whether he may.
+        let has_waitlist = sendable.iter().any(|change| change.waits)
+            && policies::read(&mut db, token.id).await?.has_waitlist();
+        let (fresh, users_fresh) = (false, false);
+        Ok(Self { sendable, assets, flights, users, users_read, has_waitlist, fresh, users_fresh })
     }
 
     /// Whether the change's holder can be given a license; devices always can.
@@ -200,7 +206,7 @@ fn sort(picture: &Picture) -> Sorted<'_> {
             Grant::Send => sorted.assigns.push(change),
             Grant::Wait => sorted.waiting = true,
             Grant::AskCounts => sorted.ask_counts = true,
-            Grant::Refuse if change.waits => sorted.waitlisted.push(change.id),
+            Grant::Refuse if change.waits && picture.has_waitlist => sorted.waitlisted.push(change.id),
             Grant::Refuse => sorted.refused.push((change.id, "no_license_available")),
         }
     }

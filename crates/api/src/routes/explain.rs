@@ -2,17 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use russet_domain::change;
 use russet_domain::explain::{Facts, Last, explain};
 use russet_domain::{Holder, TokenId};
 use russet_store::assets::{self, AssetRow};
-use russet_store::{Db, catalog, changes, policies, reconcile, waitlist};
+use russet_store::changes::{self, waitlist};
+use russet_store::{Db, catalog, policies, reconcile};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::auth::{Actor, Viewer};
+use crate::auth::Viewer;
 use crate::error::ApiError;
 use crate::page::Page;
-use crate::query::{Asked, shown};
+use crate::query::{Asked, holder, shown};
 use crate::state::App;
 use crate::view::ExplanationView;
 
@@ -20,6 +22,8 @@ use crate::view::ExplanationView;
 const ASSETS_MAX: usize = 50;
 /// The most changes of each that are told.
 const CHANGES_MAX: usize = 20;
+/// The most qualities that one product has.
+const QUALITIES_MAX: usize = 10;
 
 /// Who, and which app.
 #[derive(Deserialize, IntoParams)]
@@ -47,47 +51,34 @@ pub(crate) async fn show(
     Viewer(actor): Viewer,
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<ExplanationView>>, ApiError> {
-    let holder = match (&query.serial, &query.user) {
-        (Some(serial), None) => Holder::device(serial).map_err(|why| wrong("serial", &why))?,
-        (None, Some(user)) => Holder::user(user).map_err(|why| wrong("user", &why))?,
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(ApiError::InvalidQuery("give `serial` or `user`, and one of them".to_owned()));
-        }
+    let Some(holder) = holder(query.serial, query.user)? else {
+        return Err(ApiError::InvalidQuery("say who, in `serial` or `user`".to_owned()));
     };
+    let missing = || ApiError::NoSuchApp(shown(&query.adam_id));
+    let asked = query.token.map(TokenId);
+    if asked.is_some_and(|token| !actor.sees(token)) {
+        return Err(missing());
+    }
+    let tokens = asked.as_ref().map(std::slice::from_ref).or(actor.bound_to());
     let mut db = app.store.read().await?;
-    let token = query.token.map(TokenId);
-    let mut rows = assets::of_product(&mut db, &query.adam_id, token, &holder, ASSETS_MAX).await?;
-    rows.retain(|row| actor.sees(row.token));
+    let rows = assets::of_product(&mut db, &query.adam_id, tokens, &holder, ASSETS_MAX).await?;
     if rows.is_empty() {
-        return Err(ApiError::NoSuchApp(shown(&query.adam_id)));
+        return Err(missing());
     }
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
-        items.push(one(&mut db, &actor, row, &holder).await?);
+        items.push(one(&mut db, row, &holder).await?);
     }
     Ok(Json(Page::whole(items)))
 }
 
-fn wrong(field: &str, why: &dyn std::fmt::Display) -> ApiError {
-    ApiError::InvalidQuery(format!("`{field}` cannot be taken: {why}"))
-}
-
-async fn one(
-    db: &mut Db,
-    actor: &Actor,
-    row: AssetRow,
-    holder: &Holder,
-) -> Result<ExplanationView, ApiError> {
+async fn one(db: &mut Db, row: AssetRow, holder: &Holder) -> Result<ExplanationView, ApiError> {
     let about = reconcile::about(db, row.id, holder).await?;
     let changes = changes::history(db, row.id, holder, CHANGES_MAX).await?;
-    let filter = waitlist::Filter {
-        token: Some(row.token),
-        adam_id: Some(row.asset.key.adam_id.clone()),
-        holder: Some(holder.id().to_owned()),
-        among: actor.bound_to().map(<[TokenId]>::to_vec),
+    let place = match changes.first() {
+        Some(newest) if newest.state == change::State::Waitlisted => place(db, &row, holder).await?,
+        Some(_) | None => None,
     };
-    let lines = waitlist::list(db, &filter, CHANGES_MAX, None).await?;
-    let place = lines.iter().find(|entry| entry.asset == row.id && entry.holder == *holder);
     let rules = policies::read(db, row.token).await?;
     let last = changes.first().map(|change| Last {
         action: change.action,
@@ -100,11 +91,25 @@ async fn one(
         known: about.known,
         standing: &about.standing,
         claims: &about.claims,
-        place: place.map(|entry| (entry.place, entry.waiting)),
+        place,
         last,
         policies: &rules,
     });
     let named = [(row.token, row.asset.key.adam_id.as_str())];
     let name = catalog::names(db, named).await?.into_values().next();
     Ok(ExplanationView::new(row, holder, name, explanation, &about, changes))
+}
+
+/// The holder's place in the asset's line, and its length.
+async fn place(db: &mut Db, row: &AssetRow, holder: &Holder) -> Result<Option<(i64, i64)>, ApiError> {
+    let filter = waitlist::Filter {
+        token: Some(row.token),
+        adam_id: Some(row.asset.key.adam_id.clone()),
+        holder: Some(holder.clone()),
+        among: None,
+    };
+    // One for each quality of the product.
+    let lines = waitlist::list(db, &filter, QUALITIES_MAX, None).await?;
+    let found = lines.into_iter().find(|entry| entry.asset == row.id);
+    Ok(found.map(|entry| (entry.place, entry.waiting)))
 }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::auth::Viewer;
 use crate::error::ApiError;
 use crate::page::{self, Page};
-use crate::query::Asked;
+use crate::query::{Asked, holder};
 use crate::state::App;
 use crate::view::LicenseView;
 
@@ -47,14 +47,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<LicenseView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor(LIST, query.cursor.as_deref())?.map(read_place);
-    let holder = match (query.serial, query.user) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::InvalidQuery("give `serial` or `user`, not both".to_owned()));
-        }
-        (Some(serial), None) => Some(Holder::Device(serial)),
-        (None, Some(user)) => Some(Holder::User(user)),
-        (None, None) => None,
-    };
+    let holder = holder(query.serial, query.user)?;
     let token = query.token.map(TokenId);
     let mut db = app.store.read().await?;
     if let Some(token) = token

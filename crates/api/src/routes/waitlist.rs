@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use russet_domain::{AssetId, TokenId};
-use russet_store::waitlist::{self, Filter, Waiting};
+use russet_store::changes::waitlist::{self, Filter, Waiting};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::auth::Viewer;
 use crate::error::ApiError;
 use crate::page::{self, Page};
-use crate::query::Asked;
+use crate::query::{Asked, holder};
 use crate::state::App;
 use crate::time::text;
 
@@ -77,13 +77,10 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<WaitingView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<(i64, i64)>(LIST, query.cursor.as_deref())?;
-    if query.serial.is_some() && query.user.is_some() {
-        return Err(ApiError::InvalidQuery("give `serial` or `user`, not both".to_owned()));
-    }
     let filter = Filter {
         token: query.token.map(TokenId),
         adam_id: query.adam_id,
-        holder: query.serial.or(query.user),
+        holder: holder(query.serial, query.user)?,
         among: actor.bound_to().map(<[TokenId]>::to_vec),
     };
     let mut db = app.store.read().await?;

@@ -3,10 +3,11 @@
 use reqwest::Method;
 use russet_api::hash_key;
 use russet_domain::TokenId;
+use russet_store::changes;
 use russet_store::keys::{self, Role};
 use serde_json::json;
 
-use crate::harness::{NOW, Server, send, upload};
+use crate::harness::{NOW, Reply, Server, send, upload};
 
 #[tokio::test]
 async fn without_a_good_key_nothing_is_told() {
@@ -87,4 +88,47 @@ async fn a_bound_key_sees_nothing_of_other_tokens() {
     assert_eq!(absent.problem(), (422, "unknown_token"));
     let reply = send(server.request_as(&key, Method::POST, "/api/v1/tokens").json(&upload("New"))).await;
     assert_eq!(reply.problem(), (403, "key_is_bound"));
+}
+
+#[tokio::test]
+async fn a_bound_key_is_told_why_and_who_waits_for_its_own_tokens_however_many_there_are() {
+    let server = Server::start().await;
+    let other = server.location("Other", 1).await;
+    // More tokens than one answer explains own the app before that of the key.
+    for nth in 0..60 {
+        server.location(&format!("Other {nth}"), 1).await;
+    }
+    let mine = server.location("Mine", 1).await;
+    for token in [other, mine] {
+        wait_for_one(&server, token).await;
+    }
+    let key = server.new_key(Role::Viewer, Some(&[mine])).await;
+    let get = async |path: &str| send(server.request_as(&key, Method::GET, path)).await;
+    let tokens = |reply: &Reply| -> Vec<i64> {
+        let items = reply.body["items"].as_array().unwrap();
+        items.iter().map(|item| item["token"].as_i64().unwrap()).collect()
+    };
+    let why = "/api/v1/explain?adam_id=500000000&serial=C0";
+    let told = get(why).await;
+    assert_eq!((tokens(&told), &told.body["items"][0]["state"]), (vec![mine.0], &json!("waiting")));
+    assert_eq!(get(&format!("{why}&token={other}")).await.problem(), (404, "no_such_app"));
+    assert_eq!(tokens(&get("/api/v1/waitlist").await), [mine.0]);
+    assert!(tokens(&get(&format!("/api/v1/waitlist?token={other}")).await).is_empty());
+    // Without the bond, as many as one answer holds, and both who wait.
+    assert_eq!(tokens(&server.get(why).await).len(), 50);
+    assert_eq!(tokens(&server.get("/api/v1/waitlist").await), [other.0, mine.0]);
+}
+
+/// Lets the device C0 wait in line for the app 500000000 of a token.
+async fn wait_for_one(server: &Server, token: TokenId) {
+    let body = json!({
+        "kind": "assign_license", "token": token.0, "assets": [{ "adam_id": "500000000" }], "devices": ["C0"],
+        "if_none_free": "wait",
+    });
+    let reply = server.post("/api/v1/jobs", &body).await;
+    assert_eq!(reply.status, 202, "{}", reply.text);
+    let mut tx = server.store.begin().await.unwrap();
+    let planned = changes::sendable(&mut tx, token, NOW, 1).await.unwrap();
+    changes::waitlist::join(&mut tx, token, &[planned[0].id], NOW).await.unwrap();
+    tx.commit().await.unwrap();
 }

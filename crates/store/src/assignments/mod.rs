@@ -8,10 +8,11 @@ use russet_domain::assignment::Intent;
 use russet_domain::prompts::LicenseKind;
 use russet_domain::{AssetId, AssetKey, AssignmentId, GroupId, Timestamp, TokenId};
 
-use crate::codec::{asset_key, count, int, json, time, word_in};
+use crate::changes::waitlist;
+use crate::codec::{among, asset_key, count, int, json, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::{changes, marks};
+use crate::marks;
 
 /// An app for a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +193,7 @@ pub async fn change(
         exclude(tx, known.id, excluded).await?;
     }
     if let Some(priority) = patch.priority {
-        changes::move_in_line(tx, known.id, priority).await?;
+        waitlist::move_in_line(tx, known.id, priority).await?;
     }
     marks::mark_assets(tx, &[known.asset], now).await
 }
@@ -270,11 +271,7 @@ pub async fn list(
         sqlite: narrowed!("SELECT value FROM json_each($5)"),
         postgres: narrowed!("SELECT value::BIGINT FROM jsonb_array_elements_text($5::jsonb)"),
     };
-    let among = filter
-        .among
-        .as_ref()
-        .map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>()))
-        .transpose()?;
+    let among = among(filter.among.as_deref())?;
     let found = sql("listing assignments", LIST)
         .bind(after.map_or(0, |after| after.0))
         .bind(filter.token.map(|token| token.0))

@@ -7,7 +7,7 @@ use russet_domain::{Pricing, ProductType, TokenId};
 
 use super::counts::{Countries, Scope, counts};
 use super::{App, Version, apps, language, versions};
-use crate::codec::{int, json};
+use crate::codec::{among, int, json};
 use crate::engine::{Db, Row, Sql, sql};
 use crate::error::StoreError;
 
@@ -106,8 +106,12 @@ pub async fn list(
     let places = page(db, filter, &language, limit, after).await?;
     let mut ids: Vec<&str> = places.iter().map(|place| place.adam_id.as_str()).collect();
     ids.dedup();
-    let scope =
-        Scope { ids: json(&ids)?, among: among(filter)?, token: filter.token, per_token: filter.per_token };
+    let scope = Scope {
+        ids: json(&ids)?,
+        among: among(filter.among.as_deref())?,
+        token: filter.token,
+        per_token: filter.per_token,
+    };
     let (mut counted, countries) = counts(db, &scope).await?;
     let named: Vec<(String, String)> = countries
         .iter()
@@ -256,7 +260,7 @@ async fn page(
         .bind(after.map_or("", |after| after.adam_id.as_str()))
         .bind(after.map_or(0, |after| after.token))
         .bind(filter.token.map(|token| token.0))
-        .bind(among(filter)?)
+        .bind(among(filter.among.as_deref())?)
         .bind(filter.adam_id.as_deref())
         .bind(filter.text.as_deref().map(|text| like(&text.to_lowercase())))
         .bind(filter.platform.as_ref().map(|platform| like(&format!("\"{}\"", platform.as_str()))))
@@ -267,11 +271,6 @@ async fn page(
         .bind(int(limit))
         .all(db, place)
         .await
-}
-
-fn among(filter: &Filter) -> Result<Option<String>, StoreError> {
-    let ids = filter.among.as_ref().map(|tokens| tokens.iter().map(|token| token.0).collect::<Vec<_>>());
-    ids.map(|ids| json(&ids)).transpose()
 }
 
 pub(super) fn place(row: &Row) -> Result<Place, StoreError> {

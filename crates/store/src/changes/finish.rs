@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use russet_domain::change::{Action, Outcome, State};
 use russet_domain::{AssetId, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};
 
-use super::anybody_waits;
+use super::waitlist::anybody_waits;
 use crate::codec::{action, holder, json};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;

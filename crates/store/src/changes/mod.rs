@@ -6,7 +6,7 @@ mod flight;
 mod history;
 mod open;
 mod refuse;
-mod waitlist;
+pub mod waitlist;
 
 pub use coming::{coming_of, coming_to};
 pub use finish::{Finished, finish};
@@ -14,8 +14,6 @@ pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use history::{Past, history};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
-pub(crate) use waitlist::move_in_line;
-pub use waitlist::{admit, anybody_waits, dissolve_line, join_line};
 
 use russet_domain::change::{Action, State};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use russet_domain::job::{JobKind, JobState, Priority, Progress};
 use russet_domain::{JobId, KeyId, Timestamp, TokenId};
 
-use crate::codec::{count, int, json, maybe_time, time, word_in};
+use crate::codec::{among, count, int, json, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::users;
@@ -263,11 +263,7 @@ pub async fn list(
              LIMIT $6"
         ),
     };
-    let among = filter
-        .among
-        .as_ref()
-        .map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>()))
-        .transpose()?;
+    let among = among(filter.among.as_deref())?;
     let found = sql("listing jobs", LIST)
         .bind(after.map_or(i64::MAX, |after| after.0))
         .bind(filter.kind.map(JobKind::as_str))

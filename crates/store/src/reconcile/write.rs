@@ -3,6 +3,7 @@
 use russet_domain::reconcile::Entitlement;
 use russet_domain::{AssetId, Holder, Timestamp};
 
+use crate::changes::waitlist;
 use crate::codec::{json, kind_of};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
@@ -48,20 +49,6 @@ pub(super) async fn write(tx: &mut Tx, decisions: &[Decision], now: Timestamp) -
               state = excluded.state,
               reason = excluded.reason"
     );
-    // What is on its way or waits for another assignment now is as urgent as that one.
-    const LINE: Sql = bulk!(
-        "UPDATE changes
-         SET line = a.priority
-         FROM ",
-        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 assignment_id BIGINT),
-        " CROSS JOIN assignments a
-          WHERE a.id = x.assignment_id
-            AND changes.asset_id = x.asset_id
-            AND changes.holder_kind = x.holder_kind
-            AND changes.holder_id = x.holder_id
-            AND changes.slot IS NOT NULL
-            AND changes.waits"
-    );
     const FORGET: Sql = bulk!(
         "DELETE FROM entitlements
          WHERE (asset_id, holder_kind, holder_id) IN (
@@ -88,9 +75,11 @@ pub(super) async fn write(tx: &mut Tx, decisions: &[Decision], now: Timestamp) -
                 ))
             })
             .collect();
-        let rows = json(&rows)?;
-        sql("writing who is to have what", WRITE).bind(rows.as_str()).bind(now.0).run(tx).await?;
-        sql("moving wishes in the line", LINE).bind(rows).run(tx).await?;
+        sql("writing who is to have what", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
+        let decided = batch.iter().filter_map(|decision| {
+            Some((decision.asset, &decision.holder, decision.entitlement?.assignment))
+        });
+        waitlist::follow_assignments(tx, decided).await?;
     }
     for batch in gone.chunks(BATCH) {
         let rows: Vec<_> = batch

@@ -4,7 +4,7 @@ use russet_domain::token::TokenState;
 use russet_domain::{Timestamp, TokenId};
 
 use super::{SyncState, Token, select, token};
-use crate::codec::{int, json};
+use crate::codec::{among, int};
 use crate::engine::{Db, Sql, sql};
 use crate::error::StoreError;
 
@@ -73,11 +73,7 @@ pub async fn list(
              LIMIT $4"
         ),
     };
-    let among = filter
-        .among
-        .as_ref()
-        .map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>()))
-        .transpose()?;
+    let among = among(filter.among.as_deref())?;
     sql("listing tokens", LIST)
         .bind(after.map_or(0, |after| after.0))
         .bind(filter.state.map(TokenState::as_str))

@@ -6,7 +6,7 @@ use russet_domain::user_registration::{Known, Wish, Work};
 use russet_domain::{AssetKey, ProductType, Secret, TokenId, UserId, UserStatus};
 
 use super::{User, open_code, select, user};
-use crate::codec::{asset_key, int, json, word_in};
+use crate::codec::{among, asset_key, int, json, word_in};
 use crate::engine::{Db, Sql, bulk, sql};
 use crate::error::StoreError;
 
@@ -71,11 +71,7 @@ pub async fn list(
             "SELECT value::BIGINT FROM jsonb_array_elements_text($7::jsonb)"
         ),
     };
-    let among = filter
-        .among
-        .as_ref()
-        .map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>()))
-        .transpose()?;
+    let among = among(filter.among.as_deref())?;
     sql("listing users", if filter.token.is_some() { OF_TOKEN } else { OF_ALL })
         .bind(after.map_or(0, |after| after.0))
         .bind(filter.token.map(|token| token.0))

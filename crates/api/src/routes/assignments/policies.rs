@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::TokenId;
 use russet_domain::policy::{self, POLICIES, Policies};
-use russet_store::{changes, marks, policies as store};
+use russet_store::changes::waitlist;
+use russet_store::{marks, policies as store};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -110,7 +111,7 @@ async fn write(
     }
     let after = store::read(&mut tx, id).await?;
     if !after.has_waitlist() {
-        changes::dissolve_line(&mut tx, id, now).await?;
+        waitlist::dissolve(&mut tx, id, now).await?;
     }
     marks::mark_token(&mut tx, id, now).await?;
     let detail: BTreeMap<_, _> = decisions.iter().map(|(policy, value)| (policy.name, *value)).collect();

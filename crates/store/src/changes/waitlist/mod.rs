@@ -1,31 +1,33 @@
 //! The line: changes that wait for a license while none is free, the most urgent and then the oldest ahead.
 
-use std::collections::BTreeMap;
+mod list;
+
+pub use list::{Filter, Waiting, list};
 
 use russet_domain::change::State;
-use russet_domain::{AssetId, AssignmentId, ChangeId, JobId, Timestamp, TokenId};
+use russet_domain::{AssetId, AssignmentId, ChangeId, Holder, JobId, Timestamp, TokenId};
 
 use super::{in_flight, refuse};
-use crate::codec::{int, json};
+use crate::codec::{int, json, kind_of};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{Shift, shift};
-use crate::{assets, tokens};
+use crate::{assets, policies, tokens};
 
 /// Refused at once when a line is dissolved.
 const BATCH: usize = 50_000;
 
-/// Lets planned changes wait in the line. Those that are not planned (any more) are left as they are, so this may be repeated.
+/// Lets planned changes wait in the line, if the token's policy lets anybody wait. Those that are not planned (any more) are left as
+/// they are, so this may be repeated.
 ///
 /// # Errors
 /// As any statement; [`StoreError::Missing`] without such a token.
-pub async fn join_line(
-    tx: &mut Tx,
-    token: TokenId,
-    ids: &[ChangeId],
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn join(tx: &mut Tx, token: TokenId, ids: &[ChangeId], now: Timestamp) -> Result<(), StoreError> {
+    // Under the lock, so that nobody joins a line that is being dissolved.
     tokens::lock(tx, token).await?;
+    if !policies::read(tx, token).await?.has_waitlist() {
+        return Ok(());
+    }
     let moved = set_state(tx, token, ids, (State::Planned, State::Waitlisted)).await?;
     shift(tx, &moved, now).await.map(drop)
 }
@@ -49,14 +51,14 @@ pub async fn admit(tx: &mut Tx, token: TokenId, limit: usize, now: Timestamp) ->
 
 /// Who would be served now.
 async fn heads(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId>, StoreError> {
-    let waiting = waiting_by_asset(db, token).await?;
-    if waiting.is_empty() {
+    let wanted = wanted_and_free(db, token).await?;
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let known = assets::get_many(db, &waiting.keys().copied().collect::<Vec<_>>()).await?;
+    let known = assets::get_many(db, &wanted).await?;
     let flights = in_flight(db, token).await?;
     let mut heads = Vec::new();
-    for asset in waiting.into_keys() {
+    for asset in wanted {
         let going = flights.get(&asset).map_or(0, |flight| flight.assigns);
         let free = known.get(&asset).map_or(0, |row| row.asset.supply.free().saturating_sub(going));
         let most = int(limit - heads.len()).min(free);
@@ -65,6 +67,23 @@ async fn heads(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId
         }
     }
     Ok(heads)
+}
+
+/// Assets with free licenses, as Apple last told, for which somebody waits all the same.
+async fn wanted_and_free(db: &mut Db, token: TokenId) -> Result<Vec<AssetId>, StoreError> {
+    sql(
+        "looking for free licenses that somebody waits for",
+        "SELECT a.id
+         FROM assets a
+         WHERE a.token_id = $1
+           AND a.available > 0
+           AND EXISTS (
+               SELECT 1 FROM changes c WHERE c.token_id = $1 AND c.asset_id = a.id AND c.state = 'waitlisted')
+         ORDER BY a.id",
+    )
+    .bind(token.0)
+    .all(db, |row| row.get("id").map(AssetId))
+    .await
 }
 
 async fn head_of(
@@ -101,16 +120,6 @@ pub async fn anybody_waits(db: &mut Db, token: TokenId) -> Result<bool, StoreErr
     .maybe(db, |row| row.get::<i64>("id"))
     .await
     .map(|found| found.is_some())
-}
-
-/// How many wait, by asset.
-async fn waiting_by_asset(db: &mut Db, token: TokenId) -> Result<BTreeMap<AssetId, i64>, StoreError> {
-    let counts = sql(
-        "counting who waits for licenses",
-        "SELECT asset_id, count(*) FROM changes WHERE token_id = $1 AND state = 'waitlisted' GROUP BY asset_id",
-    );
-    let rows = counts.bind(token.0).all(db, |row| Ok((AssetId(row.at(0)?), row.at::<i64>(1)?))).await?;
-    Ok(rows.into_iter().collect())
 }
 
 async fn set_state(
@@ -158,42 +167,58 @@ pub(crate) async fn move_in_line(tx: &mut Tx, assignment: AssignmentId, line: i6
     Ok(())
 }
 
-/// Some of those who wait for licenses of a token, the oldest first.
-async fn waiting_ids(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId>, StoreError> {
-    sql(
-        "looking for who waits for licenses",
-        "SELECT id FROM changes WHERE token_id = $1 AND state = 'waitlisted' ORDER BY id LIMIT $2",
-    )
-    .bind(token.0)
-    .bind(int(limit))
-    .all(db, |row| row.get("id").map(ChangeId))
-    .await
+/// Gives what is on its way, or waits, the place in the line of the assignment that wants it now.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn follow_assignments(
+    tx: &mut Tx,
+    decided: impl Iterator<Item = (AssetId, &Holder, AssignmentId)>,
+) -> Result<(), StoreError> {
+    const FOLLOW: Sql = bulk!(
+        "UPDATE changes
+         SET line = a.priority
+         FROM ",
+        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 assignment_id BIGINT),
+        " CROSS JOIN assignments a
+          WHERE a.id = x.assignment_id
+            AND changes.asset_id = x.asset_id
+            AND changes.holder_kind = x.holder_kind
+            AND changes.holder_id = x.holder_id
+            AND changes.slot IS NOT NULL
+            AND changes.waits"
+    );
+    let rows: Vec<_> = decided
+        .map(|(asset, holder, assignment)| (asset.0, kind_of(holder), holder.id(), assignment.0))
+        .collect();
+    sql("moving wishes in the line", FOLLOW).bind(json(&rows)?).run(tx).await?;
+    Ok(())
 }
 
-/// Nobody waits for licenses of a token any more: those in the line are refused, and those who are planned will be when none is
-/// free. Answers the jobs that ended by it.
+/// Refuses everybody who waits for licenses of a token. Answers the jobs that ended by it.
 ///
 /// # Errors
 /// As any statement; [`StoreError::Missing`] without such a token.
-pub async fn dissolve_line(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+pub async fn dissolve(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
     tokens::lock(tx, token).await?;
-    for state in [State::Planned, State::Waitlisted] {
-        sql(
-            "letting nobody wait",
-            "UPDATE changes SET waits = false WHERE token_id = $1 AND state = $2 AND waits",
-        )
-        .bind(token.0)
-        .bind(state.as_str())
-        .run(tx)
-        .await?;
-    }
-    let mut ended = Vec::new();
+    let (mut after, mut ended) = (ChangeId(0), Vec::new());
     loop {
-        let ids = waiting_ids(tx, token, BATCH).await?;
-        if ids.is_empty() {
-            return Ok(ended);
-        }
+        let ids = waiting_after(tx, token, after).await?;
+        let Some(last) = ids.last() else { return Ok(ended) };
+        after = *last;
         let refused: Vec<_> = ids.into_iter().map(|id| (id, "no_license_available")).collect();
         ended.extend(refuse(tx, token, &refused, now).await?);
     }
+}
+
+async fn waiting_after(db: &mut Db, token: TokenId, after: ChangeId) -> Result<Vec<ChangeId>, StoreError> {
+    sql(
+        "looking for who waits for licenses",
+        "SELECT id FROM changes WHERE token_id = $1 AND state = 'waitlisted' AND +id > $2 ORDER BY id LIMIT $3",
+    )
+    .bind(token.0)
+    .bind(after.0)
+    .bind(int(BATCH))
+    .all(db, |row| row.get("id").map(ChangeId))
+    .await
 }

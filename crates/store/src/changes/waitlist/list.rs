@@ -2,7 +2,7 @@
 
 use russet_domain::{AssetId, AssetKey, AssignmentId, ChangeId, Holder, Timestamp, TokenId};
 
-use crate::codec::{asset_key, holder, int, json};
+use crate::codec::{among, asset_key, holder, int, kind_of};
 use crate::engine::{Db, Row, Sql, sql};
 use crate::error::StoreError;
 
@@ -41,7 +41,7 @@ pub struct Filter {
     /// Only for this product.
     pub adam_id: Option<String>,
     /// Only this holder.
-    pub holder: Option<String>,
+    pub holder: Option<Holder>,
     /// Only for assets of these tokens: what the asking API key may see. `None` is all.
     pub among: Option<Vec<TokenId>>,
 }
@@ -60,16 +60,16 @@ macro_rules! list {
                    AND ($1 IS NULL OR c.token_id = $1)
                    AND ($2 IS NULL OR c.token_id IN (SELECT ",
             $among,
-            "))) w
+            "))
+                   AND ($3 IS NULL OR c.asset_id IN (SELECT id FROM assets WHERE adam_id = $3))) w
              JOIN assets a ON a.id = w.asset_id
              LEFT JOIN entitlements e
                ON e.asset_id = w.asset_id AND e.holder_kind = w.holder_kind AND e.holder_id = w.holder_id
                   AND e.state = 'wanted'
-             WHERE ($3 IS NULL OR a.adam_id = $3)
-               AND ($4 IS NULL OR w.holder_id = $4)
-               AND (w.asset_id > $5 OR (w.asset_id = $5 AND w.place > $6))
+             WHERE ($4 IS NULL OR (w.holder_kind = $4 AND w.holder_id = $5))
+               AND (w.asset_id > $6 OR (w.asset_id = $6 AND w.place > $7))
              ORDER BY w.asset_id, w.place
-             LIMIT $7"
+             LIMIT $8"
         )
     };
 }
@@ -88,17 +88,14 @@ pub async fn list(
         sqlite: list!("value FROM json_each($2)"),
         postgres: list!("value::BIGINT FROM jsonb_array_elements_text($2::jsonb)"),
     };
-    let among = filter
-        .among
-        .as_ref()
-        .map(|tokens| json(&tokens.iter().map(|token| token.0).collect::<Vec<_>>()))
-        .transpose()?;
+    let among = among(filter.among.as_deref())?;
     let (asset, place) = after.map_or((0, 0), |(asset, place)| (asset.0, place));
     sql("listing who waits for licenses", LIST)
         .bind(filter.token.map(|token| token.0))
         .bind(among)
         .bind(filter.adam_id.as_deref())
-        .bind(filter.holder.as_deref())
+        .bind(filter.holder.as_ref().map(kind_of))
+        .bind(filter.holder.as_ref().map(Holder::id))
         .bind(asset)
         .bind(place)
         .bind(int(limit))
