@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::listed::{body, list, one};
 use crate::access::{self, AccessArgs};
+use crate::client::Client;
 use crate::commands::token;
 use crate::error::CliError;
 use crate::print;
@@ -57,8 +58,9 @@ pub(crate) struct OneArgs {
     access: AccessArgs,
 }
 
+/// An assignment to be made, or to be planned.
 #[derive(Debug, Args)]
-pub(crate) struct AddArgs {
+pub(crate) struct NewAssignment {
     /// The token's id or name.
     #[arg(long)]
     token: String,
@@ -86,6 +88,29 @@ pub(crate) struct AddArgs {
     /// Never take licenses through it back.
     #[arg(long)]
     pinned: bool,
+}
+
+impl NewAssignment {
+    /// As the API takes it.
+    pub(super) async fn body(&self, client: &Client) -> Result<Value, CliError> {
+        Ok(body([
+            ("token", Some(json!(token::find(client, &self.token).await?.id))),
+            ("adam_id", Some(json!(self.app))),
+            ("pricing_param", self.pricing.clone().map(Value::String)),
+            ("group", Some(json!(self.group))),
+            ("intent", Some(json!(self.intent))),
+            ("license", Some(json!(self.license))),
+            ("priority", Some(json!(self.priority))),
+            ("exclude", Some(json!(self.exclude))),
+            ("pinned", Some(json!(self.pinned))),
+        ]))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    #[command(flatten)]
+    new: NewAssignment,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -163,17 +188,7 @@ pub(crate) async fn run(command: AssignmentCommand, config: Option<&Path>) -> Re
             one(&args.access, &client.get(&format!("assignments/{}", args.assignment), &[]).await?);
         }
         AssignmentCommand::Add(args) => {
-            let new = body([
-                ("token", Some(json!(token::find(&client, &args.token).await?.id))),
-                ("adam_id", Some(json!(args.app))),
-                ("pricing_param", args.pricing.clone().map(Value::String)),
-                ("group", Some(json!(args.group))),
-                ("intent", Some(json!(args.intent))),
-                ("license", Some(json!(args.license))),
-                ("priority", Some(json!(args.priority))),
-                ("exclude", Some(json!(args.exclude))),
-                ("pinned", Some(json!(args.pinned))),
-            ]);
+            let new = args.new.body(&client).await?;
             one(&args.access, &client.post("assignments", &new).await?.body);
         }
         AssignmentCommand::Remove(args) => {
@@ -202,7 +217,7 @@ fn asked(args: &RequestArgs) -> Value {
     ])
 }
 
-async fn policy(client: &crate::client::Client, args: &PolicyArgs) -> Result<(), CliError> {
+async fn policy(client: &Client, args: &PolicyArgs) -> Result<(), CliError> {
     let id = token::find(client, &args.token).await?.id;
     let path = format!("tokens/{id}/policies");
     let mut wanted = serde_json::Map::new();

@@ -44,7 +44,7 @@ pub(super) fn one(access: &AccessArgs, value: &Value) {
 }
 
 /// A value as a person reads it.
-fn text(value: Option<&Value>) -> String {
+pub(super) fn text(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),

@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::listed::body;
+use super::assignment::NewAssignment;
+use super::listed::text;
 use crate::access::{self, AccessArgs};
 use crate::client::Client;
 use crate::commands::token;
@@ -26,7 +27,7 @@ pub(crate) struct PlanArgs {
 #[derive(Debug, Subcommand)]
 enum Act {
     /// Assign an app to a group.
-    Assign(AssignArgs),
+    Assign(NewAssignment),
     /// Remove an assignment.
     Unassign {
         /// The assignment's number.
@@ -57,28 +58,6 @@ enum Act {
 }
 
 #[derive(Debug, Args)]
-struct AssignArgs {
-    /// The token's id or name.
-    #[arg(long)]
-    token: String,
-    /// The app's number in Apple's stores.
-    #[arg(long)]
-    app: String,
-    /// The group's name.
-    #[arg(long)]
-    group: String,
-    /// required, available or uninstall.
-    #[arg(long, default_value = "required")]
-    intent: String,
-    /// Whose licenses they are: device or user.
-    #[arg(long, default_value = "device")]
-    license: String,
-    /// How urgent it is, from -100 to 100.
-    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
-    priority: i64,
-}
-
-#[derive(Debug, Args)]
 struct MembersArgs {
     /// The group's name.
     group: String,
@@ -105,7 +84,7 @@ pub(crate) async fn run(args: PlanArgs, config: Option<&Path>) -> Result<(), Cli
     match &args.apply {
         None => print::line(format!(
             "nothing is done yet; the same command with --apply {} does it",
-            text(&answer["hash"])
+            text(Some(&answer["hash"]))
         )),
         Some(_) => print::line("done; `russet job list` shows the jobs that carry it out"),
     }
@@ -115,15 +94,8 @@ pub(crate) async fn run(args: PlanArgs, config: Option<&Path>) -> Result<(), Cli
 /// The act as the API takes it.
 async fn act(client: &Client, act: &Act) -> Result<Value, CliError> {
     Ok(match act {
-        Act::Assign(args) => {
-            let assignment = body([
-                ("token", Some(json!(token::find(client, &args.token).await?.id))),
-                ("adam_id", Some(json!(args.app))),
-                ("group", Some(json!(args.group))),
-                ("intent", Some(json!(args.intent))),
-                ("license", Some(json!(args.license))),
-                ("priority", Some(json!(args.priority))),
-            ]);
+        Act::Assign(new) => {
+            let assignment = new.body(client).await?;
             json!({ "kind": "create_assignment", "assignment": assignment })
         }
         Act::Unassign { assignment } => json!({ "kind": "remove_assignment", "assignment": assignment }),
@@ -157,21 +129,13 @@ fn show(plan: &Value) {
             ["token", "adam_id", "name", "assigns", "revokes", "free", "short"].map(|field| {
                 match &app[field] {
                     Value::Null if field == "free" => "no limit".to_owned(),
-                    value => text(value),
+                    value => text(Some(value)),
                 }
             })
         };
         print::table(["TOKEN", "APP", "NAME", "GIVEN", "TAKEN BACK", "FREE", "SHORT"], apps.iter().map(row));
     }
     for note in plan["notes"].as_array().into_iter().flatten() {
-        print::line(format!("note: {}", print::plain(&text(note))));
-    }
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        print::line(format!("note: {}", print::plain(&text(Some(note)))));
     }
 }

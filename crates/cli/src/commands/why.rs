@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::listed::text;
 use crate::access::{self, AccessArgs};
 use crate::commands::token;
 use crate::error::CliError;
@@ -48,44 +49,18 @@ pub(crate) async fn run(args: WhyArgs, config: Option<&Path>) -> Result<(), CliE
 }
 
 fn show(item: &Value) {
-    let name = text(&item["name"]).unwrap_or(&item["adam_id"]).as_str().unwrap_or_default();
-    print::line(format!(
-        "{} through token {}: {}",
-        print::plain(name),
-        item["token"],
-        item["state"].as_str().unwrap_or("")
-    ));
-    for said in ["sentence", "outlook"] {
-        if let Some(said) = text(&item[said]).and_then(Value::as_str) {
-            print::line(print::plain(said));
-        }
+    let field = |name: &str| print::plain(&text(item.get(name)));
+    let name = if item["name"].is_null() { field("adam_id") } else { field("name") };
+    print::line(format!("{name} through token {}: {}", field("token"), field("state")));
+    for said in ["sentence", "outlook"].map(field).into_iter().filter(|said| !said.is_empty()) {
+        print::line(said);
     }
-    let changes = item["changes"].as_array().cloned().unwrap_or_default();
-    if changes.is_empty() {
-        return;
-    }
-    let field = |change: &Value, name: &str| match &change[name] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let Some(changes) = item["changes"].as_array().filter(|changes| !changes.is_empty()) else { return };
     let row = |change: &Value| {
-        let why = change.pointer("/error/detail").cloned().unwrap_or(json!(null));
-        [
-            field(change, "wished_at"),
-            field(change, "action"),
-            field(change, "state"),
-            field(change, "origin"),
-            field(change, "job"),
-            field(change, "request"),
-            field(change, "event"),
-            why.as_str().unwrap_or_default().to_owned(),
-        ]
+        let told = ["wished_at", "action", "state", "origin", "job", "request", "event"];
+        let [wished, action, state, by, job, request, event] = told.map(|name| text(change.get(name)));
+        [wished, action, state, by, job, request, event, text(change.pointer("/error/detail"))]
     };
     let headings = ["WISHED", "ACTION", "STATE", "BY", "JOB", "REQUEST", "EVENT", "WHY"];
     print::table(headings, changes.iter().map(row));
-}
-
-fn text(value: &Value) -> Option<&Value> {
-    value.is_string().then_some(value)
 }
