@@ -188,3 +188,21 @@ async fn strays(db: &mut Db, asset: AssetId, looked: &mut Looked) -> Result<bool
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    use russet_domain::lint::Enrollment;
+
+    use super::DEVICES;
+
+    #[test]
+    fn the_statement_names_the_ways_of_enrollment_that_take_no_device_licenses() {
+        for way in Enrollment::ALL {
+            let is_named = DEVICES.iter().all(|text| text.contains(&format!("'{}'", way.as_str())));
+            // `device` is a word of the statement for other reasons, too.
+            if way != Enrollment::Device {
+                assert_eq!(is_named, way.takes_user_licenses_only(), "{}", way.as_str());
+            }
+        }
+    }
+}
