@@ -40,6 +40,7 @@ mod token_settings;
 mod token_states;
 mod tokens;
 mod two_workers;
+mod user_faults;
 mod users;
 mod users_at_apple;
 mod waitlist;
