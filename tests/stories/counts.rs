@@ -9,7 +9,26 @@ on_both_profiles!(
     counts_are_right_whatever_becomes_of_notifications,
     a_purchase_while_apple_cannot_be_read_is_counted_once_it_can,
     licenses_that_were_bought_are_given_to_those_who_wait,
+    n_28_an_app_of_which_half_is_in_use_is_told_until_more_are_bought,
 );
+
+async fn n_28_an_app_of_which_half_is_in_use_is_told_until_more_are_bought(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 3, 10, 0).await;
+    let token = world.token(&location, "north").await;
+    let low = format!("/assets?token={}&running_low=true", token.id);
+    world.succeed(&token.assign(&[app(1)], &serials(0..4), &[])).await;
+    world.counts_agree(&token).await;
+    assert!(world.api.list(&low).await.is_empty(), "four of ten are in use");
+    world.succeed(&token.assign(&[app(1), app(2)], &serials(4..5), &[])).await;
+    world.counts_agree(&token).await;
+    let told = world.api.list(&low).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["adam_id"], &told[0]["used_percent"]), (&json!(app(1)), &json!(50)));
+    world.apple.buy(&token.uid, &app(1), 1).await;
+    world.counts_agree(&token).await;
+    assert!(world.api.list(&low).await.is_empty(), "five of eleven are in use");
+}
 
 async fn a_purchase_is_counted_at_once_and_costs_one_reading_of_that_product(profile: Profile) {
     let world = World::of(profile).await;

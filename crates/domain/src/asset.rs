@@ -114,6 +114,9 @@ pub enum Supply {
 /// What Apple writes as the total of an asset without a limit.
 pub const UNLIMITED_TOTAL: i64 = 2_147_483_647;
 
+/// From this share of its licenses in use, in percent, an app is worth an alert (rule N-28).
+pub const ALERT_PERCENT: i64 = 50;
+
 impl Supply {
     /// Reads Apple's counts.
     #[must_use]
@@ -128,6 +131,27 @@ impl Supply {
             Self::Unlimited => i64::MAX,
             Self::Limited { available, .. } => available.max(0),
         }
+    }
+
+    /// How much of it is in use, in whole percent and rounded down, so that an alert is never told early; nothing where there is
+    /// no limit or nothing was bought.
+    #[must_use]
+    pub fn used_percent(self) -> Option<i64> {
+        match self {
+            Self::Limited { total, available } if total > 0 => {
+                // Apple's counts of a refund can be out of step for a moment.
+                let used = total.saturating_sub(available).clamp(0, total);
+                Some(used.saturating_mul(100) / total)
+            }
+            Self::Unlimited | Self::Limited { .. } => None,
+        }
+    }
+
+    /// Whether so much of it is in use that somebody should think of buying more (rule N-28). It is a question to the counts alone,
+    /// so the alert clears by itself as soon as they are better.
+    #[must_use]
+    pub fn is_running_low(self) -> bool {
+        self.used_percent().is_some_and(|used| used >= ALERT_PERCENT)
     }
 }
 
@@ -160,5 +184,24 @@ mod tests {
     fn the_number_for_unlimited_is_not_a_count() {
         assert_eq!(Supply::from_counts(2_147_483_647, 2_147_483_647), Supply::Unlimited);
         assert_eq!(Supply::from_counts(50, -1).free(), 0);
+    }
+
+    #[test]
+    fn n_28_half_of_the_licenses_in_use_is_an_alert_and_less_is_none() {
+        for (total, available, used, is_low) in [
+            (10, 5, Some(50), true),
+            (10, 6, Some(40), false),
+            (3, 2, Some(33), false),
+            (3, 1, Some(66), true),
+            (1, 0, Some(100), true),
+            (200, 101, Some(49), false),
+            (0, 0, None, false),
+            (10, 12, Some(0), false),
+            (10, -3, Some(100), true),
+            (UNLIMITED_TOTAL, UNLIMITED_TOTAL, None, false),
+        ] {
+            let supply = Supply::from_counts(total, available);
+            assert_eq!((supply.used_percent(), supply.is_running_low()), (used, is_low), "{supply:?}");
+        }
     }
 }

@@ -23,6 +23,9 @@ const LIST: &str = "assets";
 pub(crate) struct Query {
     /// The token whose location's assets are listed.
     token: i64,
+    /// Only those that are running low: of what was bought, half or more is in use.
+    #[serde(default)]
+    running_low: bool,
     /// Entries of a page, 1 to 1000; 100 when left out.
     limit: Option<u32>,
     /// Where to go on: `next_cursor` of the page before.
@@ -44,7 +47,12 @@ pub(crate) async fn list(
     if !actor.sees(token) || tokens::find(&mut db, token).await?.is_none() {
         return Err(ApiError::NoSuchToken(token.to_string()));
     }
-    let rows = assets::list(&mut db, token, page::one_more(limit), after).await?;
+    let most = page::one_more(limit);
+    let rows = if query.running_low {
+        assets::running_low(&mut db, token, most, after).await?
+    } else {
+        assets::list(&mut db, token, most, after).await?
+    };
     let mut page = Page::cut(LIST, rows, limit, |row| row.id.0, |row| (row.gone, row));
     // What Apple's list no longer holds stays in the table only while something here refers to it.
     let rows: Vec<_> = page.items.drain(..).filter(|(gone, _)| !gone).map(|(_, row)| row).collect();

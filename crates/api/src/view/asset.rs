@@ -29,6 +29,10 @@ pub(crate) struct AssetView {
     available: Option<i64>,
     /// Whether it can be assigned without limit.
     unlimited: bool,
+    /// How much of what was bought is in use, in percent; null when there is no limit or nothing was bought.
+    used_percent: Option<i64>,
+    /// Whether half or more of it is in use; it clears by itself.
+    running_low: bool,
     /// Licenses that somebody holds.
     assigned: i64,
     /// Licenses lost with retired users.
@@ -56,6 +60,8 @@ impl AssetView {
             total,
             available,
             unlimited: total.is_none(),
+            used_percent: asset.supply.used_percent(),
+            running_low: asset.supply.is_running_low(),
             assigned: asset.assigned,
             retired: asset.retired,
             platforms: asset.platforms,
