@@ -115,7 +115,7 @@ pub enum Supply {
 pub const UNLIMITED_TOTAL: i64 = 2_147_483_647;
 
 /// From this share of its licenses in use, in percent, an app is worth an alert (rule N-28).
-pub const ALERT_PERCENT: i64 = 50;
+const ALERT_PERCENT: i64 = 50;
 
 impl Supply {
     /// Reads Apple's counts.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use russet_domain::asset::{ALERT_PERCENT, Supply, UNLIMITED_TOTAL};
+use russet_domain::asset::{Supply, UNLIMITED_TOTAL};
 use russet_domain::purchase::{self, Known, Step};
 use russet_domain::{Asset, AssetId, AssetKey, Holder, ProductType, Timestamp, TokenId};
 
@@ -95,37 +95,6 @@ pub async fn list(
         .bind(token.0)
         .bind(after.map_or(0, |after| after.0))
         .bind(int(limit))
-        .all(db, asset_row)
-        .await
-}
-
-/// Those of a token's assets that are running low ([`russet_domain::asset::Supply::is_running_low`]), in the order of their
-/// numbers, after a number.
-///
-/// # Errors
-/// As any statement.
-pub async fn running_low(
-    db: &mut Db,
-    token: TokenId,
-    limit: usize,
-    after: Option<AssetId>,
-) -> Result<Vec<AssetRow>, StoreError> {
-    const LOW: &str = select!(
-        "WHERE a.token_id = $1
-           AND a.id > $2
-           AND a.total > 0
-           AND a.total < $4
-           AND (a.total - a.available) * 100 >= a.total * $5
-           AND NOT a.gone
-         ORDER BY a.id
-         LIMIT $3"
-    );
-    sql("looking for assets that run low", LOW)
-        .bind(token.0)
-        .bind(after.map_or(0, |after| after.0))
-        .bind(int(limit))
-        .bind(UNLIMITED_TOTAL)
-        .bind(ALERT_PERCENT)
         .all(db, asset_row)
         .await
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use russet_domain::{AssetId, TokenId};
+use russet_store::assets::AssetRow;
 use russet_store::{assets, catalog, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -23,7 +24,8 @@ const LIST: &str = "assets";
 pub(crate) struct Query {
     /// The token whose location's assets are listed.
     token: i64,
-    /// Only those that are running low: of what was bought, half or more is in use.
+    /// Only those that are running low: of what was bought, half or more is in use. A page holds fewer then; the list ends where
+    /// `next_cursor` is null.
     #[serde(default)]
     running_low: bool,
     /// Entries of a page, 1 to 1000; 100 when left out.
@@ -47,15 +49,11 @@ pub(crate) async fn list(
     if !actor.sees(token) || tokens::find(&mut db, token).await?.is_none() {
         return Err(ApiError::NoSuchToken(token.to_string()));
     }
-    let most = page::one_more(limit);
-    let rows = if query.running_low {
-        assets::running_low(&mut db, token, most, after).await?
-    } else {
-        assets::list(&mut db, token, most, after).await?
-    };
-    let mut page = Page::cut(LIST, rows, limit, |row| row.id.0, |row| (row.gone, row));
+    let rows = assets::list(&mut db, token, page::one_more(limit), after).await?;
+    let mut page = Page::cut(LIST, rows, limit, |row| row.id.0, |row| row);
     // What Apple's list no longer holds stays in the table only while something here refers to it.
-    let rows: Vec<_> = page.items.drain(..).filter(|(gone, _)| !gone).map(|(_, row)| row).collect();
+    let is_shown = |row: &AssetRow| !row.gone && (!query.running_low || row.asset.supply.is_running_low());
+    let rows: Vec<_> = page.items.drain(..).filter(is_shown).collect();
     let ids = rows.iter().map(|row| (row.token, row.asset.key.adam_id.as_str()));
     let names = catalog::names(&mut db, ids).await?;
     let items = rows
