@@ -259,3 +259,21 @@ async fn play(steps: &[Step]) {
         assert_eq!(redis.state().await, memory.state().await, "after step {number}: {step:?}");
     }
 }
+
+/// Found by chance: a message that was raised left its lane empty, and Redis took the lane for ready.
+#[tokio::test]
+async fn a_lane_that_a_message_was_raised_out_of_is_known_to_be_empty() {
+    let push = |kind, key, priority, due| Step::Push { kind, key, priority, due };
+    let soon = Due::In(Duration::from_millis(1));
+    let steps = [
+        push(2, 0, Priority::Low, soon),
+        push(2, 5, Priority::Normal, soon),
+        push(0, 0, Priority::Low, Due::Now),
+        push(2, 5, Priority::High, Due::Now),
+        Step::Claim { worker: 0, max: 2 },
+        push(2, 1, Priority::Low, Due::Now),
+        Step::Pass(1),
+        Step::Claim { worker: 0, max: 2 },
+    ];
+    play(&steps).await;
+}

@@ -137,14 +137,10 @@ local function leave(heads, later)
     local lane, taken = head.lane, (head.at - 1) / 2
     if taken > 0 then call('ZREMRANGEBYRANK', lane, 0, taken - 1) end
     if #head.put_off > 0 then call('ZADD', lane, unpack(head.put_off)) end
-    local first = call('ZRANGE', lane, 0, 0, 'WITHSCORES')
-    if first[2] then
-      local due = tonumber(first[2])
-      call('ZADD', NEXT, first[2], lane)
+    local due = reindex(lane)
+    if due then
       if due <= now and head.shut then due = now + RESERVED end
       if due <= now then more = true elseif not later or due < later then later = due end
-    else
-      call('ZREM', NEXT, lane)
     end
   end
   return more, later

@@ -52,6 +52,13 @@ local function put(base, id, due, record, now)
   return call('ZADD', NEXT, 'LT', 'CH', text(due), lane) == 1 or due <= now
 end
 
+-- Lets the index know a lane's first message after something left it; answers when that is due, or nothing.
+local function reindex(lane)
+  local first = call('ZRANGE', lane, 0, 0, 'WITHSCORES')[2]
+  if first then call('ZADD', NEXT, first, lane) else call('ZREM', NEXT, lane) end
+  return tonumber(first)
+end
+
 -- What was pushed while the message ran: when, and its record. Nothing when nothing was.
 local function pushed_again(id)
   local again = call('HGET', AGAIN, id)

@@ -36,7 +36,11 @@ local function hasten(id, due, record)
     if is == was then return end
     due = before
   end
-  if is ~= was then call('ZREM', lane, id) end
+  -- A lane that is left has to be known as it is: one that only seems ready makes a claim merge where nothing is to be merged.
+  if is ~= was then
+    call('ZREM', lane, id)
+    reindex(lane)
+  end
   if put(8, id, due, is, now) then tell = true end
 end
 
