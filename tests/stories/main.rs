@@ -11,6 +11,7 @@ mod crash;
 mod database_down;
 mod demo;
 mod directory;
+mod drift;
 mod fair;
 mod garbage;
 mod hand_over;

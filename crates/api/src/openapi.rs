@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
 use crate::routes::assignments::{
-    change as change_assignment, create as create_assignment, list as list_assignments, policies,
+    change as change_assignment, create as create_assignment, drift, list as list_assignments, policies,
     remove as remove_assignment, requests, run, show as show_assignment,
 };
 use crate::routes::directory::{devices, groups, members, people};
@@ -58,7 +58,8 @@ use crate::routes::{
         groups::create, groups::list, groups::show, groups::delete,
         members::list, members::replace, members::difference, members::import,
         create_assignment::create, list_assignments::list, show_assignment::show, change_assignment::change,
-        remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run, waitlist::list,
+        remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
+        drift::show, drift::list, drift::fix, waitlist::list,
         plans::plan, plans::apply,
         installation::show, health::healthz, health::readyz, metrics::metrics,
     ),

@@ -6,6 +6,7 @@
 use crate::apple_error;
 use crate::assignment::Intent;
 use crate::change::{Action, State};
+use crate::drift::{Class, Stance};
 use crate::holder::Holder;
 use crate::policy::{Leaving, Policies};
 use crate::reconcile::{Claim, Fit, Left, Standing, keeping, winner};
@@ -241,20 +242,34 @@ fn leaving(facts: &Facts<'_>) -> String {
 
 fn failed(facts: &Facts<'_>) -> (String, Option<String>) {
     let by = winner(facts.claims, facts.standing.asked).map_or(0, |claim| claim.assignment.0);
-    let again = "It is tried again after the next full sync of the token, or when somebody asks for that.";
+    let again = when_tried_again(facts.policies);
     match facts.last.filter(|last| last.action == Action::Assign && last.state == State::Refused) {
         Some(last) => {
             let why = last.code.map_or("Apple refused it.", apple_error::sentence);
             (
                 format!("Assignment {by} wants it to have the app, and the last try came to nothing: {why}"),
-                Some(again.to_owned()),
+                Some(again),
             )
         }
         None => (
             format!(
                 "Assignment {by} wants it to have the app, and it has no license: somebody took it back, or it is looked at within a moment."
             ),
-            Some(again.to_owned()),
+            Some(again),
+        ),
+    }
+}
+
+fn when_tried_again(policies: &Policies) -> String {
+    match Class::Missing.stance(policies) {
+        Stance::Fix => {
+            "It is tried again after the next full sync of the token, or when somebody asks for that."
+                .to_owned()
+        }
+        stance @ (Stance::Report | Stance::Ask | Stance::Ignore) => format!(
+            "It is tried again when somebody asks for that: the token's policy `{}` is `{}`.",
+            Class::Missing.policy(),
+            stance.as_str()
         ),
     }
 }

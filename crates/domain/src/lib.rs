@@ -13,6 +13,7 @@ pub mod coalesce;
 pub mod consent;
 pub mod cron;
 pub mod directory;
+pub mod drift;
 pub mod event;
 pub mod explain;
 pub mod grant;

@@ -20,6 +20,8 @@ pub struct Policy {
 
 const LEAVING: &[&str] = &["free_and_remove", "free", "keep"];
 const FREE_OR_KEEP: &[&str] = &["free", "keep"];
+const DRIFT: &[&str] = &["fix", "report", "ask", "ignore"];
+const TOLD_ONLY: &[&str] = &["report", "ignore"];
 
 /// Every policy, in the order they are shown.
 pub const POLICIES: &[Policy] = &[
@@ -64,6 +66,48 @@ pub const POLICIES: &[Policy] = &[
         values: &["on", "off"],
         default: "on",
         about: "More is wanted than is owned: whether the rest waits for licenses, or fails and is tried again after each full sync (S-37).",
+    },
+    Policy {
+        name: "drift_missing",
+        values: DRIFT,
+        default: "fix",
+        about: "An assignment wants a license that nobody is at: whether a run over everything tries again.",
+    },
+    Policy {
+        name: "drift_surplus",
+        values: DRIFT,
+        default: "fix",
+        about: "An assignment gave a license and wants it no more: whether a run over everything takes it back.",
+    },
+    Policy {
+        name: "drift_foreign",
+        values: DRIFT,
+        default: "report",
+        about: "Nothing here gave the license: whether it is taken back after each full sync (N-16, N-18).",
+    },
+    Policy {
+        name: "drift_orphan",
+        values: DRIFT,
+        default: "report",
+        about: "The holder is deleted or was never told of: whether the license is taken back after each full sync (N-16).",
+    },
+    Policy {
+        name: "drift_double",
+        values: DRIFT,
+        default: "report",
+        about: "A person and one of his devices have a license for one app: whether the person's is taken back (N-4).",
+    },
+    Policy {
+        name: "drift_irrevocable",
+        values: TOLD_ONLY,
+        default: "report",
+        about: "A license should come back and cannot: whether that is told (S-15, N-30).",
+    },
+    Policy {
+        name: "drift_stuck",
+        values: TOLD_ONLY,
+        default: "report",
+        about: "Apple has not told how a request ended: whether that is told.",
     },
 ];
 

@@ -22,6 +22,7 @@ pub mod audit;
 pub mod catalog;
 pub mod changes;
 pub mod directory;
+pub mod drift;
 pub mod hand_overs;
 pub mod idempotency;
 pub mod installation;

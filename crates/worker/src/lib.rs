@@ -7,6 +7,7 @@ mod assets;
 mod call;
 mod catalog;
 mod context;
+mod drift;
 mod due;
 mod error;
 mod flight;

@@ -50,7 +50,7 @@ fn directory() -> Router<App> {
 
 /// The addresses of who is to have what.
 fn assignments() -> Router<App> {
-    use assignments::{change, create, list, policies, remove, requests, run, show};
+    use assignments::{change, create, drift, list, policies, remove, requests, run, show};
     Router::new()
         .route("/assignments", post(create::create).get(list::list))
         .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
@@ -61,6 +61,9 @@ fn assignments() -> Router<App> {
         .route("/requests", post(requests::ask).delete(requests::withdraw))
         .route("/tokens/{token}/policies", get(policies::list).patch(policies::change))
         .route("/tokens/{token}/reconcile", post(run::run))
+        .route("/tokens/{token}/drift", get(drift::show))
+        .route("/tokens/{token}/drift/{class}", get(drift::list))
+        .route("/tokens/{token}/drift/{class}/fix", post(drift::fix))
 }
 
 /// Every address.

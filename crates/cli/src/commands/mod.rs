@@ -6,6 +6,7 @@ pub(crate) mod assign;
 pub(crate) mod assignment;
 pub(crate) mod device;
 pub(crate) mod doctor;
+mod drift;
 pub(crate) mod group;
 pub(crate) mod job;
 pub(crate) mod key;
@@ -91,6 +92,8 @@ pub(crate) enum Command {
     Why(why::WhyArgs),
     /// Who waits for a license, in which place, and why.
     Waitlist(waitlist::WaitlistArgs),
+    /// Where what Apple has differs from what should be, by class, and mending it.
+    Drift(drift::DriftArgs),
     /// Take licenses back.
     Revoke(revoke::RevokeArgs),
     /// Move licenses from users to their devices.
@@ -133,6 +136,7 @@ impl Command {
             Self::Plan(args) => args.access.json,
             Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
+            Self::Drift(args) => args.access.json,
             Self::Revoke(args) => args.access.json,
             Self::Move(args) => args.access.json,
             Self::Lint(args) => args.access.json,
@@ -168,6 +172,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Plan(args) => plan::run(args, config).await,
         Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,
+        Command::Drift(args) => drift::run(args, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Move(args) => move_license::run(args, config).await,
         Command::Lint(args) => lint::run(args, config).await,

@@ -14,6 +14,7 @@ pub use leaving::{Left, keeping};
 use crate::assignment::Intent;
 use crate::change::Action;
 use crate::directory::Platform;
+use crate::drift::{Class, Stance};
 use crate::id::AssignmentId;
 use crate::policy::{Leaving, Policies};
 
@@ -155,7 +156,7 @@ pub fn decide(claims: &[Claim], standing: &Standing, policies: &Policies) -> Ver
         (Fit::UserEnrollment, Some(claim)) if claim.intent != Intent::Uninstall => {
             leave(Left::UserEnrollment, None, standing, policies)
         }
-        (Fit::Yes, Some(claim)) if claim.intent != Intent::Uninstall => have(claim, standing),
+        (Fit::Yes, Some(claim)) if claim.intent != Intent::Uninstall => have(claim, standing, policies),
         (Fit::Yes | Fit::UserEnrollment, Some(claim)) => {
             leave(Left::Uninstall, Some(claim), standing, policies)
         }
@@ -163,7 +164,7 @@ pub fn decide(claims: &[Claim], standing: &Standing, policies: &Policies) -> Ver
     }
 }
 
-fn have(claim: &Claim, standing: &Standing) -> Verdict {
+fn have(claim: &Claim, standing: &Standing, policies: &Policies) -> Verdict {
     let entitlement =
         Entitlement { assignment: claim.assignment, intent: claim.intent, pinned: claim.pinned, left: None };
     let is_news = standing.entitlement.is_none_or(|known| known.left.is_some());
@@ -174,9 +175,14 @@ fn have(claim: &Claim, standing: &Standing) -> Verdict {
     Verdict {
         entitlement: Some(entitlement),
         priority: claim.priority,
-        act: act.filter(|_| is_news || standing.again),
+        act: act.filter(|_| is_news || tries_again(standing, Class::Missing, policies)),
         remove_app: false,
     }
+}
+
+/// Whether what did not come to be, and is drift of that class by now, is tried again.
+fn tries_again(standing: &Standing, class: Class, policies: &Policies) -> bool {
+    standing.again && class.stance(policies) == Stance::Fix
 }
 
 /// Why no assignment gives it any more, as far as what was decided last tells.
@@ -219,7 +225,7 @@ fn leave(left: Left, claim: Option<&Claim>, standing: &Standing, policies: &Poli
         (true, None | Some(Action::Assign)) | (false, Some(Action::Assign)) => Some(Action::Revoke),
     };
     Verdict {
-        act: act.filter(|_| is_news || standing.again),
+        act: act.filter(|_| is_news || tries_again(standing, Class::Surplus, policies)),
         remove_app: removes_app(left, standing.platform, policies),
         ..verdict
     }

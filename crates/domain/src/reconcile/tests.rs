@@ -116,6 +116,23 @@ fn n_16_a_license_that_no_assignment_gave_is_let_alone() {
 }
 
 #[test]
+fn drift_is_left_where_a_policy_says_so_and_news_is_not() {
+    let (missing, surplus) = (by("drift_missing", "report"), by("drift_surplus", "report"));
+    let taken_elsewhere = Standing { held: false, again: true, ..has_it() };
+    assert_eq!(decide(&[claim(Intent::Required)], &taken_elsewhere, &missing).act, None);
+    assert_eq!(decide(&[claim(Intent::Required)], &taken_elsewhere, &surplus).act, Some(Action::Assign));
+    let new = Standing { again: true, ..nothing_yet() };
+    assert_eq!(decide(&[claim(Intent::Required)], &new, &missing).act, Some(Action::Assign));
+
+    let gone = Entitlement { left: Some(Left::LeftGroup), ..has_it().entitlement.unwrap() };
+    let back_again = Standing { entitlement: Some(gone), again: true, ..has_it() };
+    assert_eq!(decide(&[], &back_again, &surplus).act, None);
+    assert_eq!(decide(&[], &back_again, &missing).act, Some(Action::Revoke));
+    let leaves = Standing { again: true, ..has_it() };
+    assert_eq!(decide(&[], &leaves, &surplus).act, Some(Action::Revoke));
+}
+
+#[test]
 fn what_did_not_come_to_be_is_tried_again_by_a_run_over_everything_alone() {
     let missing = Standing { held: false, ..has_it() };
     assert_eq!(decide(&[claim(Intent::Required)], &missing, &Policies::default()).act, None);

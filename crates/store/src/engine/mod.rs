@@ -7,7 +7,7 @@ mod statement;
 
 pub use connect::Store;
 pub use db::{Db, Reader, Tx};
-pub(crate) use statement::{Row, Sql, bulk, sql};
+pub(crate) use statement::{Row, Sql, Statement, bulk, sql};
 
 /// Which of the two databases is on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,8 @@ pub enum Origin {
     Schedule,
     /// The reconciler, for assignments.
     Assignment,
+    /// A policy that has a class of drift mended.
+    Drift,
 }
 
 impl Origin {
@@ -40,13 +42,16 @@ impl Origin {
             Self::Api => "api",
             Self::Schedule => "schedule",
             Self::Assignment => "assignment",
+            Self::Drift => "drift",
         }
     }
 
     /// Reads the stored word.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
-        [Self::Api, Self::Schedule, Self::Assignment].into_iter().find(|origin| origin.as_str() == text)
+        [Self::Api, Self::Schedule, Self::Assignment, Self::Drift]
+            .into_iter()
+            .find(|origin| origin.as_str() == text)
     }
 }
 

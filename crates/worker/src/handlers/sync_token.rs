@@ -11,6 +11,7 @@ use russet_store::marks;
 use russet_store::tokens::{self, SyncEnd, Token};
 
 use crate::context::Context;
+use crate::drift;
 use crate::error::{JobError, chain};
 use crate::walk::{self, Read, Walked};
 
@@ -101,6 +102,9 @@ async fn end(ctx: &Context, token: &Token, jobs: &[Job], read: Read, mode: Mode)
     tx.commit().await?;
     if marked > 0 {
         ctx.push(&Reconcile, When::default()).await?;
+    }
+    if mode == Mode::Full {
+        drift::mend(ctx, token.id).await?;
     }
     tracing::info!(token.id = token.id.0, result, "a token is synced");
     // Licenses may have been bought: changes that wait for one are looked at again.
