@@ -6,6 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
+use crate::api::Api;
 use crate::apple::{License, Location, license, owned};
 use crate::token::Token;
 use crate::wait::eventually;
@@ -16,6 +17,13 @@ impl World {
     pub async fn upload(&self, name: &str, content: &str) -> Answer {
         let token = json!({ "name": name, "content": content, "consent": true, "account_type": "business" });
         self.api.post("/tokens", &token).await
+    }
+
+    /// The API with another key, made on the command line with this name and these arguments.
+    pub fn another_key(&self, name: &str, arguments: &[&str]) -> Api {
+        let made = self.russet(&[&["key", "create", "--name", name], arguments].concat());
+        let mut words = made.good().split_whitespace();
+        self.api.with_key(words.find(|word| word.starts_with("rsk_")).expect("a key"))
     }
 
     /// Uploads the token of a location and waits until its state is this one.

@@ -73,15 +73,7 @@ async fn a_key_for_some_tokens_sees_nothing_of_the_directory(profile: Profile) {
     let location = world.apple.location("North", 1, 10, 0).await;
     let token = world.token(&location, "north").await;
     let id = token.id.to_string();
-    let made = world.russet(&["key", "create", "--name", "bound", "--role", "operator", "--token", &id]);
-    let key = made
-        .good()
-        .lines()
-        .find(|line| line.contains("rsk_"))
-        .and_then(|line| line.split_whitespace().find(|word| word.starts_with("rsk_")))
-        .expect("a key")
-        .to_owned();
-    let bound = world.api.with_key(&key);
+    let bound = world.another_key("bound", &["--role", "operator", "--token", &id]);
     let answer = bound.send(Method::GET, "/devices", None).await;
     assert_eq!((answer.status, answer.problem().0), (403, "key_is_bound".to_owned()));
     let answer = bound.post("/groups", &json!({ "name": "x", "kind": "devices" })).await;

@@ -3,6 +3,7 @@
 mod assignments;
 mod bad_input;
 mod books;
+mod brakes;
 mod cancel;
 mod catalog;
 mod chaos;

@@ -77,6 +77,11 @@ impl Actor {
         self.role >= Role::Operator
     }
 
+    /// Whether the key may do everything.
+    pub(crate) fn may_administer(&self) -> bool {
+        self.role >= Role::Admin
+    }
+
     fn require(self, needs: Role) -> Result<Self, ApiError> {
         if self.role >= needs { Ok(self) } else { Err(ApiError::RoleForbids { has: self.role, needs }) }
     }

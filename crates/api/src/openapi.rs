@@ -14,7 +14,8 @@ use crate::routes::assignments::{
 use crate::routes::directory::{devices, groups, members, people};
 use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
 use crate::routes::jobs::{
-    cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit, users as job_users,
+    approve, cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit,
+    users as job_users,
 };
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
@@ -45,7 +46,7 @@ use crate::routes::{
         list_notifications::list, show_notification::show, test_notifications::test, rotate::rotate,
         consent::show,
         take_over::take_over, hand_over::hand_over,
-        submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, retry::retry,
+        submit::submit, list_jobs::list, show_job::show, changes::changes, cancel::cancel, approve::approve, retry::retry,
         events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         job_users::users,
         create_user::create, import::import, list_users::list, show_user::show, change_user::change, retire::retire,

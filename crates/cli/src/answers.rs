@@ -190,6 +190,7 @@ pub(crate) struct Progress {
     pub(crate) settled: u64,
     pub(crate) refused: u64,
     pub(crate) waitlisted: u64,
+    pub(crate) held: u64,
     pub(crate) cancelled: u64,
 }
 
@@ -405,10 +406,10 @@ impl Job {
             .is_some_and(russet_domain::job::JobState::has_ended)
     }
 
-    /// Whether all that is left of it waits in line for licenses to come free.
+    /// Whether all that is left of it waits: in line for licenses to come free, or for somebody to approve it.
     pub(crate) fn only_waits(&self) -> bool {
         let under_way = self.progress.planned + self.progress.sending + self.progress.accepted;
-        self.progress.waitlisted > 0 && under_way == 0
+        self.progress.waitlisted + self.progress.held > 0 && under_way == 0
     }
 
     /// Whether it is about users rather than licenses.

@@ -104,6 +104,7 @@ fn sentence(job: &Job) -> String {
         (progress.sending, "sending"),
         (progress.accepted, "with Apple"),
         (progress.waitlisted, "waiting for a license"),
+        (progress.held, "waiting for an approval"),
         (progress.refused, "refused"),
     ];
     let parts: Vec<String> = counts

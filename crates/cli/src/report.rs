@@ -35,7 +35,16 @@ pub(crate) async fn end(client: &Client, job: &Job, value: &Value, json: bool) -
     }
     if job.only_waits() && job.progress.refused == 0 {
         if !json {
-            print::remark("no license is free for the rest; `russet waitlist` shows the places in the line");
+            if job.progress.held > 0 {
+                print::remark(format!(
+                    "the rest is held by the brakes; `russet job approve {}` with another key lets it go",
+                    job.id
+                ));
+            } else {
+                print::remark(
+                    "no license is free for the rest; `russet waitlist` shows the places in the line",
+                );
+            }
         }
         return Ok(());
     }
@@ -62,6 +71,7 @@ pub(crate) fn sentence(job: &Job) -> String {
         (progress.refused, "refused"),
         (progress.cancelled, "cancelled"),
         (progress.waitlisted, "waiting for a license"),
+        (progress.held, "waiting for an approval"),
         (progress.planned + progress.sending + progress.accepted, "under way"),
     ];
     for (count, what) in counts {

@@ -181,6 +181,10 @@ const OWN: &[(&str, &str)] = &[
     ("replaced", "A newer wish for the same license or user took its place before it was sent."),
     ("withdrawn", "The job was cancelled before it was sent."),
     (
+        "not_approved",
+        "Nobody approved within a week that so many licenses are taken back; retry the job to ask again.",
+    ),
+    (
         "token_not_usable",
         "The token cannot write at the moment; see the token's state for what to do, then retry the job.",
     ),

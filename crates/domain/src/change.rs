@@ -6,6 +6,7 @@
 //!    │            └─ lost reply ──────┤
 //!    │                                └───────────► planned again
 //!    ├─► waitlisted ─► planned
+//!    │   held ─► planned                            when somebody approves
 //!    └─► cancelled
 //! ```
 
@@ -54,19 +55,22 @@ pub enum State {
     Refused,
     /// No license is free; it waits for one.
     Waitlisted,
+    /// More would be taken back than the brakes allow; it waits for an approval.
+    Held,
     /// Withdrawn, or replaced by a newer wish, before it was sent.
     Cancelled,
 }
 
 impl State {
     /// Every state, in the order of a change's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Planned,
         Self::Sending,
         Self::Accepted,
         Self::Settled,
         Self::Refused,
         Self::Waitlisted,
+        Self::Held,
         Self::Cancelled,
     ];
 
@@ -80,6 +84,7 @@ impl State {
             Self::Settled => "settled",
             Self::Refused => "refused",
             Self::Waitlisted => "waitlisted",
+            Self::Held => "held",
             Self::Cancelled => "cancelled",
         }
     }
@@ -95,7 +100,12 @@ impl State {
     pub fn is_in_flight(self) -> bool {
         match self {
             Self::Sending | Self::Accepted => true,
-            Self::Planned | Self::Settled | Self::Refused | Self::Waitlisted | Self::Cancelled => false,
+            Self::Planned
+            | Self::Settled
+            | Self::Refused
+            | Self::Waitlisted
+            | Self::Held
+            | Self::Cancelled => false,
         }
     }
 
@@ -104,7 +114,7 @@ impl State {
     pub fn has_ended(self) -> bool {
         match self {
             Self::Settled | Self::Refused | Self::Cancelled => true,
-            Self::Planned | Self::Sending | Self::Accepted | Self::Waitlisted => false,
+            Self::Planned | Self::Sending | Self::Accepted | Self::Waitlisted | Self::Held => false,
         }
     }
 
@@ -122,7 +132,9 @@ impl State {
                 matches!(next, Self::Accepted | Self::Planned | Self::Settled | Self::Refused)
             }
             Self::Accepted => matches!(next, Self::Planned | Self::Settled | Self::Refused),
-            Self::Waitlisted => matches!(next, Self::Planned | Self::Cancelled),
+            Self::Waitlisted | Self::Held => {
+                matches!(next, Self::Planned | Self::Refused | Self::Cancelled)
+            }
             Self::Settled | Self::Refused | Self::Cancelled => false,
         }
     }
@@ -263,7 +275,7 @@ mod tests {
         }
 
         #[test]
-        fn an_end_stays_an_end(from in 0_usize..7, to in 0_usize..7) {
+        fn an_end_stays_an_end(from in 0_usize..8, to in 0_usize..8) {
             let (from, to) = (State::ALL[from], State::ALL[to]);
             if from.has_ended() {
                 prop_assert!(!from.may_become(to));

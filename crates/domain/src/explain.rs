@@ -97,7 +97,7 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         Standpoint::Held => (held(facts), Some(when_it_goes(facts))),
         Standpoint::Coming => (coming(facts), None),
         Standpoint::Waiting => (waiting(facts), Some(when_it_comes(facts))),
-        Standpoint::Leaving => (leaving(facts), None),
+        Standpoint::Leaving => leaving(facts),
         Standpoint::Failed => failed(facts),
         Standpoint::Available => (
             "It may have the app, and nobody has asked for it: a license is taken when somebody does (rule N-6).".to_owned(),
@@ -231,13 +231,25 @@ fn when_it_comes(facts: &Facts<'_>) -> String {
     }
 }
 
-fn leaving(facts: &Facts<'_>) -> String {
+fn leaving(facts: &Facts<'_>) -> (String, Option<String>) {
     let why = facts.standing.entitlement.and_then(|known| known.left).map(words);
-    match (why, facts.last.and_then(|last| last.job)) {
+    let job = facts.last.and_then(|last| last.job);
+    if facts.last.is_some_and(|last| last.state == State::Held) {
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let job = job.map_or_else(|| "its job".to_owned(), |job| format!("job {job}"));
+        return (
+            format!("It has a license, which is to be taken back once somebody approves {job}{why}."),
+            Some(format!(
+                "It goes when {job} is approved, and stays when that is cancelled or nobody approves it within a week."
+            )),
+        );
+    }
+    let sentence = match (why, job) {
         (Some(why), _) => format!("Its license is being taken back: {why}."),
         (None, Some(job)) => format!("Its license is being taken back by job {job}."),
         (None, None) => "Its license is being taken back.".to_owned(),
-    }
+    };
+    (sentence, None)
 }
 
 fn failed(facts: &Facts<'_>) -> (String, Option<String>) {

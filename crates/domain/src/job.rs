@@ -140,6 +140,8 @@ pub struct Progress {
     pub refused: u64,
     /// Waiting for a license to come free.
     pub waitlisted: u64,
+    /// Waiting for an approval.
+    pub held: u64,
     /// Withdrawn.
     pub cancelled: u64,
 }
@@ -154,6 +156,7 @@ impl Progress {
             + self.settled
             + self.refused
             + self.waitlisted
+            + self.held
             + self.cancelled
     }
 
@@ -172,6 +175,7 @@ impl Progress {
             State::Settled => &mut self.settled,
             State::Refused => &mut self.refused,
             State::Waitlisted => &mut self.waitlisted,
+            State::Held => &mut self.held,
             State::Cancelled => &mut self.cancelled,
         };
         *field += count;
@@ -188,7 +192,7 @@ impl Progress {
     #[must_use]
     pub fn job_state(&self) -> JobState {
         if self.ended() < self.total() {
-            let untouched = self.planned + self.waitlisted == self.total();
+            let untouched = self.planned + self.waitlisted + self.held == self.total();
             return if untouched { JobState::Queued } else { JobState::Running };
         }
         match (self.settled, self.refused, self.cancelled) {

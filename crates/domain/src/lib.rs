@@ -6,6 +6,7 @@
 pub mod apple_error;
 pub mod asset;
 pub mod assignment;
+pub mod brake;
 pub mod callback;
 pub mod catalog;
 pub mod change;

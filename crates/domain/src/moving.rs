@@ -215,7 +215,7 @@ pub fn after_assigning(state: State, code: Option<&str>) -> Option<(MoveState, O
         // Withdrawn by others, who know nothing of this move: it is wished for again.
         State::Cancelled if code == Some("withdrawn") => Some((MoveState::Planned, None)),
         State::Cancelled => Some((MoveState::Refused, Some(code.unwrap_or("replaced").to_owned()))),
-        State::Planned | State::Sending | State::Accepted | State::Waitlisted => None,
+        State::Planned | State::Sending | State::Accepted | State::Waitlisted | State::Held => None,
     }
 }
 
@@ -227,7 +227,7 @@ pub fn after_revoking(state: State, code: Option<&str>) -> Option<(MoveState, Op
         State::Refused => Some((MoveState::Refused, Some(code.unwrap_or("gave_up").to_owned()))),
         State::Cancelled if code == Some("withdrawn") => Some((MoveState::Told, None)),
         State::Cancelled => Some((MoveState::Refused, Some(code.unwrap_or("replaced").to_owned()))),
-        State::Planned | State::Sending | State::Accepted | State::Waitlisted => None,
+        State::Planned | State::Sending | State::Accepted | State::Waitlisted | State::Held => None,
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Policy {
     pub name: &'static str,
     /// The words that it can be set to.
     pub values: &'static [&'static str],
+    /// The least and the most number that it can be set to instead; nothing when it takes no numbers.
+    pub numbers: Option<(u64, u64)>,
     /// What holds when nobody decided.
     pub default: &'static str,
     /// What it decides, in a sentence for administrators, with the rule.
@@ -28,84 +30,112 @@ pub const POLICIES: &[Policy] = &[
     Policy {
         name: "on_unassign_ios",
         values: LEAVING,
+        numbers: None,
         default: "free_and_remove",
         about: "An assignment is removed: what becomes of its licenses on iPhones and iPads (S-42, C-2).",
     },
     Policy {
         name: "on_unassign_macos",
         values: LEAVING,
+        numbers: None,
         default: "free",
         about: "An assignment is removed: what becomes of its licenses on Macs (S-42, C-2).",
     },
     Policy {
         name: "on_leave_ios",
         values: LEAVING,
+        numbers: None,
         default: "free_and_remove",
         about: "Somebody leaves the group: what becomes of the licenses on iPhones and iPads (S-45).",
     },
     Policy {
         name: "on_leave_macos",
         values: LEAVING,
+        numbers: None,
         default: "free",
         about: "Somebody leaves the group: what becomes of the licenses on Macs (S-45).",
     },
     Policy {
         name: "on_unenroll",
         values: FREE_OR_KEEP,
+        numbers: None,
         default: "keep",
         about: "A device is unenrolled: whether its licenses come back (S-46).",
     },
     Policy {
         name: "on_delete",
         values: FREE_OR_KEEP,
+        numbers: None,
         default: "free",
         about: "A device or person is deleted from the directory: whether the licenses come back (S-45, N-15).",
     },
     Policy {
         name: "waitlist",
         values: &["on", "off"],
+        numbers: None,
         default: "on",
         about: "More is wanted than is owned: whether the rest waits for licenses, or fails and is tried again after each full sync (S-37).",
     },
     Policy {
+        name: "brake_revocations",
+        values: &["off"],
+        numbers: Some((1, 10_000_000)),
+        default: "off",
+        about: "How many licenses may be taken back within an hour before a job is held until a second key approves it.",
+    },
+    Policy {
+        name: "brake_percent",
+        values: &["off"],
+        numbers: Some((1, 100)),
+        default: "off",
+        about: "The same as percent of the licenses held; it counts from 25 licenses on.",
+    },
+    Policy {
         name: "drift_missing",
         values: DRIFT,
+        numbers: None,
         default: "fix",
         about: "An assignment wants a license that nobody is at: whether a run over everything tries again.",
     },
     Policy {
         name: "drift_surplus",
         values: DRIFT,
+        numbers: None,
         default: "fix",
         about: "An assignment gave a license and wants it no more: whether a run over everything takes it back.",
     },
     Policy {
         name: "drift_foreign",
         values: DRIFT,
+        numbers: None,
         default: "report",
         about: "Nothing here gave the license: whether it is taken back after each full sync (N-16, N-18).",
     },
     Policy {
         name: "drift_orphan",
         values: DRIFT,
+        numbers: None,
         default: "report",
         about: "The holder is deleted or was never told of: whether the license is taken back after each full sync (N-16).",
     },
     Policy {
         name: "drift_double",
         values: DRIFT,
+        numbers: None,
         default: "report",
         about: "A person and one of his devices have a license for one app: whether the person's is taken back (N-4).",
     },
     Policy {
         name: "drift_irrevocable",
         values: TOLD_ONLY,
+        numbers: None,
         default: "report",
         about: "A license should come back and cannot: whether that is told (S-15, N-30).",
     },
     Policy {
         name: "drift_stuck",
         values: TOLD_ONLY,
+        numbers: None,
         default: "report",
         about: "Apple has not told how a request ended: whether that is told.",
     },
@@ -123,10 +153,17 @@ impl Policy {
     /// # Errors
     /// What it should be, in words that follow “it should be”.
     pub fn check(&self, value: &str) -> Result<(), String> {
-        if self.values.contains(&value) {
+        let fits = |(least, most): (u64, u64)| {
+            // One spelling for each number, so that what is stored is what was meant.
+            value
+                .parse()
+                .is_ok_and(|number: u64| (least..=most).contains(&number) && number.to_string() == value)
+        };
+        if self.values.contains(&value) || self.numbers.is_some_and(fits) {
             return Ok(());
         }
-        Err(format!("`{}`", self.values.join("`, `")))
+        let numbers = self.numbers.map(|(least, most)| format!(", or a number from {least} to {most}"));
+        Err(format!("`{}`{}", self.values.join("`, `"), numbers.unwrap_or_default()))
     }
 }
 
@@ -171,6 +208,12 @@ impl Policies {
     #[must_use]
     pub fn is_decided(&self, name: &str) -> bool {
         self.decided.contains_key(name)
+    }
+
+    /// The number that a policy is set to; nothing when it is set to a word.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.value(name).parse().ok()
     }
 
     /// Whether those whom assignments want to have an app wait for a license while none is free.
@@ -222,5 +265,17 @@ mod tests {
         assert_eq!(policy.check("maybe"), Err("`free`, `keep`".to_owned()));
         let kept = Policies::of([("on_unenroll".to_owned(), "maybe".to_owned())]);
         assert_eq!(kept.leaving("on_unenroll"), Leaving::Keep);
+    }
+
+    #[test]
+    fn a_policy_of_numbers_takes_one_spelling_of_those_between_its_bounds() {
+        let policy = find("brake_percent").unwrap();
+        for value in ["off", "1", "100"] {
+            assert_eq!(policy.check(value), Ok(()), "{value}");
+        }
+        for value in ["0", "101", "05", "+5", "5 ", "-5", "5.0", ""] {
+            let why = policy.check(value).unwrap_err();
+            assert_eq!(why, "`off`, or a number from 1 to 100", "{value}");
+        }
     }
 }

@@ -67,6 +67,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0008_waitlist.sql"),
         },
     },
+    Migration {
+        version: 9,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0009_brakes.sql"),
+            postgres: include_str!("../migrations/postgres/0009_brakes.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

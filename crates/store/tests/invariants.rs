@@ -10,12 +10,15 @@ use common::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
+use russet_domain::brake::PATIENCE;
 use russet_domain::change::{Action, Outcome};
 use russet_domain::job::JobKind;
+use russet_domain::policy::find;
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, Pricing, RequestId, Timestamp, TokenId};
+use russet_store::changes::held;
 use russet_store::requests::NewRequest;
 use russet_store::submit::Wish;
-use russet_store::{Tx, changes, jobs, licenses, requests};
+use russet_store::{Tx, changes, jobs, licenses, policies, requests};
 
 const ASSETS: usize = 2;
 const HOLDERS: usize = 3;
@@ -41,6 +44,12 @@ enum Step {
     Refuse { which: usize },
     /// A person moves licenses in the portal.
     Portal { revoke: bool, pairs: u8 },
+    /// So many may be taken back within an hour; none is any number.
+    Brake { most: u8 },
+    /// What waits of a job is approved.
+    Approve { which: usize },
+    /// A week goes by without an approval.
+    Expire,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -55,6 +64,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0_usize..8).prop_map(|which| Step::Retry { which }),
         1 => (0_usize..8).prop_map(|which| Step::Refuse { which }),
         1 => (any::<bool>(), 1_u8..64).prop_map(|(revoke, pairs)| Step::Portal { revoke, pairs }),
+        1 => (0_u8..4).prop_map(|most| Step::Brake { most }),
+        1 => (0_usize..8).prop_map(|which| Step::Approve { which }),
+        1 => Just(Step::Expire),
     ]
 }
 
@@ -153,6 +165,9 @@ impl World<'_> {
                     changes::refuse(&mut tx, token, &[(one.id, "no")], now).await.unwrap();
                 }
             }
+            Step::Brake { .. } | Step::Approve { .. } | Step::Expire => {
+                self.take_of_brakes(&mut tx, step, now).await;
+            }
             Step::Portal { revoke, pairs } => {
                 let action = if *revoke { Action::Revoke } else { Action::Assign };
                 let moved = self.named_pairs(*pairs);
@@ -160,6 +175,26 @@ impl World<'_> {
             }
         }
         tx.commit().await.unwrap();
+    }
+
+    async fn take_of_brakes(&self, tx: &mut Tx, step: &Step, now: Timestamp) {
+        match step {
+            Step::Brake { most } => {
+                let policy = find("brake_revocations").unwrap();
+                let value = most.to_string();
+                let value = (*most > 0).then_some(value.as_str());
+                policies::decide(tx, self.token, policy, value).await.unwrap();
+            }
+            Step::Approve { which } => {
+                if let Some((id, _)) = pick(&self.jobs, *which) {
+                    held::approve(tx, self.token, id, now).await.unwrap();
+                }
+            }
+            _ => {
+                let week = now.plus(PATIENCE);
+                held::expire(tx, self.token, week).await.unwrap();
+            }
+        }
     }
 
     async fn check(&self) -> Vec<String> {
@@ -197,8 +232,8 @@ fn outcome(word: u8) -> Outcome {
 const WRONG: &str = "
     SELECT 'change ' || id || ' is ' || state || ' in slot ' || coalesce(CAST(slot AS TEXT), 'none')
     FROM changes
-    WHERE (state IN ('planned', 'sent', 'waitlisted')) <> (slot IS NOT NULL)
-       OR (state IN ('planned', 'sent', 'waitlisted')) <> (ended_at IS NULL)
+    WHERE (state IN ('planned', 'sent', 'waitlisted', 'held')) <> (slot IS NOT NULL)
+       OR (state IN ('planned', 'sent', 'waitlisted', 'held')) <> (ended_at IS NULL)
        OR (state = 'sent' AND (slot <> 0 OR request_id IS NULL))
        OR (state = 'planned' AND request_id IS NOT NULL)
     UNION ALL
@@ -229,6 +264,7 @@ const WRONG: &str = "
                sum(CASE WHEN NOT l.withdrawn AND c.state = 'sent' THEN 1 ELSE 0 END) AS sent,
                sum(CASE WHEN NOT l.withdrawn AND c.state = 'settled' THEN 1 ELSE 0 END) AS settled,
                sum(CASE WHEN NOT l.withdrawn AND c.state = 'refused' THEN 1 ELSE 0 END) AS refused,
+               sum(CASE WHEN NOT l.withdrawn AND c.state = 'held' THEN 1 ELSE 0 END) AS held,
                sum(CASE WHEN l.withdrawn OR c.state = 'cancelled' THEN 1 ELSE 0 END) AS cancelled
         FROM job_changes l
         JOIN changes c ON c.id = l.change_id
@@ -237,6 +273,7 @@ const WRONG: &str = "
        OR j.sent <> counted.sent
        OR j.settled <> counted.settled
        OR j.refused <> counted.refused
+       OR j.held <> counted.held
        OR j.cancelled <> counted.cancelled
     UNION ALL
     SELECT 'change ' || c.id || ' is planned though nobody wants it'

@@ -113,6 +113,7 @@ async fn open_jobs(app: &App) -> Result<Vec<(JobState, usize, Progress)>, ApiErr
             sum.settled += job.progress.settled;
             sum.refused += job.progress.refused;
             sum.waitlisted += job.progress.waitlisted;
+            sum.held += job.progress.held;
             sum.cancelled += job.progress.cancelled;
         }
         found.push((state, jobs.len(), sum));
@@ -134,6 +135,7 @@ fn write_open_jobs(out: &mut Text, open: &[(JobState, usize, Progress)]) {
         ("settled", sum(|progress| progress.settled)),
         ("refused", sum(|progress| progress.refused)),
         ("waitlisted", sum(|progress| progress.waitlisted)),
+        ("held", sum(|progress| progress.held)),
         ("cancelled", sum(|progress| progress.cancelled)),
     ];
     for (state, number) in by_state {

@@ -91,6 +91,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/lint", post(lint::lint))
         .route("/prompts", post(prompts::explain))
         .route("/jobs/{job}/cancel", post(jobs::cancel::cancel))
+        .route("/jobs/{job}/approve", post(jobs::approve::approve))
         .route("/jobs/{job}/retry", post(jobs::retry::retry))
         .route("/jobs/{job}/events", get(jobs::events::events))
         .route("/apps", get(apps::list::list))

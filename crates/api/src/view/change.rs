@@ -57,6 +57,7 @@ pub(crate) enum ChangeStateName {
     Settled,
     Refused,
     Waitlisted,
+    Held,
     Cancelled,
 }
 
@@ -91,6 +92,7 @@ impl ChangeView {
             | State::Settled
             | State::Refused
             | State::Waitlisted
+            | State::Held
             | State::Cancelled => false,
         };
         Self {

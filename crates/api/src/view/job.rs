@@ -25,7 +25,7 @@ pub(crate) struct JobView {
     state: &'static str,
     /// `low`, `normal` or `high`.
     priority: &'static str,
-    /// `api` or `schedule`.
+    /// `api`, `schedule`, `assignment` or `drift`.
     origin: &'static str,
     /// What was asked for, in short.
     args: Value,
@@ -101,6 +101,8 @@ pub(crate) struct ProgressView {
     refused: u64,
     /// Waiting for a license to come free.
     waitlisted: u64,
+    /// Waiting for somebody to approve it, since the token's brakes do not allow so much at once.
+    held: u64,
     /// Withdrawn or replaced before they were sent.
     cancelled: u64,
 }
@@ -115,6 +117,7 @@ impl From<Progress> for ProgressView {
             settled: progress.settled,
             refused: progress.refused,
             waitlisted: progress.waitlisted,
+            held: progress.held,
             cancelled: progress.cancelled,
         }
     }

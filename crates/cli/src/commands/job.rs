@@ -25,6 +25,8 @@ pub(crate) enum JobCommand {
     Cancel(OneArgs),
     /// Try again what was refused.
     Retry(WatchArgs),
+    /// Let go what the brakes hold, with another key than the one that submitted it.
+    Approve(WatchArgs),
     /// Say that apps were installed with their devices' licenses, so that a move of licenses goes on.
     Confirm(ConfirmArgs),
 }
@@ -37,6 +39,9 @@ pub(crate) struct ListArgs {
     /// Only this state: queued, running, succeeded, partly_failed, failed or cancelled.
     #[arg(long)]
     state: Option<String>,
+    /// Only those of which something waits for an approval.
+    #[arg(long)]
+    held: bool,
     /// Only those of this token, by its id or name.
     #[arg(long)]
     token: Option<String>,
@@ -98,7 +103,7 @@ impl JobCommand {
         match self {
             Self::List(args) => &args.access,
             Self::Show(args) => &args.access,
-            Self::Watch(args) | Self::Retry(args) => &args.access,
+            Self::Watch(args) | Self::Retry(args) | Self::Approve(args) => &args.access,
             Self::Cancel(args) => &args.access,
             Self::Confirm(args) => &args.access,
         }
@@ -123,11 +128,15 @@ pub(crate) async fn run(command: JobCommand, config: Option<&Path>) -> Result<()
             print_job(&client, &answer.body, args.access.json)
         }
         JobCommand::Confirm(args) => confirm(&client, &args).await,
-        JobCommand::Retry(args) => {
-            let answer = client.post(&format!("jobs/{}/retry", args.id), &json!({})).await?;
-            follow::submitted(&client, &args.access, args.wait, answer.body).await
-        }
+        JobCommand::Retry(args) => again(&client, &args, "retry").await,
+        JobCommand::Approve(args) => again(&client, &args, "approve").await,
     }
+}
+
+/// Has a job go on, and follows it.
+async fn again(client: &Client, args: &WatchArgs, act: &str) -> Result<(), CliError> {
+    let answer = client.post(&format!("jobs/{}/{act}", args.id), &json!({})).await?;
+    follow::submitted(client, &args.access, args.wait, answer.body).await
 }
 
 async fn confirm(client: &Client, args: &ConfirmArgs) -> Result<(), CliError> {
@@ -159,6 +168,7 @@ async fn list(client: &Client, args: &ListArgs) -> Result<(), CliError> {
     let mut query = Vec::new();
     query.extend(args.kind.clone().map(|kind| ("kind", kind)));
     query.extend(args.state.clone().map(|state| ("state", state)));
+    query.extend(args.held.then(|| ("held", "true".to_owned())));
     if let Some(token) = &args.token {
         query.push(("token", token::find(client, token).await?.id.to_string()));
     }

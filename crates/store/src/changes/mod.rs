@@ -3,6 +3,7 @@
 mod coming;
 mod finish;
 mod flight;
+pub mod held;
 mod history;
 mod open;
 mod refuse;

@@ -31,7 +31,7 @@ pub async fn refuse(
          FROM ",
         (0 id BIGINT),
         " CROSS JOIN changes c
-          WHERE c.id = x.id AND c.state || '' IN ('planned', 'waitlisted') AND +c.token_id = $2"
+          WHERE c.id = x.id AND c.state || '' IN ('planned', 'waitlisted', 'held') AND +c.token_id = $2"
     );
     if refused.is_empty() {
         return Ok(Vec::new());
@@ -73,7 +73,7 @@ pub async fn refuse_all_planned(
             "looking for a token's planned changes",
             "SELECT id, state
              FROM changes
-             WHERE token_id = $1 AND state IN ('planned', 'waitlisted') AND slot IS NOT NULL AND id > $2
+             WHERE token_id = $1 AND state IN ('planned', 'waitlisted', 'held') AND slot IS NOT NULL AND id > $2
              ORDER BY id
              LIMIT $3",
         )

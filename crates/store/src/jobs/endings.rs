@@ -7,7 +7,7 @@ use russet_domain::job::{JobKind, JobState};
 use russet_domain::{ChangeId, JobId, Timestamp, TokenId};
 
 use super::{Counts, Shift, add, shift};
-use crate::codec::{int, word};
+use crate::codec::{from_json, int, json, word};
 use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::{changes, moves, tokens, users};
@@ -75,6 +75,25 @@ pub async fn set_result(tx: &mut Tx, id: JobId, result: &str, now: Timestamp) ->
     .bind(now.0)
     .run(tx)
     .await?;
+    Ok(())
+}
+
+/// Adds a sentence to what a client is told about a job.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn add_note(tx: &mut Tx, id: JobId, note: String) -> Result<(), StoreError> {
+    let notes = sql("reading a job's notes", "SELECT notes FROM jobs WHERE id = $1")
+        .bind(id.0)
+        .one(tx, |row| row.get::<String>("notes"))
+        .await?;
+    let mut notes: Vec<String> = from_json("a job's notes", &notes)?;
+    notes.push(note);
+    sql("adding a note to a job", "UPDATE jobs SET notes = $2 WHERE id = $1")
+        .bind(id.0)
+        .bind(json(&notes)?)
+        .run(tx)
+        .await?;
     Ok(())
 }
 
@@ -147,7 +166,7 @@ async fn withdraw(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreEr
         SELECT c.state, count(*)
         FROM job_changes l
         JOIN changes c ON c.id = l.change_id
-        WHERE l.job_id = $1 AND NOT l.withdrawn AND c.state IN ('planned', 'waitlisted')
+        WHERE l.job_id = $1 AND NOT l.withdrawn AND c.state IN ('planned', 'waitlisted', 'held')
         GROUP BY c.state";
     const WITHDRAW: &str = "
         UPDATE job_changes
@@ -158,12 +177,12 @@ async fn withdraw(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreEr
               SELECT c.id
               FROM job_changes l
               JOIN changes c ON c.id = l.change_id
-              WHERE l.job_id = $1 AND c.state IN ('planned', 'waitlisted'))";
+              WHERE l.job_id = $1 AND c.state IN ('planned', 'waitlisted', 'held'))";
     const CANCEL: &str = "
         UPDATE changes
         SET state = 'cancelled', slot = NULL, error_code = 'withdrawn', ended_at = $2
         WHERE id IN (SELECT change_id FROM job_changes WHERE job_id = $1 AND withdrawn)
-          AND state IN ('planned', 'waitlisted')
+          AND state IN ('planned', 'waitlisted', 'held')
           AND NOT EXISTS (
               SELECT 1
               FROM job_changes other
@@ -249,10 +268,13 @@ async fn counted(tx: &mut Tx, id: JobId) -> Result<Counts, StoreError> {
 async fn noted(tx: &mut Tx, id: JobId) -> Result<Counts, StoreError> {
     sql(
         "reading a job's counts",
-        "SELECT planned, sent, settled, refused, waitlisted, cancelled FROM jobs WHERE id = $1",
+        "SELECT planned, sent, settled, refused, waitlisted, cancelled, held FROM jobs WHERE id = $1",
     )
     .bind(id.0)
-    .one(tx, |row| Ok(Counts([row.at(0)?, row.at(1)?, row.at(2)?, row.at(3)?, row.at(4)?, row.at(5)?])))
+    .one(tx, |row| {
+        let at = |place| row.at::<i64>(place);
+        Ok(Counts([at(0)?, at(1)?, at(2)?, at(3)?, at(4)?, at(5)?, at(6)?]))
+    })
     .await
 }
 

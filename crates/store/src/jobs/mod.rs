@@ -4,7 +4,7 @@ mod endings;
 mod syncs;
 mod tally;
 
-pub(crate) use endings::end_with_token;
+pub(crate) use endings::{add_note, end_with_token};
 pub use endings::{cancel, close_ended, ended, set_result, started};
 pub use syncs::{insert_sync, sync_for};
 pub(crate) use tally::{Counts, Shift, add, add_moves, shift};
@@ -199,7 +199,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, kind, token_id, state, priority, origin, key_id, args, notes, error_code, error_text, result,
-                    planned, sent, settled, refused, waitlisted, cancelled, created_at, started_at, ended_at,
+                    planned, sent, settled, refused, waitlisted, held, cancelled, created_at, started_at, ended_at,
                     updated_at, line
              FROM jobs ",
             $rest
@@ -234,6 +234,8 @@ pub struct Filter {
     pub state: Option<JobState>,
     /// Only those about this token.
     pub token: Option<TokenId>,
+    /// Only those of which something waits for an approval.
+    pub held: bool,
     /// Only those about one of these tokens: what the asking API key may see. `None` is all.
     pub among: Option<Vec<TokenId>>,
 }
@@ -254,6 +256,7 @@ pub async fn list(
                AND ($2 IS NULL OR kind = $2)
                AND ($3 IS NULL OR state = $3)
                AND ($4 IS NULL OR token_id = $4)
+               AND (held > 0 OR NOT $7)
                AND ($5 IS NULL OR token_id IN (SELECT value FROM json_each($5)))
              ORDER BY id DESC
              LIMIT $6"
@@ -263,6 +266,7 @@ pub async fn list(
                AND ($2 IS NULL OR kind = $2)
                AND ($3 IS NULL OR state = $3)
                AND ($4 IS NULL OR token_id = $4)
+               AND (held > 0 OR NOT $7)
                AND ($5 IS NULL OR token_id IN (SELECT value::BIGINT FROM jsonb_array_elements_text($5::jsonb)))
              ORDER BY id DESC
              LIMIT $6"
@@ -276,6 +280,7 @@ pub async fn list(
         .bind(filter.token.map(|token| token.0))
         .bind(among)
         .bind(int(limit))
+        .bind(filter.held)
         .all(db, job)
         .await?;
     told_sending(db, found).await
@@ -419,6 +424,7 @@ fn job(row: &Row) -> Result<Job, StoreError> {
             settled: counted("settled")?,
             refused: counted("refused")?,
             waitlisted: counted("waitlisted")?,
+            held: counted("held")?,
             cancelled: counted("cancelled")?,
         },
         created_at: time(row, "created_at")?,

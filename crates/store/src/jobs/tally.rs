@@ -11,9 +11,9 @@ use crate::engine::{Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 
 /// Changes of a job by stored state, in the order of the columns: planned, sent, settled, refused, waitlisted,
-/// cancelled. As a difference, numbers may be below zero.
+/// cancelled, held. As a difference, numbers may be below zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts(pub(crate) [i64; 6]);
+pub(crate) struct Counts(pub(crate) [i64; 7]);
 
 impl Counts {
     pub(crate) fn add(&mut self, state: State, number: i64) {
@@ -24,13 +24,14 @@ impl Counts {
             State::Refused => 3,
             State::Waitlisted => 4,
             State::Cancelled => 5,
+            State::Held => 6,
         };
         self.0[place] += number;
     }
 
     /// Whether nothing of it has been sent or has ended.
     pub(crate) fn is_untouched(self) -> bool {
-        let Self([_, sent, settled, refused, _, cancelled]) = self;
+        let Self([_, sent, settled, refused, _, cancelled, _]) = self;
         sent == 0 && settled == 0 && refused == 0 && cancelled == 0
     }
 
@@ -41,8 +42,8 @@ impl Counts {
     }
 
     fn progress(self) -> Progress {
-        let [planned, sent, settled, refused, waitlisted, cancelled] = self.0.map(count);
-        Progress { planned, sending: 0, accepted: sent, settled, refused, waitlisted, cancelled }
+        let [planned, sent, settled, refused, waitlisted, cancelled, held] = self.0.map(count);
+        Progress { planned, sending: 0, accepted: sent, settled, refused, waitlisted, held, cancelled }
     }
 }
 
@@ -120,18 +121,19 @@ async fn add_counted(
              refused = refused + x.d3,
              waitlisted = waitlisted + x.d4,
              cancelled = cancelled + x.d5,
+             held = held + x.d6,
              updated_at = $2
          FROM ",
-        (0 job BIGINT, 1 d0 BIGINT, 2 d1 BIGINT, 3 d2 BIGINT, 4 d3 BIGINT, 5 d4 BIGINT, 6 d5 BIGINT),
+        (0 job BIGINT, 1 d0 BIGINT, 2 d1 BIGINT, 3 d2 BIGINT, 4 d3 BIGINT, 5 d4 BIGINT, 6 d5 BIGINT, 7 d6 BIGINT),
         " WHERE jobs.id = x.job AND (jobs.kind = 'move_license') = $3
-          RETURNING id, state, started_at, planned, sent, settled, refused, waitlisted, cancelled"
+          RETURNING id, state, started_at, planned, sent, settled, refused, waitlisted, cancelled, held"
     );
     if by_job.is_empty() {
         return Ok(Vec::new());
     }
     let rows: Vec<_> = by_job
         .iter()
-        .map(|(job, Counts([d0, d1, d2, d3, d4, d5]))| (job.0, d0, d1, d2, d3, d4, d5))
+        .map(|(job, Counts([d0, d1, d2, d3, d4, d5, d6]))| (job.0, d0, d1, d2, d3, d4, d5, d6))
         .collect();
     let standing =
         sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).bind(moves).all(tx, standing).await?;
@@ -190,6 +192,7 @@ fn standing(row: &Row) -> Result<Standing, StoreError> {
         row.get("refused")?,
         row.get("waitlisted")?,
         row.get("cancelled")?,
+        row.get("held")?,
     ];
     Ok(Standing {
         id: JobId(row.get("id")?),

@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
+use russet_domain::brake::Brakes;
 use russet_domain::intake::{Intake, Live, decide, first_state};
 
 use super::*;
 use crate::assets::{self, AssetRow};
 use crate::changes;
+use crate::changes::held;
 use crate::codec::kind_of;
 use crate::engine::Row;
 
@@ -21,6 +23,8 @@ pub(super) struct Order {
     pub(super) priority: Priority,
     /// How urgent its licenses are in the line; nothing when they are refused while none is free.
     pub(super) line: Option<i64>,
+    /// Whether what it takes back counts for the token's brakes, and may be held by them.
+    pub(super) brakes: bool,
 }
 
 /// What became of wishes.
@@ -33,6 +37,8 @@ pub(super) struct Taken {
     /// All of them by the state they start in.
     pub(super) by_state: Counts,
     pub(super) counts: IntakeCounts,
+    /// Why all of it is held, in a sentence.
+    pub(super) held: Option<String>,
 }
 
 /// Takes in wishes, each pair at most once. The caller holds the token's lock.
@@ -47,7 +53,7 @@ pub(super) async fn take_in(
         .bind(order.token.0)
         .one(tx, |row| Ok(row.get::<Option<i64>>("synced_whole_at")?.is_some()))
         .await?;
-    let mut taken = Taken::default();
+    let (mut taken, mut plans) = (Taken::default(), Vec::new());
     for batch in wishes.chunks(BATCH) {
         let facts = facts_of(tx, batch, read_whole).await?;
         let mut plan = Plan::default();
@@ -59,9 +65,28 @@ pub(super) async fn take_in(
             let asset = assets.get(&wish.asset).ok_or_else(|| missing(wish.asset, order.token))?;
             plan.take(order.action, wish, &asset.asset, fact, &mut taken);
         }
-        carry_out(tx, order, &plan, &mut taken, now).await?;
+        plans.push(plan);
+    }
+    taken.held = brake(tx, order, taken.counts.planned, now).await?;
+    if taken.held.is_some() {
+        plans.iter_mut().for_each(|plan| plan.hold(&mut taken));
+    }
+    for plan in &plans {
+        carry_out(tx, order, plan, &mut taken, now).await?;
     }
     Ok(taken)
+}
+
+/// Why so many licenses may not be taken back without an approval; nothing when they may.
+async fn brake(tx: &mut Tx, order: Order, more: u64, now: Timestamp) -> Result<Option<String>, StoreError> {
+    if order.action == Action::Assign || !order.brakes || more == 0 {
+        return Ok(None);
+    }
+    let brakes = Brakes::of(&policies::read(tx, order.token).await?);
+    if brakes.are_off() {
+        return Ok(None);
+    }
+    Ok(brakes.trip(&held::standing(tx, order.token, now).await?, more))
 }
 
 /// What is known of one license.
@@ -116,7 +141,7 @@ fn add_live(row: &Row, fact: &mut Fact) -> Result<(), StoreError> {
     let state = word_in(row, "state", State::from_text)?;
     match state {
         State::Sending | State::Accepted => fact.in_flight = Some((id, action)),
-        State::Planned | State::Waitlisted => fact.waiting = Some((id, action, state)),
+        State::Planned | State::Waitlisted | State::Held => fact.waiting = Some((id, action, state)),
         // Ended changes have no slot.
         State::Settled | State::Refused | State::Cancelled => {}
     }
@@ -189,6 +214,17 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Lets nothing of it be sent before somebody approves.
+    fn hold(&mut self, taken: &mut Taken) {
+        for change in self.new.iter_mut().filter(|change| change.3 == State::Planned.as_str()) {
+            change.3 = State::Held.as_str();
+            taken.by_state.add(State::Planned, -1);
+            taken.by_state.add(State::Held, 1);
+            taken.counts.planned -= 1;
+            taken.counts.held += 1;
+        }
+    }
+
     fn cancel_waiting(&mut self, fact: Fact, taken: &mut Taken) {
         if let Some((change, _, from)) = fact.waiting {
             taken.counts.replaced += 1;
@@ -215,9 +251,9 @@ async fn carry_out(
     const WRITE: Sql = bulk!(
         "INSERT INTO changes
              (token_id, asset_id, holder_kind, holder_id, action, state, slot, priority, error_code, created_at,
-              ended_at, waits, line)
+              ended_at, waits, line, excused)
          SELECT $2, x.asset_id, x.holder_kind, x.holder_id, $3, x.state, x.slot, $4, x.error_code, $5,
-                CASE WHEN x.slot IS NULL THEN $5 END, $6, $7
+                CASE WHEN x.slot IS NULL THEN $5 END, $6, $7, $8
          FROM ",
         (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 state TEXT, 4 slot BIGINT, 5 error_code TEXT),
         ""
@@ -244,6 +280,7 @@ async fn carry_out(
             .bind(now.0)
             .bind(order.line.is_some())
             .bind(order.line.unwrap_or(0))
+            .bind(!order.brakes)
             .run(tx)
             .await?;
     }

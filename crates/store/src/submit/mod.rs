@@ -12,7 +12,7 @@ use crate::codec::{holder, int, json, word_in};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{self, Counts, NewJob, Shift};
-use crate::tokens;
+use crate::{policies, tokens};
 use intake::{Order, Taken, take_in};
 
 /// One license that is to move.
@@ -40,6 +40,8 @@ pub struct Submitted {
 pub struct IntakeCounts {
     /// New changes, to be sent; in place of an opposite one that was not sent yet or not.
     pub planned: u64,
+    /// New changes that wait for an approval, since the token's brakes do not allow so many at once.
+    pub held: u64,
     /// Follow a change that does the same.
     pub joined: u64,
     /// The license already is where it is wanted.
@@ -72,9 +74,10 @@ pub async fn submit(
     let wishes: Vec<Wish> = wishes.into_iter().filter(|wish| known.insert(wish.clone())).collect();
     drop(known);
     let job = jobs::insert(tx, new, now).await?;
-    let order = Order { token: new.token, action, priority: new.priority, line: new.line };
+    let order = Order { token: new.token, action, priority: new.priority, line: new.line, brakes: true };
     let before = newest_change(tx).await?;
     let mut taken = take_in(tx, order, &wishes, now).await?;
+    tell_held(tx, job, &taken).await?;
     taken.counts.folded = crate::codec::count(int(listed - wishes.len()));
     link(tx, job, new.token, before, &taken).await?;
     let ended = jobs::add(tx, &HashMap::from([(job, taken.by_state)]), now).await?;
@@ -106,8 +109,9 @@ pub async fn add(
     let (token, action) = job.token.zip(action_of(job.kind)).ok_or_else(missing)?;
     tokens::lock(tx, token).await?;
     let before = newest_change(tx).await?;
-    let taken =
-        take_in(tx, Order { token, action, priority: job.priority, line: job.line }, wishes, now).await?;
+    let order = Order { token, action, priority: job.priority, line: job.line, brakes: true };
+    let taken = take_in(tx, order, wishes, now).await?;
+    tell_held(tx, id, &taken).await?;
     link(tx, id, token, before, &taken).await?;
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
     Ok(taken.counts)
@@ -132,8 +136,9 @@ pub async fn follow(
     let mut known = HashSet::with_capacity(wishes.len());
     let wishes: Vec<Wish> = wishes.iter().filter(|wish| known.insert(*wish)).cloned().collect();
     let before = newest_change(tx).await?;
-    let taken =
-        take_in(tx, Order { token, action, priority: job.priority, line: job.line }, &wishes, now).await?;
+    // What a move takes back it has given elsewhere, which no brake is for.
+    let order = Order { token, action, priority: job.priority, line: job.line, brakes: false };
+    let taken = take_in(tx, order, &wishes, now).await?;
     link(tx, id, token, before, &taken).await?;
     Ok(taken.counts)
 }
@@ -175,12 +180,22 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     .run(tx)
     .await?;
     let before = newest_change(tx).await?;
-    let order = Order { token, action, priority: job.priority, line: job.line };
+    let order = Order { token, action, priority: job.priority, line: job.line, brakes: true };
     let mut taken = take_in(tx, order, &wishes, now).await?;
+    tell_held(tx, id, &taken).await?;
     link(tx, id, token, before, &taken).await?;
     taken.by_state.add(State::Refused, -int(wishes.len()));
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
     Ok(taken.counts)
+}
+
+/// Has the job say why it is held, if it is.
+async fn tell_held(tx: &mut Tx, job: JobId, taken: &Taken) -> Result<(), StoreError> {
+    let Some(why) = &taken.held else { return Ok(()) };
+    let note = format!(
+        "Held: {why}. Another API key approves it with POST /api/v1/jobs/{job}/approve; cancelling it takes nothing back."
+    );
+    jobs::add_note(tx, job, note).await
 }
 
 /// Which way a kind of job moves licenses.

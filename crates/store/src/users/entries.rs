@@ -72,9 +72,12 @@ pub async fn list_of_job(
 fn stored(state: State) -> &'static str {
     match state {
         State::Sending | State::Accepted => "sent",
-        State::Planned | State::Settled | State::Refused | State::Waitlisted | State::Cancelled => {
-            state.as_str()
-        }
+        State::Planned
+        | State::Settled
+        | State::Refused
+        | State::Waitlisted
+        | State::Held
+        | State::Cancelled => state.as_str(),
     }
 }
 

@@ -11,6 +11,7 @@ use russet_queue::jobs::{
     Reconcile, RecountAssets, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
+use russet_store::changes::held;
 use russet_store::{catalog, hand_overs, idempotency, marks, notifications, sweep, tokens};
 
 use crate::catalog::message;
@@ -83,6 +84,7 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
         ctx.queue.push_many(messages).await?;
     }
     watch_expiry(ctx).await?;
+    give_up_on_approvals(ctx).await?;
     clean_up(ctx).await?;
     Ok(Ending::Done)
 }
@@ -102,6 +104,20 @@ async fn watch_expiry(ctx: &Context) -> Result<(), JobError> {
             tokens = changed,
             "tokens expire soon, or do not any more; `russet doctor` names them"
         );
+    }
+    Ok(())
+}
+
+/// Refuses what has waited for an approval longer than anybody should wait.
+async fn give_up_on_approvals(ctx: &Context) -> Result<(), JobError> {
+    let mut db = ctx.store.read().await?;
+    let overdue = held::overdue(&mut db, ctx.now(), AT_MOST).await?;
+    drop(db);
+    for token in overdue {
+        let mut tx = ctx.begin().await?;
+        held::expire(&mut tx, token, ctx.now()).await?;
+        tx.commit().await?;
+        tracing::warn!(token.id = token.0, "nobody approved in time what was to be taken back");
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use russet_domain::TokenId;
 use russet_domain::policy::{self, POLICIES, Policies};
 use russet_store::changes::waitlist;
 use russet_store::{marks, policies as store};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -35,8 +35,29 @@ pub(crate) struct PolicyView {
     decided: bool,
     /// What it can be set to.
     values: Vec<&'static str>,
+    /// The least and the most number that it can be set to instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbers: Option<[u64; 2]>,
     /// What it decides.
     about: &'static str,
+}
+
+/// What a policy is to be: a word or a number.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = PolicyValue)]
+pub(crate) enum Value {
+    Word(String),
+    Number(u64),
+}
+
+impl Value {
+    fn text(self) -> String {
+        match self {
+            Self::Word(word) => word,
+            Self::Number(number) => number.to_string(),
+        }
+    }
 }
 
 fn views(policies: &Policies) -> Vec<PolicyView> {
@@ -46,6 +67,7 @@ fn views(policies: &Policies) -> Vec<PolicyView> {
         default: policy.default,
         decided: policies.is_decided(policy.name),
         values: policy.values.to_vec(),
+        numbers: policy.numbers.map(|(least, most)| [least, most]),
         about: policy.about,
     };
     POLICIES.iter().map(view).collect()
@@ -65,10 +87,10 @@ pub(crate) async fn list(
     Ok(Json(views(&store::read(&mut db, id).await?)))
 }
 
-/// Decides policies of a token: an object of names and values; null lets the default hold again. Everything that assignments have
+/// Decides policies of a token: an object of names and values, words or numbers; null lets the default hold again. Everything that assignments have
 /// to do with is looked at anew.
 #[utoipa::path(patch, operation_id = "change_policies", path = "/api/v1/tokens/{token}/policies", tag = "assignments",
-    request_body = BTreeMap<String, Option<String>>,
+    request_body = BTreeMap<String, Option<Value>>,
     params(("token" = i64, Path, description = "The token's number")),
     responses((status = 200, description = "Every policy as it is now", body = Vec<PolicyView>)))]
 pub(crate) async fn change(
@@ -77,7 +99,9 @@ pub(crate) async fn change(
     TokenInPath(id): TokenInPath,
     body: Body,
 ) -> Result<Json<Vec<PolicyView>>, ApiError> {
-    let wanted: BTreeMap<String, Option<String>> = body.json()?;
+    let wanted: BTreeMap<String, Option<Value>> = body.json()?;
+    let wanted: BTreeMap<String, Option<String>> =
+        wanted.into_iter().map(|(name, value)| (name, value.map(Value::text))).collect();
     let mut decisions = Vec::with_capacity(wanted.len());
     for (name, value) in &wanted {
         let Some(policy) = policy::find(name) else {

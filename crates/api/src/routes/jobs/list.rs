@@ -27,6 +27,9 @@ pub(crate) struct Query {
     kind: Option<String>,
     /// Those in this state.
     state: Option<String>,
+    /// Those of which something waits for an approval.
+    #[serde(default)]
+    held: bool,
     /// Those about this token.
     token: Option<i64>,
     /// Entries of a page, 1 to 1000; 100 when left out.
@@ -47,6 +50,7 @@ pub(crate) async fn list(
         kind: word("kind", query.kind.as_deref(), &JobKind::ALL, JobKind::as_str)?,
         state: word("state", query.state.as_deref(), &JobState::ALL, JobState::as_str)?,
         token: query.token.map(TokenId),
+        held: query.held,
         among: actor.bound_to().map(<[TokenId]>::to_vec),
     };
     let limit = page::limit(&app, query.limit)?;

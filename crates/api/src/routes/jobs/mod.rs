@@ -1,6 +1,7 @@
 //! `/api/v1/jobs`: what clients submit, and how far it has got.
 
 pub(crate) mod about;
+pub(crate) mod approve;
 pub(crate) mod bodies;
 pub(crate) mod cancel;
 pub(crate) mod changes;

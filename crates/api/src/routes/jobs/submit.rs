@@ -285,6 +285,7 @@ fn args(wanted: &Wanted, pairs: usize) -> Value {
 
 fn with_counts(mut args: Value, counts: IntakeCounts) -> Value {
     args["planned"] = json!(counts.planned);
+    args["held"] = json!(counts.held);
     args["joined"] = json!(counts.joined);
     args["already"] = json!(counts.already);
     args["refused"] = json!(counts.refused);
