@@ -17,6 +17,7 @@ mod fair;
 mod garbage;
 mod hand_over;
 mod herd;
+mod history;
 mod idempotency;
 mod lint;
 mod many_tokens;

@@ -52,7 +52,7 @@ pub(crate) enum ApiError {
     #[error("{text}")]
     Conflict { code: &'static str, text: String },
     #[error(
-        "The API key is bound to certain tokens and the directory is shared by all; use a key that is not bound."
+        "The API key is bound to certain tokens, and the directory and the audit log are shared by all; use a key that is not bound."
     )]
     DirectoryIsShared,
     #[error("No token owns a product {0}; GET /api/v1/apps lists those there are.")]

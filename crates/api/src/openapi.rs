@@ -28,8 +28,8 @@ use crate::routes::users::{
     change as change_user, create as create_user, import, list as list_users, retire, show as show_user,
 };
 use crate::routes::{
-    apps, assets, consent, explain, health, installation, licenses, lint, metrics, notifications, plans,
-    prompts, waitlist,
+    apps, assets, audit, consent, explain, health, installation, licenses, lint, metrics, movements,
+    notifications, plans, prompts, waitlist,
 };
 
 #[derive(OpenApi)]
@@ -50,7 +50,7 @@ use crate::routes::{
         events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         job_users::users,
         create_user::create, import::import, list_users::list, show_user::show, change_user::change, retire::retire,
-        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list, explain::show,
+        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, licenses::list, movements::list, audit::list, explain::show,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,
@@ -74,6 +74,7 @@ use crate::routes::{
         (name = "licenses", description = "What there is, and who holds it"),
         (name = "queue", description = "Which messages wait for workers, which are dead, and why one does not run. All \
             tokens share the queue, so a key that is bound to certain tokens may only ask why about one of those"),
+        (name = "audit", description = "Who changed what"),
         (name = "apple", description = "What Apple calls"),
         (name = "health", description = "For whoever runs Russet; without a key"),
     ),

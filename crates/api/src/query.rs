@@ -2,7 +2,8 @@
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use russet_domain::{Holder, JobId, TokenId};
+use chrono::{DateTime, NaiveDate};
+use russet_domain::{Holder, JobId, Timestamp, TokenId};
 use serde::de::DeserializeOwned;
 
 use crate::error::ApiError;
@@ -160,6 +161,21 @@ pub(crate) fn holder(serial: Option<String>, user: Option<String>) -> Result<Opt
     }
 }
 
+/// A moment that a query names, or the beginning of a day in UTC; nothing when it names none.
+///
+/// # Errors
+/// When it is neither.
+pub(crate) fn moment(name: &str, text: Option<&str>) -> Result<Option<Timestamp>, ApiError> {
+    let Some(text) = text else { return Ok(None) };
+    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|start| start.and_utc());
+    let moment = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc()).or_else(day);
+    let moment = moment.map(|moment| Timestamp(moment.timestamp_millis()));
+    moment.map(Some).ok_or_else(|| {
+        let likes = "a day such as 2031-04-09 or a moment such as 2031-04-09T10:20:30Z";
+        ApiError::InvalidQuery(format!("`{name}` should be {likes}"))
+    })
+}
+
 async fn in_path(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
     let Path(text) =
         Path::<String>::from_request_parts(parts, app).await.map_err(|_| ApiError::NoSuchRoute)?;
@@ -169,4 +185,17 @@ async fn in_path(parts: &mut Parts, app: &App) -> Result<String, ApiError> {
 /// A client's own text, cut and without anything that could confuse whoever reads it.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_MAX).flat_map(char::escape_default).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_midnight_in_utc() {
+        let moment = |text| moment("since", Some(text));
+        assert_eq!(moment("1970-01-02").unwrap(), Some(Timestamp(86_400_000)));
+        assert_eq!(moment("1970-01-02T01:00:00+01:00").unwrap(), Some(Timestamp(86_400_000)));
+        assert!(moment("tomorrow").is_err());
+    }
 }

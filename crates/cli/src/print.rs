@@ -8,7 +8,7 @@ use std::io::{IsTerminal as _, Write as _};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::error::CliError;
+use crate::error::{CliError, failed};
 
 /// Prints one line of the result.
 pub(crate) fn line(text: impl Display) {
@@ -53,6 +53,27 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<I
     line(table.trim_fmt());
 }
 
+/// Prints CSV. What a spreadsheet would take for a formula is marked as text.
+///
+/// # Errors
+/// When the output cannot be written.
+pub(crate) fn csv<'a>(
+    header: impl IntoIterator<Item = &'a str>,
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> Result<(), CliError> {
+    let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+    writer.write_record(header).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| as_text(&plain(cell)))).map_err(failed)?;
+    }
+    writer.flush().map_err(failed)
+}
+
+fn as_text(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@']) && cell.parse::<f64>().is_err();
+    if is_formula { format!("'{cell}") } else { cell.to_owned() }
+}
+
 /// Prints names and values in two columns.
 pub(crate) fn facts(facts: &[(&str, String)]) {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -84,6 +105,12 @@ pub(crate) fn age(ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spreadsheet_finds_no_formula() {
+        let cells = ["=1+1", "@x", "-5", "-x", "C02X", ""].map(as_text);
+        assert_eq!(cells, ["'=1+1", "'@x", "-5", "'-x", "C02X", ""]);
+    }
 
     #[test]
     fn an_age_is_told_in_its_largest_unit() {

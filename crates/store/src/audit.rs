@@ -21,6 +21,8 @@ pub struct Entry {
     pub subject: String,
     /// A JSON object; never a secret.
     pub detail: String,
+    /// The block of the chain that seals it; nothing for what is younger than the newest.
+    pub block: Option<i64>,
 }
 
 /// Writes a line, in the transaction of what it tells of.
@@ -50,21 +52,27 @@ pub async fn write(
     Ok(())
 }
 
-/// Lines, the newest first, before a number.
+/// Lines, the newest first, before a number: all, or those about one subject. Costs a look at all of them then.
 ///
 /// # Errors
 /// As any statement.
-pub async fn list(db: &mut Db, limit: usize, after: Option<i64>) -> Result<Vec<Entry>, StoreError> {
+pub async fn list(
+    db: &mut Db,
+    subject: Option<&str>,
+    limit: usize,
+    after: Option<i64>,
+) -> Result<Vec<Entry>, StoreError> {
     sql(
         "reading the audit log",
-        "SELECT id, at, actor, action, subject, detail
+        "SELECT id, at, actor, action, subject, detail, block
          FROM audit
-         WHERE id < $1
+         WHERE id < $1 AND ($3 IS NULL OR subject = $3)
          ORDER BY id DESC
          LIMIT $2",
     )
     .bind(after.unwrap_or(i64::MAX))
     .bind(int(limit))
+    .bind(subject)
     .all(db, |row| {
         Ok(Entry {
             id: row.get("id")?,
@@ -73,6 +81,7 @@ pub async fn list(db: &mut Db, limit: usize, after: Option<i64>) -> Result<Vec<E
             action: row.get("action")?,
             subject: row.get("subject")?,
             detail: row.get("detail")?,
+            block: row.get("block")?,
         })
     })
     .await

@@ -74,6 +74,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0009_brakes.sql"),
         },
     },
+    Migration {
+        version: 10,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0010_history.sql"),
+            postgres: include_str!("../migrations/postgres/0010_history.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -179,13 +179,13 @@ async fn a_million_licenses_are_walked() {
                     })
                     .collect();
                 let mut tx = store.begin().await.unwrap();
-                licenses::observe_page(&mut tx, token, WalkId(walk), NOW, &rows).await.unwrap();
+                licenses::observe_page(&mut tx, token, (WalkId(walk), NOW), &rows, NOW).await.unwrap();
                 tx.commit().await.unwrap();
             }
             clock.lap(what);
         }
         let mut tx = store.begin().await.unwrap();
-        let dropped = licenses::drop_unseen(&mut tx, token, WalkId(3), NOW).await.unwrap();
+        let dropped = licenses::drop_unseen(&mut tx, token, WalkId(3), NOW, NOW).await.unwrap();
         tx.commit().await.unwrap();
         clock.lap(&format!("drop_unseen ({dropped})"));
         let mut db = store.read().await.unwrap();

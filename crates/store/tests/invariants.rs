@@ -18,7 +18,7 @@ use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, Pricing, Request
 use russet_store::changes::held;
 use russet_store::requests::NewRequest;
 use russet_store::submit::Wish;
-use russet_store::{Tx, changes, jobs, licenses, policies, requests};
+use russet_store::{Tx, changes, history, jobs, licenses, policies, requests};
 
 const ASSETS: usize = 2;
 const HOLDERS: usize = 3;
@@ -171,7 +171,7 @@ impl World<'_> {
             Step::Portal { revoke, pairs } => {
                 let action = if *revoke { Action::Revoke } else { Action::Assign };
                 let moved = self.named_pairs(*pairs);
-                licenses::observe_moved(&mut tx, token, action, &moved, now).await.unwrap();
+                licenses::observe_moved(&mut tx, token, (action, "elsewhere"), &moved, now).await.unwrap();
             }
         }
         tx.commit().await.unwrap();
@@ -225,6 +225,31 @@ fn outcome(word: u8) -> Outcome {
         0 | 1 => Outcome::Settled,
         2 => Outcome::Refused { code: "no".to_owned(), number: Some(9709) },
         _ => Outcome::Again { not_before: NOW, number: None },
+    }
+}
+
+/// Who holds what: asset, and holder by name.
+type Held = Vec<(AssetId, String)>;
+
+impl World<'_> {
+    async fn held(&self) -> Held {
+        let mut db = self.side.store.read().await.unwrap();
+        let held = licenses::held(&mut db, self.token, 1000).await.unwrap();
+        let mut held: Held = held.into_iter().map(|(asset, holder)| (asset, holder.to_string())).collect();
+        held.sort();
+        held
+    }
+
+    /// What history says of the moment of each step is what was.
+    async fn check_history(&self, seen: &[(i64, Held)]) {
+        let mut db = self.side.store.read().await.unwrap();
+        for (clock, held) in seen {
+            let at = (self.token, later(*clock));
+            let told = history::held_at(&mut db, at, &licenses::Filter::default(), 1000, None).await.unwrap();
+            let mut told: Held = told.into_iter().map(|one| (one.asset, one.holder.to_string())).collect();
+            told.sort();
+            assert_eq!(&told, held, "at {clock} of {}", self.clock);
+        }
     }
 }
 
@@ -290,11 +315,14 @@ async fn play(side: &Side, sequences: usize) {
         let steps = strategy.new_tree(&mut runner).unwrap().current();
         let (token, assets) = location(&side.store, &format!("location {number}"), ASSETS).await;
         let mut world = World { side, token, assets, jobs: vec![], requests: vec![], clock: 0 };
+        let mut seen = vec![(0, Vec::new())];
         for (place, step) in steps.iter().enumerate() {
             world.take(step).await;
+            seen.push((world.clock, world.held().await));
             let wrong = world.check().await;
             assert!(wrong.is_empty(), "{wrong:#?}\nafter {:#?}", &steps[..=place]);
         }
+        world.check_history(&seen).await;
     }
 }
 

@@ -19,7 +19,9 @@ fn key(number: usize) -> AssetKey {
 
 async fn page(store: &Store, token: TokenId, walk: i64, started: i64, rows: &[(AssetKey, Holder)]) {
     let mut tx = store.begin().await.unwrap();
-    licenses::observe_page(&mut tx, token, WalkId(walk), later(started), rows).await.unwrap();
+    licenses::observe_page(&mut tx, token, (WalkId(walk), later(started)), rows, later(started))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -155,12 +157,12 @@ async fn a_walk_finds_what_is_held_and_forgets_what_is_not() {
         let mut tx = store.begin().await.unwrap();
         let unseen = licenses::unseen(&mut tx, token, WalkId(2), later(10), 10).await.unwrap();
         assert_eq!(unseen, [(apps[0], key(0), device(1))]);
-        assert_eq!(licenses::drop_unseen(&mut tx, token, WalkId(2), later(10)).await.unwrap(), 1);
+        assert_eq!(licenses::drop_unseen(&mut tx, token, WalkId(2), later(10), later(10)).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert_eq!(held(store, token).await, [(apps[1], user(1))]);
         let mut tx = store.begin().await.unwrap();
         let pairs = [(apps[1], user(1)), (apps[1], user(2))];
-        assert_eq!(licenses::drop_pairs(&mut tx, &pairs, later(20)).await.unwrap(), 1);
+        assert_eq!(licenses::drop_pairs(&mut tx, &pairs, later(20), later(20)).await.unwrap(), 1);
         tx.commit().await.unwrap();
         assert_eq!(held(store, token).await, []);
     })
@@ -180,14 +182,17 @@ async fn an_older_page_does_not_undo_what_was_settled_since_the_walk_began() {
         page(store, token, 2, 10, &[(key(0), device(1)), (key(0), device(2))]).await;
         let mut tx = store.begin().await.unwrap();
         assert_eq!(licenses::unseen(&mut tx, token, WalkId(2), later(10), 10).await.unwrap(), []);
-        assert_eq!(licenses::drop_unseen(&mut tx, token, WalkId(2), later(10)).await.unwrap(), 0);
-        assert_eq!(licenses::drop_pairs(&mut tx, &[(apps[0], device(3))], later(10)).await.unwrap(), 0);
+        assert_eq!(licenses::drop_unseen(&mut tx, token, WalkId(2), later(10), later(10)).await.unwrap(), 0);
+        assert_eq!(
+            licenses::drop_pairs(&mut tx, &[(apps[0], device(3))], later(10), later(10)).await.unwrap(),
+            0
+        );
         tx.commit().await.unwrap();
         assert_eq!(held(store, token).await, [(apps[0], device(2)), (apps[0], device(3))]);
         // A walk that began later is right about all of it.
         page(store, token, 3, 20, &[(key(0), device(1))]).await;
         let mut tx = store.begin().await.unwrap();
-        licenses::drop_unseen(&mut tx, token, WalkId(3), later(20)).await.unwrap();
+        licenses::drop_unseen(&mut tx, token, WalkId(3), later(20), later(20)).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(held(store, token).await, [(apps[0], device(1))]);
     })
@@ -216,7 +221,9 @@ async fn a_move_in_the_portal_is_counted_once_however_often_it_is_told() {
         let pairs = [(key(0), device(1)), (key(0), device(2)), (key(0), device(2))];
         let tell = async |action| {
             let mut tx = store.begin().await.unwrap();
-            let changed = licenses::observe_moved(&mut tx, token, action, &pairs, later(1)).await.unwrap();
+            let changed = licenses::observe_moved(&mut tx, token, (action, "elsewhere"), &pairs, later(1))
+                .await
+                .unwrap();
             tx.commit().await.unwrap();
             let mut db = store.read().await.unwrap();
             let asset = assets::find(&mut db, apps[0]).await.unwrap().unwrap().asset;

@@ -63,7 +63,7 @@ async fn step(store: &Store, token: TokenId, job: JobId, from: MoveState, to: Mo
 async fn hold(store: &Store, token: TokenId, asset: AssetId, holder: Holder) {
     let mut tx = store.begin().await.unwrap();
     let key = assets::find(&mut tx, asset).await.unwrap().unwrap().asset.key;
-    licenses::observe_page(&mut tx, token, WalkId(1), NOW, &[(key, holder)]).await.unwrap();
+    licenses::observe_page(&mut tx, token, (WalkId(1), NOW), &[(key, holder)], NOW).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -224,10 +224,10 @@ async fn the_audit_log_is_read_from_its_end() {
             let subject = format!("token {number}");
             audit::write(&mut tx, "key 1", "token.add", &subject, "{}", later(number)).await.unwrap();
         }
-        let entries = audit::list(&mut tx, 2, None).await.unwrap();
+        let entries = audit::list(&mut tx, None, 2, None).await.unwrap();
         let subjects: Vec<_> = entries.iter().map(|entry| entry.subject.as_str()).collect();
         assert_eq!(subjects, ["token 2", "token 1"]);
-        let rest = audit::list(&mut tx, 10, Some(entries[1].id)).await.unwrap();
+        let rest = audit::list(&mut tx, None, 10, Some(entries[1].id)).await.unwrap();
         assert_eq!((rest.len(), rest[0].at), (1, NOW));
     })
     .await;

@@ -152,7 +152,7 @@ async fn write_down(ctx: &Context, walk: &Walk, pairs: &[(AssetKey, Holder)]) ->
         rows: walk.rows,
     };
     let mut tx = ctx.begin().await?;
-    licenses::observe_page(&mut tx, walk.token, walk.id, walk.started_at, pairs).await?;
+    licenses::observe_page(&mut tx, walk.token, (walk.id, walk.started_at), pairs, ctx.now()).await?;
     walks::advance(&mut tx, walk.id, &place).await?;
     Ok(tx.commit().await?)
 }
@@ -171,7 +171,7 @@ fn summary(mode: Mode, walk: &Walk, removed: u64) -> serde_json::Value {
 async fn remove_unseen(ctx: &Context, token: &Token, walk: &Walk) -> Result<u64, JobError> {
     if !walk.moved {
         let mut tx = ctx.begin().await?;
-        let removed = licenses::drop_unseen(&mut tx, token.id, walk.id, walk.started_at).await?;
+        let removed = licenses::drop_unseen(&mut tx, token.id, walk.id, walk.started_at, ctx.now()).await?;
         tx.commit().await?;
         return Ok(removed);
     }
@@ -200,7 +200,7 @@ async fn remove_unseen(ctx: &Context, token: &Token, walk: &Walk) -> Result<u64,
         .map(|(id, _, holder)| (id, holder))
         .collect();
     let mut tx = ctx.begin().await?;
-    let removed = licenses::drop_pairs(&mut tx, &gone, walk.started_at).await?;
+    let removed = licenses::drop_pairs(&mut tx, &gone, walk.started_at, ctx.now()).await?;
     tx.commit().await?;
     Ok(removed)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod apps;
 pub(crate) mod assets;
 pub(crate) mod assignments;
+pub(crate) mod audit;
 pub(crate) mod consent;
 pub(crate) mod directory;
 pub(crate) mod explain;
@@ -13,6 +14,7 @@ pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod lint;
 pub(crate) mod metrics;
+pub(crate) mod movements;
 pub(crate) mod notifications;
 pub(crate) mod plans;
 pub(crate) mod prompts;
@@ -111,6 +113,8 @@ pub(crate) fn router(app: App) -> Router {
         .merge(assignments())
         .route("/assets", get(assets::list))
         .route("/licenses", get(licenses::list))
+        .route("/movements", get(movements::list))
+        .route("/audit", get(audit::list))
         .route("/queue", get(queue::list::list))
         .route("/queue/kinds/{kind}", get(queue::kind::kind))
         .route("/queue/kinds/{kind}/pause", post(queue::pause::pause))

@@ -41,7 +41,7 @@ impl LicenseView {
 }
 
 /// A holder as the two fields of which one is there.
-pub(super) fn serial_and_user(holder: Holder) -> (Option<String>, Option<String>) {
+pub(crate) fn serial_and_user(holder: Holder) -> (Option<String>, Option<String>) {
     match holder {
         Holder::Device(serial) => (Some(serial), None),
         Holder::User(user) => (None, Some(user)),

@@ -22,7 +22,7 @@ pub(crate) use assignment::AssignmentView;
 pub(crate) use change::ChangeView;
 pub(crate) use explanation::ExplanationView;
 pub(crate) use job::{JobView, SyncView};
-pub(crate) use license::LicenseView;
+pub(crate) use license::{LicenseView, serial_and_user};
 pub(crate) use lint::LintView;
 pub(crate) use moving::{MoveView, MovesView};
 pub(crate) use notification::{NotificationTestView, NotificationView, WholeNotificationView};

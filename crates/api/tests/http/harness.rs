@@ -183,7 +183,7 @@ impl Server {
     /// Writes down that these hold licenses, as a sync would.
     pub(crate) async fn hold(&self, token: TokenId, pairs: &[(AssetKey, Holder)]) {
         let mut tx = self.store.begin().await.unwrap();
-        licenses::observe_page(&mut tx, token, WalkId(1), NOW, pairs).await.unwrap();
+        licenses::observe_page(&mut tx, token, (WalkId(1), NOW), pairs, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -128,7 +128,7 @@ async fn why(server: &Server, message: &str) -> Value {
 }
 
 async fn actions(server: &Server) -> Vec<String> {
-    let lines = audit::list(&mut server.store.read().await.unwrap(), 100, None).await.unwrap();
+    let lines = audit::list(&mut server.store.read().await.unwrap(), None, 100, None).await.unwrap();
     lines.into_iter().rev().map(|line| line.action).filter(|action| action.starts_with("queue.")).collect()
 }
 

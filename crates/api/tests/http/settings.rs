@@ -32,7 +32,7 @@ async fn a_token_is_created_only_with_consent_to_the_text_in_force() {
     let reply = attempt(json!({"agreed": true, "version": text["version"]})).await;
     assert_eq!(reply.status, 201, "{}", reply.text);
     assert_eq!(reply.body["consent"]["version"], text["version"]);
-    let entries = audit::list(&mut server.store.read().await.unwrap(), 1, None).await.unwrap();
+    let entries = audit::list(&mut server.store.read().await.unwrap(), None, 1, None).await.unwrap();
     let detail: Value = serde_json::from_str(&entries[0].detail).unwrap();
     assert_eq!(
         (&detail["consent"]["version"], &detail["consent"]["things"]),

@@ -133,7 +133,7 @@ async fn a_change_stands_and_is_in_the_audit_log_and_taking_over_asks_apple() {
     assert_eq!(shown["account_type"], "business");
     // The upload's own message may still wait: then it is the same one.
     assert!(before <= 1 && server.waiting("claim_token").await == 1);
-    let entries = audit::list(&mut server.store.read().await.unwrap(), 10, None).await.unwrap();
+    let entries = audit::list(&mut server.store.read().await.unwrap(), None, 10, None).await.unwrap();
     let actions: Vec<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["token.change", "token.take_over", "token.upload"]);
     assert!(entries[0].actor.starts_with("key 1 test") && entries[0].subject == format!("token {token}"));

@@ -60,7 +60,7 @@ async fn a_user_is_registered_at_several_locations_with_one_id() {
     assert_eq!(listed.body["items"].as_array().unwrap().len(), 1, "{}", listed.text);
 
     let mut db = server.store.read().await.unwrap();
-    let entries = audit::list(&mut db, 10, None).await.unwrap();
+    let entries = audit::list(&mut db, None, 10, None).await.unwrap();
     let entry = entries.iter().find(|entry| entry.action == "user.create").unwrap();
     assert!(entry.subject.contains(&id) && !entry.detail.contains("example.org"), "{entry:?}");
 }

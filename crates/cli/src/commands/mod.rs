@@ -4,10 +4,12 @@ pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod assign;
 pub(crate) mod assignment;
+mod audit;
 pub(crate) mod device;
 pub(crate) mod doctor;
 mod drift;
 pub(crate) mod group;
+mod history;
 pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod lint;
@@ -94,6 +96,11 @@ pub(crate) enum Command {
     Waitlist(waitlist::WaitlistArgs),
     /// Where what Apple has differs from what should be, by class, and mending it.
     Drift(drift::DriftArgs),
+    /// Which licenses changed hands, and who held what at a moment of the past.
+    History(history::HistoryArgs),
+    /// Who changed what, and whether anybody altered what is written of it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Take licenses back.
     Revoke(revoke::RevokeArgs),
     /// Move licenses from users to their devices.
@@ -137,6 +144,8 @@ impl Command {
             Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
             Self::Drift(args) => args.access.json,
+            Self::History(args) => args.access.json,
+            Self::Audit(command) => command.wants_json(),
             Self::Revoke(args) => args.access.json,
             Self::Move(args) => args.access.json,
             Self::Lint(args) => args.access.json,
@@ -173,6 +182,8 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,
         Command::Drift(args) => drift::run(args, config).await,
+        Command::History(args) => history::run(args, config).await,
+        Command::Audit(command) => audit::run(command, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Move(args) => move_license::run(args, config).await,
         Command::Lint(args) => lint::run(args, config).await,

@@ -9,6 +9,7 @@ use super::waitlist::anybody_waits;
 use crate::codec::{action, holder, json};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
+use crate::history::Cause;
 use crate::jobs::{Shift, shift};
 use crate::licenses::{Moved, write_moved};
 use crate::{requests, tokens};
@@ -50,7 +51,7 @@ pub async fn finish(
     write_ends(tx, &ends, now).await?;
     move_up(tx, &ends).await?;
     let moved: Vec<Moved> = ends.iter().filter_map(End::moved).collect();
-    write_moved(tx, &moved, now).await?;
+    write_moved(tx, &moved, (Cause::Change, None), now).await?;
     let closed_requests = close_requests(tx, &ends, now).await?;
     let shifts: Vec<Shift> =
         ends.iter().map(|end| Shift { change: end.change.id, from: State::Sending, to: end.state }).collect();
@@ -149,6 +150,7 @@ impl<'a> End<'a> {
             holder: self.change.holder.clone(),
             action: self.change.action,
             was_held: self.change.held,
+            change: Some(self.change.id),
         })
     }
 }

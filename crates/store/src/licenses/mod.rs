@@ -284,7 +284,7 @@ pub async fn sweep_tombstones(
     .await
 }
 
-fn license(row: &Row) -> Result<License, StoreError> {
+pub(crate) fn license(row: &Row) -> Result<License, StoreError> {
     Ok(License {
         asset: AssetId(row.at(0)?),
         token: TokenId(row.at(1)?),

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use russet_domain::change::Action;
-use russet_domain::{AssetId, AssetKey, Holder, Timestamp, TokenId};
+use russet_domain::{AssetId, AssetKey, ChangeId, Holder, Timestamp, TokenId};
 
 use super::pair;
-use crate::codec::{asset_key, holder, int, json, kind_of};
+use crate::codec::{asset_key, count, holder, int, json, kind_of};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
+use crate::history::{self, Cause};
 use crate::walks::WalkId;
 use crate::{assets, tokens};
 
@@ -21,9 +22,9 @@ use crate::{assets, tokens};
 pub async fn observe_page(
     tx: &mut Tx,
     token: TokenId,
-    walk: WalkId,
-    started_at: Timestamp,
+    (walk, started_at): (WalkId, Timestamp),
     page: &[(AssetKey, Holder)],
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     const OBSERVE: Sql = bulk!(
         "INSERT INTO licenses (asset_id, holder_kind, holder_id, held, moved_at, walk)
@@ -45,12 +46,9 @@ pub async fn observe_page(
         .filter_map(|(key, holder)| Some((ids.get(key)?.0, kind_of(holder), holder.id())))
         .filter(|row| seen.insert(*row))
         .collect();
-    sql("writing a page of licenses", OBSERVE)
-        .bind(json(&rows)?)
-        .bind(walk.0)
-        .bind(started_at.0)
-        .run(tx)
-        .await?;
+    let rows = json(&rows)?;
+    history::of_page(tx, token, &rows, started_at, now).await?;
+    sql("writing a page of licenses", OBSERVE).bind(rows).bind(walk.0).bind(started_at.0).run(tx).await?;
     Ok(())
 }
 
@@ -94,7 +92,9 @@ pub async fn drop_unseen(
     token: TokenId,
     walk: WalkId,
     started_at: Timestamp,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
+    history::of_unseen(tx, token, walk, started_at, now).await?;
     sql(
         "forgetting licenses that a walk did not see",
         "DELETE FROM licenses
@@ -117,6 +117,7 @@ pub async fn drop_pairs(
     tx: &mut Tx,
     pairs: &[(AssetId, Holder)],
     started_at: Timestamp,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
     const DROP: Sql = bulk!(
         "DELETE FROM licenses
@@ -126,19 +127,20 @@ pub async fn drop_pairs(
         (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT),
         ")"
     );
+    history::of_pairs(tx, pairs, started_at, now).await?;
     let rows: Vec<_> = pairs.iter().map(|(asset, holder)| (asset.0, kind_of(holder), holder.id())).collect();
     sql("forgetting licenses", DROP).bind(json(&rows)?).bind(started_at.0).run(tx).await
 }
 
 /// Writes down that licenses moved without our doing, such as by a person in Apple's portal: who holds what, and the
-/// assets' counts by what really changed. Tells how many licenses changed hands. May be repeated.
+/// assets' counts by what really changed. `event` is what Apple calls it. Tells how many licenses changed hands. May be repeated.
 ///
 /// # Errors
 /// As any statement.
 pub async fn observe_moved(
     tx: &mut Tx,
     token: TokenId,
-    action: Action,
+    (action, event): (Action, &str),
     pairs: &[(AssetKey, Holder)],
     now: Timestamp,
 ) -> Result<u64, StoreError> {
@@ -163,10 +165,10 @@ pub async fn observe_moved(
         .into_iter()
         .map(|(asset, holder)| {
             let was_held = held.contains(&(asset, holder.clone()));
-            Moved { asset, holder, action, was_held }
+            Moved { asset, holder, action, was_held, change: None }
         })
         .collect();
-    write_moved(tx, &moved, now).await
+    write_moved(tx, &moved, (Cause::Notification, Some(event)), now).await
 }
 
 /// A license that is now where `action` wanted it.
@@ -176,11 +178,29 @@ pub(crate) struct Moved {
     pub(crate) action: Action,
     /// Whether it was held, as far as was known before.
     pub(crate) was_held: bool,
+    /// The change of ours that moved it.
+    pub(crate) change: Option<ChangeId>,
 }
 
-/// Writes licenses that moved, each at most once, and the assets' counts by those that really changed hands; tells
-/// how many did. The caller holds the token's lock.
-pub(crate) async fn write_moved(tx: &mut Tx, moved: &[Moved], now: Timestamp) -> Result<u64, StoreError> {
+impl Moved {
+    /// By how much the number of licenses held is another one for it.
+    fn delta(&self) -> i64 {
+        match (self.action, self.was_held) {
+            (Action::Assign, false) => 1,
+            (Action::Revoke, true) => -1,
+            (Action::Assign, true) | (Action::Revoke, false) => 0,
+        }
+    }
+}
+
+/// Writes licenses that moved, each at most once, and by those that really changed hands the assets' counts and history; tells how
+/// many did. The caller holds the token's lock.
+pub(crate) async fn write_moved(
+    tx: &mut Tx,
+    moved: &[Moved],
+    by: (Cause, Option<&str>),
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     const WRITE: Sql = bulk!(
         "INSERT INTO licenses (asset_id, holder_kind, holder_id, held, moved_at, walk)
          SELECT x.asset_id, x.holder_kind, x.holder_id, x.held, $2, 0
@@ -193,16 +213,10 @@ pub(crate) async fn write_moved(tx: &mut Tx, moved: &[Moved], now: Timestamp) ->
     if moved.is_empty() {
         return Ok(0);
     }
+    let changed: Vec<&Moved> = moved.iter().filter(|one| one.delta() != 0).collect();
     let mut deltas: HashMap<AssetId, i64> = HashMap::new();
-    let mut changed = 0;
-    for one in moved {
-        let delta = match (one.action, one.was_held) {
-            (Action::Assign, false) => 1,
-            (Action::Revoke, true) => -1,
-            (Action::Assign, true) | (Action::Revoke, false) => continue,
-        };
-        *deltas.entry(one.asset).or_default() += delta;
-        changed += 1;
+    for one in &changed {
+        *deltas.entry(one.asset).or_default() += one.delta();
     }
     let rows: Vec<_> = moved
         .iter()
@@ -210,7 +224,8 @@ pub(crate) async fn write_moved(tx: &mut Tx, moved: &[Moved], now: Timestamp) ->
         .collect();
     sql("writing who holds what", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
     assets::add_assigned(tx, &deltas).await?;
-    Ok(changed)
+    history::of_moved(tx, &changed, by, now).await?;
+    Ok(count(int(changed.len())))
 }
 
 /// The numbers of a token's assets by name; those not known yet get a row that says as little as is known. The next

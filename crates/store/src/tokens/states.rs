@@ -292,6 +292,7 @@ pub async fn sync_ended(tx: &mut Tx, id: TokenId, end: &SyncEnd, now: Timestamp)
              last_sync_error = $3,
              last_sync_at = $4,
              synced_whole_at = coalesce($5, synced_whole_at),
+             history_since = coalesce(history_since, $5),
              assets_version = coalesce($6, assets_version),
              assignments_version = coalesce($7, assignments_version),
              updated_at = $4

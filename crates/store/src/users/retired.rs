@@ -6,6 +6,7 @@ use russet_domain::{AssetId, Holder, Timestamp, TokenId};
 use crate::codec::json;
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
+use crate::history::Cause;
 use crate::licenses::{Moved, write_moved};
 use crate::tokens;
 
@@ -53,8 +54,9 @@ pub async fn holders_gone(
             holder: Holder::User(user),
             action: Action::Revoke,
             was_held: true,
+            change: None,
         })
         .collect();
-    write_moved(tx, &freed, now).await?;
+    write_moved(tx, &freed, (Cause::Retired, None), now).await?;
     Ok(all)
 }

@@ -274,7 +274,8 @@ async fn ends_of(
     } else if said.moved && !requests::any_reply_lost(tx, token.id, now.minus(LATEST)).await? {
         // After a lost reply the event may be our own, of a request that was read back and is over: what it says is old by
         // now. The next full sync tells what somebody else did meanwhile.
-        licenses::observe_moved(tx, token.id, said.action, &without(pairs, &open), now).await?;
+        let said = (said.action, said.event.as_str());
+        licenses::observe_moved(tx, token.id, said, &without(pairs, &open), now).await?;
     }
     let word = if said.moved { Word::Moved } else { Word::Failed { number: said.error } };
     Ok(open.iter().map(|open| (open.id, after(open.action, &word, open.attempts, now, ctx.unit()))).collect())

@@ -12,7 +12,7 @@ use russet_queue::jobs::{
 };
 use russet_queue::{Ending, Push, When};
 use russet_store::changes::held;
-use russet_store::{catalog, hand_overs, idempotency, marks, notifications, sweep, tokens};
+use russet_store::{catalog, chain, hand_overs, idempotency, marks, notifications, sweep, tokens};
 
 use crate::catalog::message;
 use crate::context::Context;
@@ -20,6 +20,8 @@ use crate::error::JobError;
 
 /// The most of each kind that one sweep looks at; the next one goes on.
 const AT_MOST: usize = 5_000;
+/// The most blocks of the audit chain that one sweep seals.
+const BLOCKS_MAX: usize = 20;
 
 pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     let now = ctx.now();
@@ -85,6 +87,7 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     watch_expiry(ctx).await?;
     give_up_on_approvals(ctx).await?;
+    seal(ctx).await?;
     clean_up(ctx).await?;
     Ok(Ending::Done)
 }
@@ -118,6 +121,18 @@ async fn give_up_on_approvals(ctx: &Context) -> Result<(), JobError> {
         held::expire(&mut tx, token, ctx.now()).await?;
         tx.commit().await?;
         tracing::warn!(token.id = token.0, "nobody approved in time what was to be taken back");
+    }
+    Ok(())
+}
+
+/// Seals what the audit log and the history of licenses got since the last time. What is more than one sweep seals waits for the next.
+async fn seal(ctx: &Context) -> Result<(), JobError> {
+    for _ in 0..BLOCKS_MAX {
+        let mut tx = ctx.begin().await?;
+        let Some(block) = chain::seal(&mut tx, ctx.now()).await? else { return Ok(()) };
+        tx.commit().await?;
+        // Kept outside the database, the hash tells whether somebody wrote the chain anew.
+        tracing::info!(block = block.id, hash = block.hash, "a block of the audit chain is sealed");
     }
     Ok(())
 }

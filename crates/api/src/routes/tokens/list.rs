@@ -2,9 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate};
+use russet_domain::TokenId;
 use russet_domain::token::TokenState;
-use russet_domain::{Timestamp, TokenId};
 use russet_store::tokens::{self, Filter, SyncState};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -13,7 +12,7 @@ use super::{account_type, country};
 use crate::auth::{Actor, Viewer};
 use crate::error::ApiError;
 use crate::page::{self, Page};
-use crate::query::{Asked, word};
+use crate::query::{Asked, moment, word};
 use crate::state::App;
 use crate::view::TokenView;
 
@@ -77,34 +76,10 @@ fn filter(query: Query, actor: &Actor) -> Result<Filter, ApiError> {
         name: query.name,
         text: query.text.filter(|text| !text.trim().is_empty()),
         uid: query.location,
-        expires_before: query.expires_before.as_deref().map(moment).transpose()?,
+        expires_before: moment("expires_before", query.expires_before.as_deref())?,
         country: query.country.as_deref().map(country).transpose().map_err(in_query)?,
         account_type: query.account_type.as_deref().map(account_type).transpose().map_err(in_query)?,
         sync: word("sync", query.sync.as_deref(), &SyncState::ALL, SyncState::as_str)?,
         among: actor.bound_to().map(<[TokenId]>::to_vec),
     })
-}
-
-/// A moment, or the beginning of a day in UTC.
-fn moment(text: &str) -> Result<Timestamp, ApiError> {
-    let day = || text.parse::<NaiveDate>().ok()?.and_hms_opt(0, 0, 0).map(|start| start.and_utc());
-    let moment = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc()).or_else(day);
-    moment.map(|moment| Timestamp(moment.timestamp_millis())).ok_or_else(|| {
-        ApiError::InvalidQuery(
-            "`expires_before` should be a day such as 2031-04-09 or a moment such as 2031-04-09T10:20:30Z"
-                .to_owned(),
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_begins_at_midnight_in_utc() {
-        assert_eq!(moment("1970-01-02").unwrap(), Timestamp(86_400_000));
-        assert_eq!(moment("1970-01-02T01:00:00+01:00").unwrap(), Timestamp(86_400_000));
-        assert!(moment("tomorrow").is_err());
-    }
 }
