@@ -37,6 +37,7 @@ mod schedule;
 mod secrets;
 mod signals;
 mod storms;
+mod supply;
 mod take_over;
 mod token_removal;
 mod token_settings;

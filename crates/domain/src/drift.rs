@@ -19,6 +19,8 @@ pub enum Class {
     Orphan,
     /// A person's license for an app that one of his devices has a license for as well (rule N-4).
     Double,
+    /// A device's that was not seen for longer than the policy `idle_days` says. After two more weeks it may be taken back.
+    Idle,
     /// It should come back and cannot: Apple takes none of this asset back (rules S-15, N-30).
     Irrevocable,
     /// Apple took the request and has not told how it ended.
@@ -56,12 +58,13 @@ impl Stance {
 
 impl Class {
     /// Every class, in the order they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Missing,
         Self::Surplus,
         Self::Foreign,
         Self::Orphan,
         Self::Double,
+        Self::Idle,
         Self::Irrevocable,
         Self::Stuck,
     ];
@@ -75,6 +78,7 @@ impl Class {
             Self::Foreign => "foreign",
             Self::Orphan => "orphan",
             Self::Double => "double",
+            Self::Idle => "idle",
             Self::Irrevocable => "irrevocable",
             Self::Stuck => "stuck",
         }
@@ -95,6 +99,7 @@ impl Class {
             Self::Foreign => "drift_foreign",
             Self::Orphan => "drift_orphan",
             Self::Double => "drift_double",
+            Self::Idle => "drift_idle",
             Self::Irrevocable => "drift_irrevocable",
             Self::Stuck => "drift_stuck",
         }
@@ -115,6 +120,7 @@ impl Class {
             Self::Double => {
                 "A person has a license for an app that one of his devices has a license for, too."
             }
+            Self::Idle => "The device was not seen for longer than the policy `idle_days` says.",
             Self::Irrevocable => "The license should come back, and Apple takes none of this kind back.",
             Self::Stuck => "Apple took the request more than an hour ago and has not told how it ended.",
         }
@@ -125,7 +131,7 @@ impl Class {
     pub fn remedy(self) -> Option<Action> {
         match self {
             Self::Missing => Some(Action::Assign),
-            Self::Surplus | Self::Foreign | Self::Orphan | Self::Double => Some(Action::Revoke),
+            Self::Surplus | Self::Foreign | Self::Orphan | Self::Double | Self::Idle => Some(Action::Revoke),
             Self::Irrevocable | Self::Stuck => None,
         }
     }
@@ -146,7 +152,7 @@ impl Class {
             Self::Stuck => {
                 "the licenses are on their way already; Apple is asked again by itself until it tells how that ended"
             }
-            Self::Missing | Self::Surplus | Self::Foreign | Self::Orphan | Self::Double => "",
+            Self::Missing | Self::Surplus | Self::Foreign | Self::Orphan | Self::Double | Self::Idle => "",
         }
     }
 

@@ -17,6 +17,7 @@ pub mod directory;
 pub mod drift;
 pub mod event;
 pub mod explain;
+pub mod forecast;
 pub mod grant;
 pub mod holder;
 pub mod id;

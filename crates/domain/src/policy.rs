@@ -126,6 +126,20 @@ pub const POLICIES: &[Policy] = &[
         about: "A person and one of his devices have a license for one app: whether the person's is taken back (N-4).",
     },
     Policy {
+        name: "drift_idle",
+        values: DRIFT,
+        numbers: None,
+        default: "report",
+        about: "A device was not seen for longer than `idle_days`: whether its license is taken back, two weeks after it is told.",
+    },
+    Policy {
+        name: "idle_days",
+        values: &["off"],
+        numbers: Some((7, 3_650)),
+        default: "off",
+        about: "After how many days without being seen a device's license counts as idle.",
+    },
+    Policy {
         name: "drift_irrevocable",
         values: TOLD_ONLY,
         numbers: None,

@@ -41,6 +41,7 @@ pub mod recounts;
 pub mod requests;
 pub mod schedule;
 pub mod submit;
+pub mod supply;
 pub mod sweep;
 pub mod take_overs;
 pub mod tokens;

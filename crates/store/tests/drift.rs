@@ -224,6 +224,31 @@ async fn n_4_a_persons_license_is_too_much_where_every_device_of_his_has_one() {
 }
 
 #[tokio::test]
+async fn devices_that_were_not_seen_for_long_are_told_and_may_lose_their_licenses_two_weeks_later() {
+    on_both(|side| async move {
+        let school = School::build(side).await;
+        let day = 86_400_000_i64;
+        for (name, days) in [("D1", 29), ("D2", 31), ("D3", 50)] {
+            let seen = later(3_700_000).0 - days * day;
+            school
+                .side
+                .run(&format!("UPDATE devices SET last_seen_at = {seen} WHERE serial = '{name}'"))
+                .await;
+            school.holds(0, name).await;
+        }
+        school.holds(0, "D4").await;
+        assert_eq!(school.found(Class::Idle).await, [""; 0], "nobody said after how many days");
+        school.side.run("INSERT INTO token_policies VALUES (1, 'idle_days', '30')").await;
+        let (two, three) = (later(3_700_000).0 - 31 * day, later(3_700_000).0 - 50 * day);
+        assert_eq!(school.found(Class::Idle).await, [format!("D2 {two}"), format!("D3 {three}*")]);
+        // What an assignment wants would only be given again.
+        school.decided(0, "D3", None).await;
+        assert_eq!(school.found(Class::Idle).await, [format!("D2 {two}"), format!("D3 {three}")]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_without_an_outcome_is_stuck_after_an_hour() {
     on_both(|side| async move {
         let school = School::build(side).await;

@@ -5,13 +5,16 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::*;
 use russet_domain::change::Action;
+use russet_domain::forecast::Moved;
 use russet_domain::job::JobKind;
 use russet_domain::{AssetKey, Holder, Pricing, Timestamp, TokenId};
 use russet_store::history::{self, Cause, Filter};
 use russet_store::walks::WalkId;
-use russet_store::{Store, audit, chain, licenses, tokens};
+use russet_store::{Db, Store, audit, chain, licenses, supply, tokens};
 
 fn key(number: usize) -> AssetKey {
     AssetKey::new(format!("{}", 500_000_000 + number), Pricing::Standard)
@@ -82,6 +85,12 @@ async fn what_readings_notifications_and_changes_move_is_told_of_every_moment_si
         let one = Filter { holder: Some(device(2)), token: Some(token), ..Filter::default() };
         assert_eq!(movements(store, &one).await, all[3..]);
         let mut db = store.read().await.unwrap();
+        let moved = async |db: &mut Db, since| supply::demand(db, token, since).await.unwrap();
+        assert!(moved(&mut db, None).await.is_empty());
+        let wanted = supply::Demand { waiting: 0, moved: Moved { given: 2, back: 2 } };
+        assert_eq!(moved(&mut db, Some(later(200))).await, HashMap::from([(assets[0], wanted)]));
+        let wanted = supply::Demand { waiting: 0, moved: Moved { given: 1, back: 1 } };
+        assert_eq!(moved(&mut db, Some(later(201))).await, HashMap::from([(assets[0], wanted)]));
         let last = history::list(&mut db, &one, 1, None).await.unwrap().remove(0);
         assert!(last.job.is_some() && last.change.is_some() && last.event.unwrap().starts_with("event-"));
         drop(db);

@@ -19,6 +19,7 @@ pub(crate) mod notifications;
 pub(crate) mod plans;
 pub(crate) mod prompts;
 pub(crate) mod queue;
+pub(crate) mod supply;
 pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod waitlist;
@@ -112,6 +113,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(directory())
         .merge(assignments())
         .route("/assets", get(assets::list))
+        .route("/tokens/{token}/supply", get(supply::list))
         .route("/licenses", get(licenses::list))
         .route("/movements", get(movements::list))
         .route("/audit", get(audit::list))

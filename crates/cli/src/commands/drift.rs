@@ -15,7 +15,7 @@ use crate::print;
 pub(crate) struct DriftArgs {
     /// The token's id or name.
     token: String,
-    /// List this class: missing, surplus, foreign, orphan, double, irrevocable or stuck.
+    /// List this class: missing, surplus, foreign, orphan, double, idle, irrevocable or stuck.
     class: Option<String>,
     /// Mend the class: give what is missing, take back everything else.
     #[arg(long, requires = "class")]

@@ -24,6 +24,7 @@ pub(crate) mod queue;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod simulator;
+mod supply;
 pub(crate) mod sync;
 pub(crate) mod token;
 pub(crate) mod user;
@@ -96,6 +97,8 @@ pub(crate) enum Command {
     Waitlist(waitlist::WaitlistArgs),
     /// Where what Apple has differs from what should be, by class, and mending it.
     Drift(drift::DriftArgs),
+    /// What is used, free and waited for, how long it lasts, and what to buy.
+    Supply(supply::SupplyArgs),
     /// Which licenses changed hands, and who held what at a moment of the past.
     History(history::HistoryArgs),
     /// Who changed what, and whether anybody altered what is written of it.
@@ -144,6 +147,7 @@ impl Command {
             Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
             Self::Drift(args) => args.access.json,
+            Self::Supply(args) => args.access.json,
             Self::History(args) => args.access.json,
             Self::Audit(command) => command.wants_json(),
             Self::Revoke(args) => args.access.json,
@@ -182,6 +186,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,
         Command::Drift(args) => drift::run(args, config).await,
+        Command::Supply(args) => supply::run(args, config).await,
         Command::History(args) => history::run(args, config).await,
         Command::Audit(command) => audit::run(command, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,

@@ -2,7 +2,7 @@
 //!
 //! Every class is a query of six columns: the asset's number, the holder's kind and id, what is known of the case, how urgent it is,
 //! and whether a move of the license would mend it. `$1` is the token, `$2` the reasons that the policies keep licenses for, `$3`
-//! the moment before which a request is stuck.
+//! the moment before which something is late: a request stuck, a device idle.
 
 use russet_domain::drift::Class;
 
@@ -153,6 +153,15 @@ const DOUBLE: Texts = texts!(
           WHERE o.person_id = p.id AND o.state = 'enrolled')"
 );
 
+/// Who is told of as idle has two weeks to be seen again.
+const IDLE: Texts = texts!(
+    "SELECT l.asset_id, l.holder_kind, l.holder_id, CAST(d.last_seen_at AS TEXT) AS detail, 0 AS line, ",
+    may_go!(),
+    " AND d.last_seen_at < $3 - 1209600000 AS can_fix",
+    held_and_still!(),
+    " AND d.state = 'enrolled' AND d.last_seen_at < $3"
+);
+
 const IRREVOCABLE: Texts = texts!(
     "SELECT l.asset_id, l.holder_kind, l.holder_id, coalesce(e.reason, 'deleted') AS detail, 0 AS line,
             false AS can_fix",
@@ -178,6 +187,7 @@ pub(super) fn texts(class: Class) -> &'static Texts {
         Class::Foreign => &FOREIGN,
         Class::Orphan => &ORPHAN,
         Class::Double => &DOUBLE,
+        Class::Idle => &IDLE,
         Class::Irrevocable => &IRREVOCABLE,
         Class::Stuck => &STUCK,
     }

@@ -31,7 +31,7 @@ pub struct Drifted {
     /// Who has it, or should.
     pub holder: Holder,
     /// What is known of the case: by class the last error's code, why it is wanted no more, the holder's state, the serial number
-    /// of the device that has a license too, or Apple's event.
+    /// of the device that has a license too, when the device was last seen (milliseconds), or Apple's event.
     pub detail: Option<String>,
     /// How urgent the assignment that wants it is.
     pub line: i64,
@@ -53,9 +53,8 @@ pub struct Count {
 /// # Errors
 /// As any statement.
 pub async fn tally(db: &mut Db, token: TokenId, class: Class, now: Timestamp) -> Result<Count, StoreError> {
-    let kept = kept(&policies::read(db, token).await?);
     let statement = sql("counting what differs", classes::texts(class).counts);
-    asked(statement, token, kept, now)
+    asked(statement, (token, class), &policies::read(db, token).await?, now)
         .one(db, |row| Ok(Count { all: count(row.at(0)?), can_fix: count(row.at(1)?) }))
         .await
 }
@@ -73,10 +72,10 @@ pub async fn list(
     after: Option<&(AssetId, Holder)>,
     now: Timestamp,
 ) -> Result<Vec<Drifted>, StoreError> {
-    let kept = kept(&policies::read(db, token).await?);
+    let policies = policies::read(db, token).await?;
     let (asset, kind, id) =
         after.map_or((0, "", ""), |(asset, holder)| (asset.0, kind_of(holder), holder.id()));
-    asked(sql("listing what differs", classes::texts(class).page), token, kept, now)
+    asked(sql("listing what differs", classes::texts(class).page), (token, class), &policies, now)
         .bind(asset)
         .bind(kind)
         .bind(id)
@@ -86,9 +85,19 @@ pub async fn list(
         .await
 }
 
-fn asked(statement: Statement, token: TokenId, kept: String, now: Timestamp) -> Statement {
-    let before = now.0.saturating_sub(i64::try_from(STUCK_AFTER.as_millis()).unwrap_or(i64::MAX));
-    statement.bind(token.0).bind(kept).bind(before)
+fn asked(
+    statement: Statement,
+    (token, class): (TokenId, Class),
+    policies: &Policies,
+    now: Timestamp,
+) -> Statement {
+    let late = match class {
+        // Without a number of days nothing is as late as the beginning of time.
+        Class::Idle => policies.number("idle_days").map(|days| Duration::from_hours(days.saturating_mul(24))),
+        _ => Some(STUCK_AFTER),
+    };
+    let before = late.map_or(Timestamp(0), |late| now.minus(late));
+    statement.bind(token.0).bind(kept(policies)).bind(before.0)
 }
 
 /// For which reasons the policies keep licenses, by platform, as the statements look for them.

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::drift::{Class, Stance};
 use russet_domain::job::Priority;
-use russet_domain::{AssetId, Holder, TokenId};
+use russet_domain::{AssetId, Holder, Timestamp, TokenId};
 use russet_store::drift::{self as store, By, Count, Drifted, Fixed};
 use russet_store::jobs::Origin;
 use russet_store::{policies, tokens as token_store};
@@ -23,6 +23,7 @@ use crate::query::{Asked, TokenInPath, shown};
 use crate::retrying::retrying;
 use crate::routes::tokens;
 use crate::state::App;
+use crate::view::serial_and_user;
 use crate::{audit, time};
 
 const LIST: &str = "drift";
@@ -93,8 +94,8 @@ pub(crate) struct DriftedView {
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
     /// What is known of the case: of `missing` the last error's code, of `surplus` and `irrevocable` why it is wanted no more, of
-    /// `orphan` whether the holder is `unknown` or `deleted`, of `double` the serial number of a device that has a license, of
-    /// `stuck` Apple's event.
+    /// `orphan` whether the holder is `unknown` or `deleted`, of `double` the serial number of a device that has a license, of `idle`
+    /// when the device was last seen, of `stuck` Apple's event.
     detail: Option<String>,
     /// Whether a move of the license would mend it: nobody pinned it, no assignment wants it, and Apple takes it back.
     can_fix: bool,
@@ -142,7 +143,7 @@ pub(crate) async fn show(
 /// Lists the licenses of a class, also of one that the policies ignore.
 #[utoipa::path(get, operation_id = "list_drift", path = "/api/v1/tokens/{token}/drift/{class}", tag = "assignments",
     params(("token" = i64, Path, description = "The token's number"),
-        ("class" = String, Path, description = "`missing`, `surplus`, `foreign`, `orphan`, `double`, `irrevocable` or `stuck`"),
+        ("class" = String, Path, description = "`missing`, `surplus`, `foreign`, `orphan`, `double`, `idle`, `irrevocable` or `stuck`"),
         Query),
     responses((status = 200, description = "Licenses", body = Page<DriftedView>)))]
 pub(crate) async fn list(
@@ -161,14 +162,14 @@ pub(crate) async fn list(
     let most = page::one_more(limit);
     let rows = store::list(&mut db, (id, class), query.can_fix, most, after.as_ref(), time::now()).await?;
     let place = |row: &Drifted| (row.asset.0, row.holder.is_device(), row.holder.id().to_owned());
-    Ok(Json(Page::cut(LIST, rows, limit, place, DriftedView::from)))
+    Ok(Json(Page::cut(LIST, rows, limit, place, |row| DriftedView::new(class, row))))
 }
 
 /// Mends a class, as far as moves of licenses can: what is missing is given, everything else is taken back. At most 50,000 licenses
 /// at once.
 #[utoipa::path(post, operation_id = "fix_drift", path = "/api/v1/tokens/{token}/drift/{class}/fix", tag = "assignments",
     params(("token" = i64, Path, description = "The token's number"),
-        ("class" = String, Path, description = "`missing`, `surplus`, `foreign`, `orphan` or `double`"),
+        ("class" = String, Path, description = "`missing`, `surplus`, `foreign`, `orphan`, `double` or `idle`"),
         ("Idempotency-Key" = Option<String>, Header, description = "Sent again, nothing happens twice")),
     responses((status = 202, description = "The jobs that do it", body = FixView),
         (status = 409, description = "`no_remedy`, `token_not_usable` or `token_being_removed`",
@@ -240,15 +241,17 @@ impl ClassView {
     }
 }
 
-impl From<Drifted> for DriftedView {
-    fn from(row: Drifted) -> Self {
-        let (id, is_device) = (row.holder.id().to_owned(), row.holder.is_device());
+impl DriftedView {
+    fn new(class: Class, row: Drifted) -> Self {
+        let (serial, user) = serial_and_user(row.holder);
+        let moment = |text: String| text.parse().map_or(text, |at| time::text(Timestamp(at)));
+        let detail = if class == Class::Idle { row.detail.map(moment) } else { row.detail };
         Self {
             adam_id: row.key.adam_id,
             pricing_param: row.key.pricing.as_str().to_owned(),
-            serial: is_device.then(|| id.clone()),
-            user: (!is_device).then_some(id),
-            detail: row.detail,
+            serial,
+            user,
+            detail,
             can_fix: row.can_fix,
         }
     }
