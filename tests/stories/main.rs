@@ -26,6 +26,7 @@ mod newcomer;
 mod notifications;
 mod outside;
 mod partial;
+mod pins;
 mod plans;
 mod poison;
 mod portal;

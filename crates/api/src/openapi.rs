@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use crate::problem::Problem;
 use crate::routes::assignments::{
-    change as change_assignment, create as create_assignment, drift, list as list_assignments, policies,
-    remove as remove_assignment, requests, run, show as show_assignment,
+    change as change_assignment, create as create_assignment, drift, list as list_assignments, pins,
+    policies, remove as remove_assignment, requests, run, show as show_assignment,
 };
 use crate::routes::directory::{devices, groups, members, people};
 use crate::routes::jobs::moving::{confirm, list as list_moves, preview};
@@ -60,7 +60,7 @@ use crate::routes::{
         members::list, members::replace, members::difference, members::import,
         create_assignment::create, list_assignments::list, show_assignment::show, change_assignment::change,
         remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
-        drift::show, drift::list, drift::fix, waitlist::list,
+        drift::show, drift::list, drift::fix, pins::pin, pins::unpin, pins::list, waitlist::list,
         plans::plan, plans::apply,
         installation::show, health::healthz, health::readyz, metrics::metrics,
     ),

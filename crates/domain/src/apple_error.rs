@@ -179,6 +179,7 @@ const OWN: &[(&str, &str)] = &[
         "Apple does not know the user at this location, as of its list read just now; register the user first, then retry the job.",
     ),
     ("replaced", "A newer wish for the same license or user took its place before it was sent."),
+    ("pinned", "Somebody pinned the license, so nothing takes it back; unpin it first, then retry the job."),
     ("withdrawn", "The job was cancelled before it was sent."),
     (
         "not_approved",

@@ -35,6 +35,7 @@ pub mod marks;
 pub mod meta;
 pub mod moves;
 pub mod notifications;
+pub mod pins;
 pub mod policies;
 pub mod reconcile;
 pub mod recounts;

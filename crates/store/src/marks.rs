@@ -57,6 +57,14 @@ pub async fn mark_assets(tx: &mut Tx, ids: &[AssetId], now: Timestamp) -> Result
     mark(tx, ASSET, ids.iter().map(|id| id.0), now).await
 }
 
+/// Marks assets for a run that also tries again what did not come to be. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn mark_whole(tx: &mut Tx, ids: &[AssetId], now: Timestamp) -> Result<(), StoreError> {
+    mark(tx, WHOLE, ids.iter().map(|id| id.0), now).await
+}
+
 /// Marks everything of a token that assignments have to do with, for a run over all of it. Tells how many assets that are. May be
 /// repeated.
 ///

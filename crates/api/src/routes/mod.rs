@@ -53,7 +53,7 @@ fn directory() -> Router<App> {
 
 /// The addresses of who is to have what.
 fn assignments() -> Router<App> {
-    use assignments::{change, create, drift, list, policies, remove, requests, run, show};
+    use assignments::{change, create, drift, list, pins, policies, remove, requests, run, show};
     Router::new()
         .route("/assignments", post(create::create).get(list::list))
         .route("/assignments/{assignment}", get(show::show).patch(change::change).delete(remove::remove))
@@ -62,6 +62,7 @@ fn assignments() -> Router<App> {
         .route("/plans", post(plans::plan))
         .route("/plans/apply", post(plans::apply))
         .route("/requests", post(requests::ask).delete(requests::withdraw))
+        .route("/pins", post(pins::pin).delete(pins::unpin).get(pins::list))
         .route("/tokens/{token}/policies", get(policies::list).patch(policies::change))
         .route("/tokens/{token}/reconcile", post(run::run))
         .route("/tokens/{token}/drift", get(drift::show))

@@ -17,6 +17,7 @@ mod listed;
 pub(crate) mod migrate;
 pub(crate) mod move_license;
 pub(crate) mod person;
+mod pin;
 mod plan;
 pub(crate) mod probe;
 pub(crate) mod prompts;
@@ -79,6 +80,9 @@ pub(crate) enum Command {
     /// Groups of devices or people.
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Licenses that never go, whatever the policies and jobs say.
+    #[command(subcommand)]
+    Pin(pin::PinCommand),
     /// Which group is to have which app, and what follows when somebody leaves.
     #[command(subcommand)]
     Assignment(assignment::AssignmentCommand),
@@ -143,6 +147,7 @@ impl Command {
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
+            Self::Pin(command) => command.access().json,
             Self::Plan(args) => args.access.json,
             Self::Why(args) => args.access.json,
             Self::Waitlist(args) => args.access.json,
@@ -182,6 +187,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
+        Command::Pin(command) => pin::run(command, config).await,
         Command::Plan(args) => plan::run(args, config).await,
         Command::Why(args) => why::run(args, config).await,
         Command::Waitlist(args) => waitlist::run(args, config).await,

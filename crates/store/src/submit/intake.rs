@@ -94,6 +94,8 @@ async fn brake(tx: &mut Tx, order: Order, more: u64, now: Timestamp) -> Result<O
 struct Fact {
     /// Whether it is held; unknown while the location was never read whole.
     held: Option<bool>,
+    /// Whether somebody pinned it.
+    pinned: bool,
     /// The live change, when Apple is working on it.
     in_flight: Option<(ChangeId, Action)>,
     /// The live change that is not sent yet.
@@ -106,7 +108,8 @@ async fn facts_of(
     read_whole: bool,
 ) -> Result<HashMap<usize, Fact>, StoreError> {
     const FACTS: Sql = bulk!(
-        "SELECT x.place, l.held, c.id, c.action, CASE WHEN c.state = 'sent' THEN 'sending' ELSE c.state END AS state
+        "SELECT x.place, l.held, c.id, c.action, CASE WHEN c.state = 'sent' THEN 'sending' ELSE c.state END AS state,
+                n.asset_id IS NOT NULL AS pinned
          FROM ",
         (0 place BIGINT, 1 asset_id BIGINT, 2 holder_kind TEXT, 3 holder_id TEXT),
         " LEFT JOIN licenses l
@@ -114,7 +117,9 @@ async fn facts_of(
           LEFT JOIN changes c
             ON c.asset_id = x.asset_id AND c.holder_kind = x.holder_kind AND c.holder_id = x.holder_id
                AND c.slot IS NOT NULL
-          WHERE l.held IS NOT NULL OR c.id IS NOT NULL"
+          LEFT JOIN pins n
+            ON n.asset_id = x.asset_id AND n.holder_kind = x.holder_kind AND n.holder_id = x.holder_id
+          WHERE l.held IS NOT NULL OR c.id IS NOT NULL OR n.asset_id IS NOT NULL"
     );
     let rows: Vec<_> = wishes
         .iter()
@@ -128,6 +133,7 @@ async fn facts_of(
             let place = usize::try_from(row.at::<i64>(0)?).unwrap_or(usize::MAX);
             let fact = facts.entry(place).or_default();
             fact.held = row.at::<Option<bool>>(1)?.or(read_whole.then_some(false));
+            fact.pinned = row.at(5)?;
             add_live(row, fact)
         })
         .await?;
@@ -173,7 +179,11 @@ impl<'a> Plan<'a> {
             in_flight: fact.in_flight.map(|(_, action)| action),
             waiting: fact.waiting.map(|(_, action, _)| action),
         };
-        let intake = decide(action, asset, &wish.holder, fact.held, live);
+        let intake = match action {
+            // Whoever wants it to go has to unpin it first.
+            Action::Revoke if fact.pinned => Intake::Refuse("pinned"),
+            Action::Assign | Action::Revoke => decide(action, asset, &wish.holder, fact.held, live),
+        };
         match intake {
             Intake::Plan => taken.counts.planned += 1,
             Intake::Replace => {

@@ -4,6 +4,7 @@ pub(crate) mod change;
 pub(crate) mod create;
 pub(crate) mod drift;
 pub(crate) mod list;
+pub(crate) mod pins;
 pub(crate) mod policies;
 pub(crate) mod remove;
 pub(crate) mod requests;
