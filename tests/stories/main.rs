@@ -45,6 +45,7 @@ mod token_settings;
 mod token_states;
 mod tokens;
 mod two_workers;
+mod undo;
 mod user_faults;
 mod users;
 mod users_at_apple;

@@ -40,7 +40,8 @@ async fn a_pinned_license_never_goes_before_it_is_unpinned(profile: Profile) {
     // The assignment goes, a job wants it, drift is looked at, a full sync comes: it stays.
     let _ = world.api.send(Method::DELETE, &format!("/assignments/{}", made["id"]), None).await.good();
     held(1).await;
-    let job = world.end_of(world.submit(&token.revoke(&[app(1)], &[kept.clone()], &[])).await).await;
+    let job =
+        world.end_of(world.submit(&token.revoke(&[app(1)], std::slice::from_ref(&kept), &[])).await).await;
     assert_eq!((&job["state"], &job["progress"]["refused"]), (&json!("failed"), &json!(1)), "{job}");
     let changes = world.changes(job["id"].as_i64().expect("a number")).await;
     assert_eq!(changes[0]["error"]["code"], "pinned", "{changes:?}");

@@ -82,6 +82,14 @@ impl Actor {
         self.role >= Role::Admin
     }
 
+    /// That the key may do everything.
+    ///
+    /// # Errors
+    /// [`ApiError::RoleForbids`] when it may not.
+    pub(crate) fn must_administer(&self) -> Result<(), ApiError> {
+        self.clone().require(Role::Admin).map(drop)
+    }
+
     fn require(self, needs: Role) -> Result<Self, ApiError> {
         if self.role >= needs { Ok(self) } else { Err(ApiError::RoleForbids { has: self.role, needs }) }
     }

@@ -72,6 +72,12 @@ impl JobKind {
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
+
+    /// Whether what it does is to give licenses or to take them back, and nothing else.
+    #[must_use]
+    pub fn moves_licenses(self) -> bool {
+        matches!(self, Self::AssignLicense | Self::RevokeLicense)
+    }
 }
 
 /// Where a job has got to.

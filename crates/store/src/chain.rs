@@ -21,7 +21,7 @@ const BLOCK_MAX: usize = 5_000;
 /// Keeps two processes from sealing at once. Any number that nobody else uses will do.
 const LOCK: Sql = Sql {
     sqlite: "SELECT 1 AS one",
-    postgres: "SELECT 1 AS one FROM (SELECT pg_advisory_xact_lock(7822319456)) AS locked",
+    postgres: "SELECT 1 AS one FROM (SELECT pg_advisory_xact_lock(7822319457)) AS locked",
 };
 
 /// A block of the chain.

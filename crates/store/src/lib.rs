@@ -31,6 +31,7 @@ pub mod installation;
 pub mod jobs;
 pub mod keys;
 pub mod licenses;
+pub mod limits;
 pub mod marks;
 pub mod meta;
 pub mod moves;

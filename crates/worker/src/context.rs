@@ -11,7 +11,7 @@ use russet_domain::{Timestamp, TokenId};
 use russet_mdm::Callbacks;
 use russet_queue::{Job, Pace, Places, Queue, When};
 use russet_store::tokens::Token;
-use russet_store::{Store, StoreError, Tx, meta, tokens};
+use russet_store::{Store, StoreError, Tx, limits as kept_limits, tokens};
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
@@ -129,10 +129,8 @@ impl Context {
             return Ok(limits);
         }
         let mut db = self.store.read().await?;
-        let text = meta::get(&mut db, crate::limits::META_KEY).await?;
         // Before the first reading the samples have to do, and only until a worker, maybe another one, has read them.
-        let Some(text) = text else { return Ok(Limits::default()) };
-        let limits = crate::limits::read(&text);
+        let Some(limits) = kept_limits::kept(&mut db).await? else { return Ok(Limits::default()) };
         self.remember_limits(limits);
         Ok(limits)
     }

@@ -13,7 +13,6 @@ mod error;
 mod flight;
 mod handlers;
 mod leader;
-mod limits;
 mod moving;
 mod orders;
 mod plan;

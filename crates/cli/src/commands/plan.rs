@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::assign::Which;
 use super::assignment::NewAssignment;
 use super::listed::text;
 use crate::access::{self, AccessArgs};
@@ -55,6 +56,32 @@ enum Act {
         /// The token's id or name.
         token: String,
     },
+    /// Give licenses, as `russet assign` does.
+    Give(JobArgs),
+    /// Take licenses back, as `russet revoke` does.
+    Revoke(JobArgs),
+    /// Remove a token.
+    RemoveToken {
+        /// The token's id or name.
+        token: String,
+        /// What becomes of its licenses: keep, `revoke_first` or `revoke_what_can_be`.
+        #[arg(long)]
+        licenses: String,
+    },
+    /// Move back what a job moved and is still as it left it.
+    Undo {
+        /// The job's id.
+        job: i64,
+    },
+}
+
+#[derive(Debug, Args)]
+struct JobArgs {
+    /// The token's id or name.
+    #[arg(long)]
+    token: String,
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Debug, Args)]
@@ -108,17 +135,51 @@ async fn act(client: &Client, act: &Act) -> Result<Value, CliError> {
         Act::Reconcile { token } => {
             json!({ "kind": "reconcile", "token": token::find(client, token).await?.id })
         }
+        Act::Give(args) => job(client, args, "assign_license").await?,
+        Act::Revoke(args) => job(client, args, "revoke_license").await?,
+        Act::RemoveToken { token, licenses } => {
+            let id = token::find(client, token).await?.id;
+            json!({ "kind": "remove_token", "token": id, "licenses": licenses })
+        }
+        Act::Undo { job } => json!({ "kind": "undo_job", "job": job }),
     })
+}
+
+async fn job(client: &Client, args: &JobArgs, kind: &str) -> Result<Value, CliError> {
+    let id = token::find(client, &args.token).await?.id;
+    Ok(json!({ "kind": "submit_job", "job": args.which.job(kind, id)? }))
+}
+
+/// What people see, by number.
+fn prompts(plan: &Value) -> String {
+    let words = [
+        ("silent", "seen by nobody"),
+        ("invitation", "with an invitation"),
+        ("install", "with a question before the install"),
+        ("sign_in", "with a sign-in"),
+        ("not_recommended", "not recommended"),
+        ("unknown", "on devices that too little is known of"),
+    ];
+    let told = words.iter().filter_map(|(name, words)| {
+        let count = plan["prompts"][name].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{count} {words}"))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn show(plan: &Value) {
     let number = |name: &str| plan[name].as_u64().unwrap_or(0);
     print::line(format!(
-        "{} licenses are given and {} taken back; requests to Apple: {}",
+        "{} licenses are given and {} taken back; requests to Apple: {}, at its pace no sooner than in {} s",
         number("assigns"),
         number("revokes"),
         number("requests"),
+        number("seconds"),
     ));
+    let seen = prompts(plan);
+    if !seen.is_empty() {
+        print::line(format!("given: {seen}"));
+    }
     let reasons = plan["reasons"].as_object().into_iter().flatten();
     for (reason, count) in reasons {
         print::line(format!("{count} taken back because of {}", print::plain(reason)));

@@ -23,11 +23,15 @@ async fn a_first_start_makes_what_it_needs_for_its_owner_alone() {
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_work_under_way() {
     let machine = Machine::new().await;
-    machine.slow_apple(60_000).await;
+    machine.slow_limits(60_000).await;
     let mut server = machine.serve().await;
-    // Apple is asked for its limits at once, and is in no hurry.
-    server.terminate();
     let start = Instant::now();
+    while !machine.was_asked_for_limits().await {
+        assert!(start.elapsed() < PATIENCE, "{}", machine.log());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // Apple is asked, and is in no hurry.
+    server.terminate();
     while !machine.log().contains("a second signal stops at once") {
         assert!(start.elapsed() < PATIENCE, "{}", machine.log());
         tokio::time::sleep(Duration::from_millis(10)).await;

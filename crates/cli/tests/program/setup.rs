@@ -85,12 +85,18 @@ impl Machine {
         self.file(name, location["token"]["content"].as_str().expect("a token"))
     }
 
-    /// Lets Apple take so long for every answer.
-    pub(crate) async fn slow_apple(&self, latency_ms: u64) {
-        let url = format!("{}/_sim/settings", self.apple.url());
-        let patched =
-            reqwest::Client::new().patch(url).json(&json!({ "latency_ms": latency_ms })).send().await;
-        assert!(patched.is_ok_and(|answer| answer.status().is_success()));
+    /// Lets Apple take so long to tell its limits, which the program asks for at its start.
+    pub(crate) async fn slow_limits(&self, latency_ms: u64) {
+        let what = json!({ "kind": "latency", "ms": latency_ms });
+        self.simulate("faults", json!({ "on": { "endpoint": "service_config" }, "what": what })).await;
+    }
+
+    /// Whether Apple was asked for its limits since it is slow with them.
+    pub(crate) async fn was_asked_for_limits(&self) -> bool {
+        let answer =
+            reqwest::get(format!("{}/_sim/faults", self.apple.url())).await.expect("the simulator answers");
+        let known: Value = answer.json().await.expect("faults");
+        known["faults"][0]["struck"].as_u64() > Some(0)
     }
 
     /// Lets Apple refuse every request for its limits, which the program asks for at its start, in a way that no waiting

@@ -2,10 +2,13 @@
 //!
 //! Whatever can move a license leaves a mark ([`crate::marks`]) in the same transaction.
 
+mod cases;
 pub mod devices;
 pub mod groups;
 pub mod members;
 pub mod people;
+
+pub use cases::cases;
 
 use crate::engine::{Sql, Tx, sql};
 use crate::error::StoreError;

@@ -1,6 +1,9 @@
 //! Takes in what a client wishes for: a job, and a change for every license that has to move.
 
 mod intake;
+mod undo;
+
+pub use undo::{still_to_move, undoable};
 
 use std::collections::{HashMap, HashSet};
 

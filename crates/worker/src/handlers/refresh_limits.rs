@@ -2,12 +2,11 @@
 
 use russet_domain::limits::Limits;
 use russet_queue::Ending;
-use russet_store::meta;
+use russet_store::{limits as kept_limits, meta};
 
 use crate::catalog::LOOKUP_META_KEY;
 use crate::context::Context;
 use crate::error::JobError;
-use crate::limits::{META_KEY, write};
 use crate::registration::TYPES_KEY;
 
 pub(crate) async fn refresh_limits(ctx: &Context) -> Result<Ending, JobError> {
@@ -24,7 +23,7 @@ pub(crate) async fn read_limits(ctx: &Context) -> Result<Limits, JobError> {
     if let Some(template) = &config.urls.invitation {
         meta::set(&mut tx, meta::INVITATION_TEMPLATE, template).await?;
     }
-    meta::set(&mut tx, META_KEY, &write(&limits)).await?;
+    kept_limits::keep(&mut tx, &limits).await?;
     meta::set(&mut tx, TYPES_KEY, &types).await?;
     meta::set(&mut tx, LOOKUP_META_KEY, &config.urls.content_lookup.unwrap_or_default()).await?;
     tx.commit().await?;

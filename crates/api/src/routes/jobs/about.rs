@@ -11,7 +11,7 @@ use crate::error::ApiError;
 const ABOUT_MAX: usize = 100_000;
 
 /// What is known of the devices and users of a job. All of it is optional; what is not said gives no findings.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = About)]
 pub(crate) struct AboutBody {
@@ -24,7 +24,7 @@ pub(crate) struct AboutBody {
 }
 
 /// What is known of a device.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AboutDevice {
     /// The serial number.
@@ -44,7 +44,7 @@ pub(crate) struct AboutDevice {
 }
 
 /// What is known of a user.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AboutUser {
     /// The `client_user_id`.

@@ -1,6 +1,6 @@
 //! What a client sends to submit a job.
 
-use russet_domain::job::Priority;
+use russet_domain::job::{JobKind, Priority};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -32,11 +32,21 @@ pub(crate) enum SyncKind {
 }
 
 /// The kinds of jobs that move licenses.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum MoveKind {
     AssignLicense,
     RevokeLicense,
+}
+
+impl MoveLicensesJob {
+    /// What it asks for.
+    pub(crate) fn kind(&self) -> JobKind {
+        match self.kind {
+            MoveKind::AssignLicense => JobKind::AssignLicense,
+            MoveKind::RevokeLicense => JobKind::RevokeLicense,
+        }
+    }
 }
 
 /// How much a sync reads.
@@ -78,13 +88,11 @@ impl From<PriorityName> for Priority {
 ///
 /// With `revoke_license`, leaving out `assets` means all that the holders hold, and leaving out `devices`, `users` and `groups`
 /// means all who hold the assets.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveLicensesJob {
     /// What it asks for.
-    #[serde(rename = "kind")]
-    #[schema(rename = "kind")]
-    _kind: MoveKind,
+    kind: MoveKind,
     /// The token whose location the assets belong to.
     pub(super) token: i64,
     /// The assets.
@@ -119,7 +127,7 @@ pub(crate) enum IfNoneFree {
 }
 
 /// An asset by name.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamedAsset {
     /// The product's number in Apple's stores.
@@ -129,7 +137,7 @@ pub(crate) struct NamedAsset {
 }
 
 /// An asset and who is to hold it: one of `serial` and `user`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamedPair {
     /// The product's number in Apple's stores.

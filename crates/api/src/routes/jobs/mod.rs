@@ -18,7 +18,7 @@ pub(crate) mod submit;
 pub(crate) mod users;
 pub(crate) mod wanted;
 
-pub(crate) use bodies::PriorityName;
+pub(crate) use bodies::{MoveLicensesJob, PriorityName};
 
 use russet_domain::job::{JobKind, JobState};
 use russet_domain::{JobId, TokenId};

@@ -51,7 +51,7 @@ enum Asked {
 }
 
 /// Who has to know that a job is there.
-enum Wake {
+pub(crate) enum Wake {
     Nobody,
     Sync(TokenId, Priority),
     Apply(TokenId, Priority),
@@ -178,7 +178,11 @@ async fn write_sync(
     Ok(id)
 }
 
-async fn write_move(
+/// Writes a job that moves licenses, with all its changes.
+///
+/// # Errors
+/// As the job would be refused.
+pub(crate) async fn write_move(
     tx: &mut Tx,
     actor: &Actor,
     wanted: &Wanted,

@@ -1,17 +1,20 @@
 //! What can be planned.
 
 use russet_domain::directory::DeviceState;
-use russet_domain::{Timestamp, TokenId};
+use russet_domain::{JobId, Timestamp, TokenId};
 use russet_store::directory::members::Change;
 use russet_store::{Tx, marks};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::jobs;
+use super::outcome::Outcome;
 use crate::auth::Actor;
 use crate::error::ApiError;
 use crate::routes::assignments::create::{AssignmentBody, make};
 use crate::routes::assignments::remove::take;
 use crate::routes::directory::{devices, members, people};
+use crate::routes::jobs::MoveLicensesJob;
 use crate::routes::tokens;
 
 /// An act, by its `kind`.
@@ -67,11 +70,35 @@ pub(crate) enum Act {
         /// The token.
         token: i64,
     },
+    /// Give licenses or take them back.
+    #[serde(skip_serializing)]
+    SubmitJob {
+        /// As `POST /api/v1/jobs` takes it, of kind `assign_license` or `revoke_license`.
+        job: MoveLicensesJob,
+    },
+    /// Remove a token; takes an administrator's key.
+    RemoveToken {
+        /// The token.
+        token: i64,
+        /// `keep`, `revoke_first` or `revoke_what_can_be`.
+        licenses: String,
+    },
+    /// Move back what a job moved and is still as it left it.
+    UndoJob {
+        /// The job.
+        job: i64,
+    },
 }
 
 impl Act {
-    /// Does it, but for what follows: that is marked.
-    pub(super) async fn carry_out(&self, tx: &mut Tx, actor: &Actor, now: Timestamp) -> Result<(), ApiError> {
+    /// Does it, but for what follows from assignments: that is marked. What it moves itself is noted.
+    pub(super) async fn carry_out(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> Result<(), ApiError> {
         match self {
             Self::CreateAssignment { assignment } => make(tx, actor, assignment, now).await.map(drop),
             Self::RemoveAssignment { assignment } => {
@@ -95,6 +122,21 @@ impl Act {
                 marks::mark_token(tx, TokenId(*token), now).await?;
                 Ok(())
             }
+            Self::SubmitJob { job } => jobs::move_licenses(tx, actor, job, now, outcome).await,
+            Self::RemoveToken { token, licenses } => {
+                jobs::remove_token(tx, actor, TokenId(*token), licenses, now, outcome).await
+            }
+            Self::UndoJob { job } => jobs::undo(tx, actor, JobId(*job), now, outcome).await,
+        }
+    }
+
+    /// It as the audit log keeps it; jobs are kept with themselves.
+    pub(super) fn brief(&self) -> serde_json::Value {
+        match self {
+            Self::SubmitJob { job } => {
+                serde_json::json!({ "kind": "submit_job", "job": job.kind().as_str() })
+            }
+            other => serde_json::to_value(other).unwrap_or_default(),
         }
     }
 }

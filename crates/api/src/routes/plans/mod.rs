@@ -4,7 +4,9 @@
 //! of every license that would move and why; to apply a plan is to do the act again and to keep it when the hash is the same.
 
 mod act;
+mod jobs;
 mod outcome;
+mod prompts;
 
 use axum::Json;
 use axum::extract::State;
@@ -93,6 +95,9 @@ pub(crate) async fn apply(
     let once = Once::of(&headers, &body.fingerprint)?;
     let wanted: ApplyBody = body.json()?;
     let (answer, outcome) = retrying(|| write(&app, &actor, &once, &wanted)).await?;
+    if let Some(token) = outcome.as_ref().and_then(|outcome| outcome.removing) {
+        app.push.remove_token(token).await;
+    }
     for token in outcome.iter().flat_map(Outcome::tokens) {
         app.push.apply_changes(token, russet_domain::job::Priority::Normal).await;
     }
@@ -119,7 +124,7 @@ async fn write(
         });
     }
     marks::put_back(&mut tx, aside).await?;
-    let detail = serde_json::json!({ "act": wanted.act, "moves": outcome.moves() });
+    let detail = serde_json::json!({ "act": wanted.act.brief(), "moves": outcome.moves() });
     audit::note(&mut tx, actor, "plan.apply", &format!("plan {}", outcome.hash()), &detail, now).await?;
     let view = outcome.view(&mut tx).await?;
     let answer = Answer::new(axum::http::StatusCode::OK, None, &view)?;
@@ -140,11 +145,9 @@ async fn carry_out(
         text: "Too much is being looked at for a plan to be exact; try again in some seconds.".to_owned(),
     };
     let aside = marks::set_aside(tx, ASIDE_MAX).await?.ok_or_else(busy)?;
-    act.carry_out(tx, actor, now).await?;
     let mut outcome = Outcome::default();
+    act.carry_out(tx, actor, now, &mut outcome).await?;
     for _ in 0..ROUNDS_MAX {
-        let Some(plan) = reconcile::look(tx).await? else { return Ok((outcome, aside)) };
-        outcome.add(&plan);
         if outcome.moves() > MOVES_MAX {
             return Err(ApiError::Forbidden {
                 code: "plan_too_large",
@@ -152,6 +155,8 @@ async fn carry_out(
                 errors: Vec::new(),
             });
         }
+        let Some(plan) = reconcile::look(tx).await? else { return Ok((outcome, aside)) };
+        outcome.add(&plan);
         plan.write(tx, now).await?;
     }
     Err(busy())

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use russet_domain::asset::Supply;
+use russet_domain::change::Action;
 use russet_domain::coalesce::{self, Pair};
 use russet_domain::limits::Limits;
 use russet_domain::reconcile::Left;
-use russet_domain::{AssetId, Holder, TokenId};
+use russet_domain::{AssetId, Holder, JobId, TokenId};
 use russet_store::assets::{self, AssetRow};
 use russet_store::reconcile::Plan;
 use russet_store::submit::Wish;
-use russet_store::{Db, catalog};
+use russet_store::{Db, catalog, limits};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use super::prompts::PromptsView;
 use crate::error::ApiError;
 use crate::state::wide;
 
@@ -25,8 +27,39 @@ const NAMED_MAX: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     assigns: BTreeMap<TokenId, BTreeSet<(AssetId, Holder)>>,
-    revokes: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Left>>,
+    revokes: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Why>>,
     removals: usize,
+    /// Jobs that the act itself is.
+    pub(super) jobs: Vec<JobId>,
+    /// The token that is being removed.
+    pub(super) removing: Option<TokenId>,
+    /// What should be known besides.
+    pub(super) notes: Vec<String>,
+}
+
+/// Why a license is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Its holder is to have the app no more.
+    Left(Left),
+    /// A job says so.
+    Job,
+    /// A job is undone.
+    Undo,
+    /// Its token is removed.
+    TokenRemoved,
+}
+
+impl Why {
+    /// The word shown. Clients hold it; it never changes.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Left(left) => left.as_str(),
+            Self::Job => "job",
+            Self::Undo => "undo",
+            Self::TokenRemoved => "token_removed",
+        }
+    }
 }
 
 /// What an act does.
@@ -45,8 +78,14 @@ pub(crate) struct PlanView {
     reasons: BTreeMap<&'static str, u64>,
     /// By app.
     apps: Vec<AppPlanView>,
-    /// The fewest requests to Apple that all of it fits into, by the limits that Apple documents.
+    /// Jobs that the act itself is. As long as it is a plan, nobody has them.
+    jobs: Vec<i64>,
+    /// The fewest requests to Apple that all of it fits into, by the limits that Apple told last.
     requests: u64,
+    /// The least time those take at the rate that Apple told last, in seconds. Apple settles them in its own time.
+    seconds: u64,
+    /// What people see of the licenses that are given.
+    prompts: PromptsView,
     /// The first 1000 licenses that are given.
     first_assigns: Vec<MoveView>,
     /// The first 1000 licenses that are taken back.
@@ -100,9 +139,17 @@ impl Outcome {
         for (token, moves) in &plan.moves {
             let pair = |wish: &Wish| (wish.asset, wish.holder.clone());
             self.assigns.entry(*token).or_default().extend(moves.assigns.iter().map(|(wish, _)| pair(wish)));
-            let revokes = moves.revokes.iter().map(|(wish, left)| (pair(wish), *left));
+            let revokes = moves.revokes.iter().map(|(wish, left)| (pair(wish), Why::Left(*left)));
             self.revokes.entry(*token).or_default().extend(revokes);
             self.removals += moves.removals;
+        }
+    }
+
+    /// Adds one license that the act itself moves.
+    pub(super) fn add_one(&mut self, token: TokenId, action: Action, pair: (AssetId, Holder), why: Why) {
+        match action {
+            Action::Assign => drop(self.assigns.entry(token).or_default().insert(pair)),
+            Action::Revoke => drop(self.revokes.entry(token).or_default().insert(pair, why)),
         }
     }
 
@@ -117,17 +164,20 @@ impl Outcome {
         self.assigns.keys().chain(self.revokes.keys()).copied().collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// Names the outcome: every license that moves, and why.
+    /// Names the outcome: every license that moves, and why, and what should be known besides.
     pub(super) fn hash(&self) -> String {
         let mut hash = Sha256::new();
+        for note in &self.notes {
+            hash.update(format!("note {note}\n"));
+        }
         for (token, pairs) in &self.assigns {
             for (asset, holder) in pairs {
                 hash.update(format!("assign {token} {asset} {holder}\n"));
             }
         }
         for (token, pairs) in &self.revokes {
-            for ((asset, holder), left) in pairs {
-                hash.update(format!("revoke {token} {asset} {holder} {}\n", left.as_str()));
+            for ((asset, holder), why) in pairs {
+                hash.update(format!("revoke {token} {asset} {holder} {}\n", why.as_str()));
             }
         }
         crate::body::hex(&hash.finalize())
@@ -140,20 +190,25 @@ impl Outcome {
         let names = catalog::names(db, ids).await?;
         let apps = self.apps(&rows, &names);
         let mut reasons: BTreeMap<&'static str, u64> = BTreeMap::new();
-        for left in self.revokes.values().flat_map(BTreeMap::values) {
-            *reasons.entry(left.as_str()).or_default() += 1;
+        for why in self.revokes.values().flat_map(BTreeMap::values) {
+            *reasons.entry(why.as_str()).or_default() += 1;
         }
         let short: u64 = apps.iter().map(|app| app.short).sum();
+        let limits = limits::kept(db).await?.unwrap_or_default();
+        let requests = self.requests(&limits);
         Ok(PlanView {
             hash: self.hash(),
             assigns: apps.iter().map(|app| app.assigns).sum(),
             revokes: apps.iter().map(|app| app.revokes).sum(),
             remove_app: wide(self.removals),
             reasons,
-            requests: self.requests(),
+            jobs: self.jobs.iter().map(|job| job.0).collect(),
+            requests,
+            seconds: requests.div_ceil(u64::from(limits.max_requests_per_second.max(1))),
+            prompts: PromptsView::count(db, self.assigns.values().flatten()).await?,
             first_assigns: self.first_assigns(&rows),
             first_revokes: self.first_revokes(&rows),
-            notes: notes(short, self.removals),
+            notes: [notes(short, self.removals), self.notes.clone()].concat(),
             apps,
         })
     }
@@ -199,9 +254,9 @@ impl Outcome {
     }
 
     /// The fewest requests that both ways need, token by token.
-    fn requests(&self) -> u64 {
-        let assigns = self.assigns.values().map(|pairs| fewest(pairs.iter()));
-        let revokes = self.revokes.values().map(|pairs| fewest(pairs.keys()));
+    fn requests(&self, limits: &Limits) -> u64 {
+        let assigns = self.assigns.values().map(|pairs| fewest(pairs.iter(), limits));
+        let revokes = self.revokes.values().map(|pairs| fewest(pairs.keys(), limits));
         assigns.chain(revokes).sum()
     }
 
@@ -215,26 +270,26 @@ impl Outcome {
         let all = self
             .revokes
             .iter()
-            .flat_map(|(token, pairs)| pairs.iter().map(|(pair, left)| (*token, pair, Some(*left))));
+            .flat_map(|(token, pairs)| pairs.iter().map(|(pair, why)| (*token, pair, Some(*why))));
         named(all, rows)
     }
 }
 
 fn named<'a>(
-    all: impl Iterator<Item = (TokenId, &'a (AssetId, Holder), Option<Left>)>,
+    all: impl Iterator<Item = (TokenId, &'a (AssetId, Holder), Option<Why>)>,
     rows: &HashMap<AssetId, AssetRow>,
 ) -> Vec<MoveView> {
-    let view = |(token, (asset, holder), left): (TokenId, &(AssetId, Holder), Option<Left>)| MoveView {
+    let view = |(token, (asset, holder), why): (TokenId, &(AssetId, Holder), Option<Why>)| MoveView {
         token: token.0,
         adam_id: rows.get(asset).map_or_else(String::new, |row| row.asset.key.adam_id.clone()),
         serial: holder.is_device().then(|| holder.id().to_owned()),
         user: (!holder.is_device()).then(|| holder.id().to_owned()),
-        reason: left.map(Left::as_str),
+        reason: why.map(Why::as_str),
     };
     all.take(NAMED_MAX).map(view).collect()
 }
 
-fn fewest<'a>(pairs: impl Iterator<Item = &'a (AssetId, Holder)>) -> u64 {
+fn fewest<'a>(pairs: impl Iterator<Item = &'a (AssetId, Holder)>, limits: &Limits) -> u64 {
     let (mut assets, mut holders) = (HashMap::new(), HashMap::new());
     let mut devices: Vec<bool> = Vec::new();
     let pairs: Vec<Pair> = pairs
@@ -253,7 +308,7 @@ fn fewest<'a>(pairs: impl Iterator<Item = &'a (AssetId, Holder)>) -> u64 {
         return 0;
     }
     let is_device = |holder: u32| devices.get(holder as usize).copied().unwrap_or(true);
-    wide(coalesce::plan(&pairs, is_device, &Limits::default()).rectangles.len())
+    wide(coalesce::plan(&pairs, is_device, limits).rectangles.len())
 }
 
 fn notes(short: u64, removals: usize) -> Vec<String> {

@@ -86,34 +86,54 @@ pub(crate) async fn remove(
 
 /// Removes it, and tells which token takes its place.
 async fn keep(app: &App, actor: &Actor, id: TokenId) -> Result<Option<SiblingView>, ApiError> {
-    let now = time::now();
     let mut tx = app.store.begin().await?;
-    let token = known(&mut tx, actor, id).await?;
-    let successor = siblings(&mut tx, &token).await?.into_iter().next().map(SiblingView::from);
-    tokens::delete(&mut tx, id, now).await?;
-    let detail = json!({
-        "licenses": Licenses::Keep.as_str(), "name": token.name, "location": token.uid,
-        "successor": successor.as_ref().map(|successor| successor.id),
-    });
-    audit::note(&mut tx, actor, "token.remove", &format!("token {id}"), &detail, now).await?;
+    let successor = keep_in(&mut tx, actor, id, time::now()).await?;
     tx.commit().await?;
     Ok(successor)
 }
 
-async fn revoke(app: &App, actor: &Actor, id: TokenId, choice: Licenses) -> Result<Answer, ApiError> {
-    let now = time::now();
-    let mut tx = app.store.begin().await?;
-    known(&mut tx, actor, id).await?;
-    tokens::lock(&mut tx, id).await?;
-    let token = known(&mut tx, actor, id).await?;
+/// The same in a transaction that the caller keeps or not.
+pub(crate) async fn keep_in(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TokenId,
+    now: Timestamp,
+) -> Result<Option<SiblingView>, ApiError> {
+    let token = known(tx, actor, id).await?;
+    let successor = siblings(tx, &token).await?.into_iter().next().map(SiblingView::from);
+    tokens::delete(tx, id, now).await?;
+    let detail = json!({
+        "licenses": Licenses::Keep.as_str(), "name": token.name, "location": token.uid,
+        "successor": successor.as_ref().map(|successor| successor.id),
+    });
+    audit::note(tx, actor, "token.remove", &format!("token {id}"), &detail, now).await?;
+    Ok(successor)
+}
+
+/// Begins to take the licenses back, in a transaction that the caller keeps or not.
+pub(crate) async fn revoke_in(
+    tx: &mut Tx,
+    actor: &Actor,
+    id: TokenId,
+    choice: Licenses,
+    now: Timestamp,
+) -> Result<Job, ApiError> {
+    known(tx, actor, id).await?;
+    tokens::lock(tx, id).await?;
+    let token = known(tx, actor, id).await?;
     if !token.state.may_write() && !token.state.is_undecided() {
         return Err(ApiError::not_usable(&token));
     }
-    let job = match under_way(&mut tx, id).await? {
+    match under_way(tx, id).await? {
         // Asked for twice: the first job does it.
-        Some(job) => job,
-        None => begin(&mut tx, actor, &token, choice, now).await?,
-    };
+        Some(job) => Ok(job),
+        None => begin(tx, actor, &token, choice, now).await,
+    }
+}
+
+async fn revoke(app: &App, actor: &Actor, id: TokenId, choice: Licenses) -> Result<Answer, ApiError> {
+    let mut tx = app.store.begin().await?;
+    let job = revoke_in(&mut tx, actor, id, choice, time::now()).await?;
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(job.id)), &JobView::new(job, None))?;
     tx.commit().await?;
     Ok(answer)

@@ -3,8 +3,28 @@
 use russet_domain::limits::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Db, Tx};
+use crate::error::StoreError;
+use crate::meta;
+
 /// Under which name they are kept. Every worker of every version reads it; it never changes.
-pub(crate) const META_KEY: &str = "apple_limits";
+const META_KEY: &str = "apple_limits";
+
+/// Apple's limits as a worker last read them; nothing before the first reading.
+///
+/// # Errors
+/// As any statement.
+pub async fn kept(db: &mut Db) -> Result<Option<Limits>, StoreError> {
+    Ok(meta::get(db, META_KEY).await?.map(|text| read(&text)))
+}
+
+/// Keeps Apple's limits for all workers. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn keep(tx: &mut Tx, limits: &Limits) -> Result<(), StoreError> {
+    meta::set(tx, META_KEY, &write(limits)).await
+}
 
 /// The names of the fields are those of the first version; workers of other versions read them.
 #[derive(Serialize, Deserialize)]
@@ -26,7 +46,7 @@ fn unread_max_users() -> usize {
 }
 
 /// Reads what [`write`] wrote; anything else is as good as never read.
-pub(crate) fn read(text: &str) -> Limits {
+fn read(text: &str) -> Limits {
     let Ok(kept) = serde_json::from_str::<Kept>(text) else { return Limits::default() };
     Limits {
         max_assets: kept.max_assets,
@@ -40,7 +60,7 @@ pub(crate) fn read(text: &str) -> Limits {
 }
 
 /// The text that is kept.
-pub(crate) fn write(limits: &Limits) -> String {
+fn write(limits: &Limits) -> String {
     let kept = Kept {
         max_assets: limits.max_assets,
         max_user_holders: limits.max_user_holders,
