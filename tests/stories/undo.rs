@@ -9,6 +9,7 @@ on_both_profiles!(
     a_revocation_is_planned_with_its_brakes_and_done_as_planned,
     a_removal_is_planned_and_done_by_administrators,
     a_plan_tells_what_people_will_see,
+    s_43_what_becomes_of_the_apps_of_revoked_licenses_is_told_by_platform,
 );
 
 async fn school(profile: Profile, devices: usize) -> (World, Token) {
@@ -135,5 +136,24 @@ async fn a_plan_tells_what_people_will_see(profile: Profile) {
         "{seen}"
     );
     assert!(world.apple.held(&token.uid).await.len() == 1, "nothing is done");
+    world.must_be_clean().await;
+}
+
+async fn s_43_what_becomes_of_the_apps_of_revoked_licenses_is_told_by_platform(profile: Profile) {
+    let (world, token) = school(profile, 6).await;
+    for (serial, platform) in serials(0..6).iter().zip(["macos", "macos", "macos", "ipados", "ios", "ios"]) {
+        let device = json!({ "serial": serial, "platform": platform });
+        let _ = world.api.post("/devices", &device).await.with(200);
+    }
+    let revoke =
+        |devices| json!({ "kind": "submit_job", "job": token.revoke(&[app(1)], &serials(devices), &[]) });
+    let macs = plan(&world, &revoke(0..2)).await;
+    let notes = macs["notes"].to_string();
+    assert!(notes.contains("2 licenses come back from Macs") && !notes.contains("iPads"), "{notes}");
+    let both = plan(&world, &revoke(2..5)).await;
+    let notes = both["notes"].to_string();
+    assert!(notes.contains("1 licenses come back from Macs") && notes.contains("iPads"), "{notes}");
+    apply(&world, &revoke(2..5), &both).await;
+    held(&world, &token, 3).await;
     world.must_be_clean().await;
 }

@@ -12,6 +12,7 @@ on_both_profiles!(
     a_job_waits_if_it_says_so_and_leaves_the_line_when_it_is_cancelled,
     who_leaves_the_group_leaves_the_line,
     people_see_the_line_on_the_command_line,
+    the_last_licenses_are_kept_from_the_line_and_given_to_jobs_of_their_own,
 );
 
 /// A location with so many licenses of one app, and twenty devices.
@@ -235,4 +236,40 @@ async fn people_see_the_line_on_the_command_line(profile: Profile) {
     world.apple.buy(&token.uid, &app(1), 2).await;
     held(&world, &token, &serials(0..3)).await;
     assert!(!world.command(&["waitlist"]).good().contains("C0STORY"));
+}
+
+async fn the_last_licenses_are_kept_from_the_line_and_given_to_jobs_of_their_own(profile: Profile) {
+    let (world, token) = school(profile, 6).await;
+    let keep = async |number: i64| {
+        let body = json!({ "token": token.id, "adam_id": app(1), "keep": number });
+        world.api.post("/reservations", &body).await.with(200)
+    };
+    assert_eq!(keep(2).await["reserved"], 2);
+    assign(&world, &token, "5b", &serials(0..10), 0).await;
+    let waiting = line(&world, &serials(4..10)).await;
+    held(&world, &token, &serials(0..4)).await;
+    let reason = waiting[0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains("the last 2 are kept"), "{reason}");
+    // A job of its own gets one of them, and a license that comes back fills up what is kept.
+    world.succeed(&token.assign(&[app(1)], &serials(15..16), &[])).await;
+    world.succeed(&token.full_sync()).await;
+    line(&world, &serials(4..10)).await;
+    // With fewer kept, the head of the line is served at once.
+    let told = world
+        .command(&["app", "reserve", "--token", "north", "--app", &app(1), "--keep", "0"])
+        .good()
+        .to_owned();
+    assert!(told.contains("reserved"), "{told}");
+    held(&world, &token, &[serials(0..5), serials(15..16)].concat()).await;
+    line(&world, &serials(5..10)).await;
+    assert_eq!(
+        world
+            .api
+            .post("/reservations", &json!({ "token": token.id, "adam_id": "1", "keep": 1 }))
+            .await
+            .problem()
+            .0,
+        "invalid_field"
+    );
+    world.must_be_clean().await;
 }

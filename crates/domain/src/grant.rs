@@ -27,17 +27,18 @@ pub enum Grant {
 }
 
 impl Stock {
-    /// Decides about one more wish and counts it when it is sent. Callers ask in the order of priority and age.
+    /// Decides about one more wish and counts it when it is sent. Callers ask in the order of priority and age. `kept` licenses are
+    /// not for this wish, though they are free.
     ///
     /// ```
     /// use russet_domain::grant::{Grant, Stock};
     ///
     /// let mut stock = Stock { free: 1, going: 0, coming: 0, fresh: true };
-    /// assert_eq!(stock.one_more(), Grant::Send);
-    /// assert_eq!(stock.one_more(), Grant::Wait); // The first may yet fail.
+    /// assert_eq!(stock.one_more(0), Grant::Send);
+    /// assert_eq!(stock.one_more(0), Grant::Wait); // The first may yet fail.
     /// ```
-    pub fn one_more(&mut self) -> Grant {
-        if self.free.saturating_sub(self.going) > 0 {
+    pub fn one_more(&mut self, kept: i64) -> Grant {
+        if self.free.saturating_sub(self.going).saturating_sub(kept) > 0 {
             self.going += 1;
             return Grant::Send;
         }
@@ -57,22 +58,32 @@ mod tests {
     #[test]
     fn nobody_is_refused_on_counts_that_may_be_old() {
         let mut stock = Stock { free: 0, going: 0, coming: 0, fresh: false };
-        assert_eq!(stock.one_more(), Grant::AskCounts);
+        assert_eq!(stock.one_more(0), Grant::AskCounts);
         stock.fresh = true;
-        assert_eq!(stock.one_more(), Grant::Refuse);
+        assert_eq!(stock.one_more(0), Grant::Refuse);
     }
 
     #[test]
     fn a_license_on_its_way_back_is_waited_for() {
         let mut stock = Stock { free: 0, going: 0, coming: 1, fresh: true };
-        assert_eq!(stock.one_more(), Grant::Wait);
+        assert_eq!(stock.one_more(0), Grant::Wait);
+    }
+
+    #[test]
+    fn what_is_kept_is_for_others() {
+        let mut stock = Stock { free: 3, going: 0, coming: 0, fresh: true };
+        assert_eq!(stock.one_more(2), Grant::Send);
+        assert_eq!(stock.one_more(2), Grant::Wait);
+        assert_eq!(stock.one_more(0), Grant::Send);
+        let mut stock = Stock { free: 2, going: 0, coming: 0, fresh: true };
+        assert_eq!(stock.one_more(2), Grant::Refuse);
     }
 
     proptest! {
         #[test]
         fn no_more_is_asked_for_than_is_free(free in 0_i64..50, going in 0_i64..20, wishes in 0_usize..100) {
             let mut stock = Stock { free, going, coming: 0, fresh: true };
-            let sent = (0..wishes).filter(|_| stock.one_more() == Grant::Send).count();
+            let sent = (0..wishes).filter(|_| stock.one_more(0) == Grant::Send).count();
             prop_assert!(sent as i64 <= (free - going).max(0));
         }
     }

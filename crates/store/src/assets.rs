@@ -24,13 +24,15 @@ pub struct AssetRow {
     pub gone: bool,
     /// When Apple was last asked for its counts.
     pub counts_read_at: Option<Timestamp>,
+    /// How many of its licenses those who wait in the line are not given.
+    pub reserved: i64,
 }
 
 macro_rules! select {
     ($rest:expr) => {
         concat!(
             "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                    a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
+                    a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
              FROM assets a ",
             $rest
         )
@@ -110,7 +112,7 @@ pub async fn by_keys(
 ) -> Result<HashMap<AssetKey, AssetRow>, StoreError> {
     const BY_KEYS: Sql = bulk!(
         "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
+                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
          FROM ",
         (0 adam_id TEXT, 1 pricing_param TEXT),
         " CROSS JOIN assets a
@@ -128,7 +130,7 @@ pub async fn by_keys(
 pub async fn get_many(db: &mut Db, ids: &[AssetId]) -> Result<HashMap<AssetId, AssetRow>, StoreError> {
     const BY_IDS: Sql = bulk!(
         "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at
+                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
          FROM ",
         (0 id BIGINT),
         " CROSS JOIN assets a WHERE a.id = x.id"
@@ -402,6 +404,19 @@ pub(crate) async fn add_assigned(tx: &mut Tx, moved: &HashMap<AssetId, i64>) -> 
     Ok(())
 }
 
+/// Keeps so many licenses of an asset from those who wait in the line. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn reserve(tx: &mut Tx, id: AssetId, keep: i64) -> Result<(), StoreError> {
+    sql("keeping licenses of an asset", "UPDATE assets SET reserved = $2 WHERE id = $1")
+        .bind(id.0)
+        .bind(keep)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
 fn counts(supply: Supply) -> (i64, i64) {
     match supply {
         Supply::Unlimited => (UNLIMITED_TOTAL, UNLIMITED_TOTAL),
@@ -425,5 +440,6 @@ fn asset_row(row: &Row) -> Result<AssetRow, StoreError> {
         },
         gone: row.get("gone")?,
         counts_read_at: maybe_time(row, "counts_read_at")?,
+        reserved: row.get("reserved")?,
     })
 }

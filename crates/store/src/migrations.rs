@@ -81,6 +81,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0010_history.sql"),
         },
     },
+    Migration {
+        version: 11,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0011_reservations.sql"),
+            postgres: include_str!("../migrations/postgres/0011_reservations.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

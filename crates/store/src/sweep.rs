@@ -37,7 +37,7 @@ pub async fn tokens_with_sendable(
                     SELECT 1
                     FROM assets a
                     WHERE a.token_id = tokens.id
-                      AND a.available > 0
+                      AND a.available > a.reserved
                       AND EXISTS (
                           SELECT 1
                           FROM changes c

@@ -202,7 +202,9 @@ fn sort(picture: &Picture) -> Sorted<'_> {
                 fresh: picture.fresh,
             }
         });
-        match stock.one_more() {
+        // What is kept is kept from those who can wait.
+        let kept = picture.assets.get(&change.asset).map_or(0, |asset| asset.reserved);
+        match stock.one_more(if change.waits { kept } else { 0 }) {
             Grant::Send => sorted.assigns.push(change),
             Grant::Wait => sorted.waiting = true,
             Grant::AskCounts => sorted.ask_counts = true,

@@ -19,6 +19,7 @@ pub(crate) mod notifications;
 pub(crate) mod plans;
 pub(crate) mod prompts;
 pub(crate) mod queue;
+pub(crate) mod reservations;
 pub(crate) mod supply;
 pub(crate) mod tokens;
 pub(crate) mod users;
@@ -116,6 +117,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/assets", get(assets::list))
         .route("/tokens/{token}/supply", get(supply::list))
         .route("/licenses", get(licenses::list))
+        .route("/reservations", post(reservations::reserve))
         .route("/movements", get(movements::list))
         .route("/audit", get(audit::list))
         .route("/queue", get(queue::list::list))

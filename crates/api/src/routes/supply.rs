@@ -186,6 +186,7 @@ impl SupplyView {
             Supply::Unlimited => (None, None),
             Supply::Limited { total, available } => (Some(total), Some(available)),
         };
+        let reserved = u64::try_from(row.reserved).unwrap_or(0);
         let mut alerts = Vec::new();
         alerts.extend(supply.is_running_low().then_some("half_used"));
         alerts.extend(days_left.is_some_and(|days| days < horizon.low_days).then_some("days_left"));
@@ -205,7 +206,7 @@ impl SupplyView {
             alerts,
             to_buy: to_buy(
                 supply,
-                demand.waiting.saturating_add(horizon.more),
+                demand.waiting.saturating_add(horizon.more).saturating_add(reserved),
                 a_day.unwrap_or(0.0),
                 horizon.days,
             ),

@@ -116,6 +116,9 @@ fn reason(row: &Waiting) -> String {
         ahead => format!("{ahead} are ahead"),
     };
     let owned = match row.total {
+        total if row.reserved > 0 => {
+            format!("of {total} licenses the last {} are kept from the line", row.reserved)
+        }
         0 => "the location owns no license".to_owned(),
         1 => "the only license is in use".to_owned(),
         total => format!("all {total} licenses are in use"),

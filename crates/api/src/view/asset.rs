@@ -35,6 +35,8 @@ pub(crate) struct AssetView {
     running_low: bool,
     /// Licenses that somebody holds.
     assigned: i64,
+    /// How many licenses those who wait in the line are not given.
+    reserved: i64,
     /// Licenses lost with retired users.
     retired: i64,
     /// Platforms, as far as Apple names them.
@@ -63,6 +65,7 @@ impl AssetView {
             used_percent: asset.supply.used_percent(),
             running_low: asset.supply.is_running_low(),
             assigned: asset.assigned,
+            reserved: row.reserved,
             retired: asset.retired,
             platforms: asset.platforms,
         }

@@ -1,6 +1,9 @@
 //! On which devices a license would be seen, and what is known of them that prompts depend on.
 
+use std::collections::HashMap;
+
 use russet_domain::Holder;
+use russet_domain::directory::Platform;
 use russet_domain::lint::Enrollment;
 use russet_domain::prompts::{Case, LicenseKind, Ownership};
 
@@ -29,6 +32,29 @@ pub async fn cases(db: &mut Db, holders: &[&Holder]) -> Result<Vec<(Holder, Opti
     for batch in holders.chunks(BATCH) {
         let rows: Vec<_> = batch.iter().map(|holder| (kind_of(holder), holder.id())).collect();
         all.extend(sql("reading what prompts depend on", CASES).bind(json(&rows)?).all(db, case).await?);
+    }
+    Ok(all)
+}
+
+/// The platforms of those of the holders that are devices which the directory knows.
+///
+/// # Errors
+/// As any statement.
+pub async fn platforms(db: &mut Db, holders: &[&Holder]) -> Result<HashMap<Holder, Platform>, StoreError> {
+    const PLATFORMS: Sql = bulk!(
+        "SELECT d.serial, d.platform FROM ",
+        (0 serial TEXT),
+        " JOIN devices d ON d.serial = x.serial"
+    );
+    let serials: Vec<_> =
+        holders.iter().filter(|holder| holder.is_device()).map(|holder| (holder.id(),)).collect();
+    let mut all = HashMap::new();
+    for batch in serials.chunks(BATCH) {
+        let rows = sql("reading devices' platforms", PLATFORMS).bind(json(batch)?).all(db, |row| {
+            let platform = word("a platform", &row.at::<String>(1)?, Platform::from_text)?;
+            Ok((Holder::Device(row.at(0)?), platform))
+        });
+        all.extend(rows.await?);
     }
     Ok(all)
 }

@@ -8,7 +8,7 @@ pub mod groups;
 pub mod members;
 pub mod people;
 
-pub use cases::cases;
+pub use cases::{cases, platforms};
 
 use crate::engine::{Sql, Tx, sql};
 use crate::error::StoreError;

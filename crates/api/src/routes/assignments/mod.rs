@@ -37,7 +37,7 @@ async fn the(db: &mut Db, actor: &Actor, id: &str) -> Result<Assignment, ApiErro
 }
 
 /// An asset of a token that is still owned.
-async fn asset(
+pub(crate) async fn asset(
     db: &mut Db,
     token: &Token,
     adam_id: &str,

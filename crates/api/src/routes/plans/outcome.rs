@@ -9,6 +9,7 @@ use russet_domain::limits::Limits;
 use russet_domain::reconcile::Left;
 use russet_domain::{AssetId, Holder, JobId, TokenId};
 use russet_store::assets::{self, AssetRow};
+use russet_store::directory::platforms;
 use russet_store::reconcile::Plan;
 use russet_store::submit::Wish;
 use russet_store::{Db, catalog, limits};
@@ -208,9 +209,41 @@ impl Outcome {
             prompts: PromptsView::count(db, self.assigns.values().flatten()).await?,
             first_assigns: self.first_assigns(&rows),
             first_revokes: self.first_revokes(&rows),
-            notes: [notes(short, self.removals), self.notes.clone()].concat(),
+            notes: [notes(short, self.removals), self.staying(db).await?, self.notes.clone()].concat(),
             apps,
         })
+    }
+
+    /// What becomes of apps whose licenses go while the apps stay (rule S-43).
+    async fn staying(&self, db: &mut Db) -> Result<Vec<String>, ApiError> {
+        // Where an assignment says that the app is to go, it does.
+        let goes = |why: &Why| matches!(why, Why::Left(Left::Uninstall));
+        let holders: Vec<&Holder> = self
+            .revokes
+            .values()
+            .flatten()
+            .filter(|(_, why)| !goes(why))
+            .map(|((_, holder), _)| holder)
+            .collect();
+        let platforms = platforms(db, &holders).await?;
+        let macs = holders
+            .iter()
+            .filter(|holder| platforms.get(**holder).is_some_and(|known| known.is_mac()))
+            .count();
+        let others = platforms.values().any(|known| !known.is_mac());
+        let mut notes = Vec::new();
+        if macs > 0 {
+            notes.push(format!(
+                "{macs} licenses come back from Macs, where the apps go on working without updates and go by themselves after 30 days (rule S-43)."
+            ));
+        }
+        if others && self.removals == 0 {
+            notes.push(
+                "On iPhones and iPads the apps stay until an assignment says `uninstall` (rule S-43)."
+                    .to_owned(),
+            );
+        }
+        Ok(notes)
     }
 
     async fn assets(&self, db: &mut Db) -> Result<HashMap<AssetId, AssetRow>, ApiError> {

@@ -2,6 +2,7 @@
 
 mod list;
 mod refresh;
+mod reserve;
 mod show;
 
 use std::path::Path;
@@ -20,6 +21,8 @@ pub(crate) enum AppCommand {
     Show(show::ShowArgs),
     /// Ask Apple's stores again for names, icons and versions.
     Refresh(refresh::RefreshArgs),
+    /// Keep the last licenses of an app from those who wait in the line.
+    Reserve(reserve::ReserveArgs),
 }
 
 impl AppCommand {
@@ -28,6 +31,7 @@ impl AppCommand {
             Self::List(args) => &args.access,
             Self::Show(args) => &args.access,
             Self::Refresh(args) => &args.access,
+            Self::Reserve(args) => &args.access,
         }
     }
 }
@@ -38,5 +42,6 @@ pub(crate) async fn run(command: AppCommand, config: Option<&Path>) -> Result<()
         AppCommand::List(args) => list::run(&client, &args).await,
         AppCommand::Show(args) => show::run(&client, &args).await,
         AppCommand::Refresh(args) => refresh::run(&client, args).await,
+        AppCommand::Reserve(args) => reserve::run(&client, &args).await,
     }
 }

@@ -31,6 +31,8 @@ pub struct Waiting {
     pub assignment: Option<AssignmentId>,
     /// Licenses that the location owns of the asset.
     pub total: i64,
+    /// Of those, how many are kept from who waits.
+    pub reserved: i64,
 }
 
 /// What a list of those who wait is narrowed to.
@@ -50,7 +52,7 @@ macro_rules! list {
     ($among:literal) => {
         concat!(
             "SELECT w.id, w.token_id, w.asset_id, a.adam_id, a.pricing_param, w.holder_kind, w.holder_id, w.place, w.waiting,
-                    w.line, w.created_at, e.assignment_id, a.total
+                    w.line, w.created_at, e.assignment_id, a.total, a.reserved
              FROM (
                  SELECT c.id, c.token_id, c.asset_id, c.holder_kind, c.holder_id, c.line, c.created_at,
                         row_number() OVER (PARTITION BY c.asset_id ORDER BY c.priority DESC, c.line DESC, c.id) AS place,
@@ -116,5 +118,6 @@ fn waiting(row: &Row) -> Result<Waiting, StoreError> {
         since: Timestamp(row.at(10)?),
         assignment: row.at::<Option<i64>>(11)?.map(AssignmentId),
         total: row.at(12)?,
+        reserved: row.at(13)?,
     })
 }

@@ -60,7 +60,9 @@ async fn heads(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId
     let mut heads = Vec::new();
     for asset in wanted {
         let going = flights.get(&asset).map_or(0, |flight| flight.assigns);
-        let free = known.get(&asset).map_or(0, |row| row.asset.supply.free().saturating_sub(going));
+        let free = known
+            .get(&asset)
+            .map_or(0, |row| row.asset.supply.free().saturating_sub(row.reserved).saturating_sub(going));
         let most = int(limit - heads.len()).min(free);
         if most > 0 {
             heads.extend(head_of(db, token, asset, most).await?);
@@ -76,7 +78,7 @@ async fn wanted_and_free(db: &mut Db, token: TokenId) -> Result<Vec<AssetId>, St
         "SELECT a.id
          FROM assets a
          WHERE a.token_id = $1
-           AND a.available > 0
+           AND a.available > a.reserved
            AND EXISTS (
                SELECT 1 FROM changes c WHERE c.token_id = $1 AND c.asset_id = a.id AND c.state = 'waitlisted')
          ORDER BY a.id",
