@@ -10,6 +10,7 @@ on_both_profiles!(
     a_token_is_not_removed_before_somebody_agrees,
     small_pieces_do_not_get_round_the_brakes,
     people_see_and_approve_it_on_the_command_line,
+    in_read_only_mode_everything_is_read_and_nothing_is_sent,
 );
 
 /// A location with two apps; a number of devices hold the first.
@@ -201,5 +202,43 @@ async fn people_see_and_approve_it_on_the_command_line(profile: Profile) {
     let approved = world.command(&["job", "approve", &id]).good().to_owned();
     assert!(approved.contains("8 settled"), "{approved}");
     held(&world, &token, 0).await;
+    world.must_be_clean().await;
+}
+
+async fn in_read_only_mode_everything_is_read_and_nothing_is_sent(profile: Profile) {
+    let (world, token) = school(profile, 4).await;
+    decide(&world, &token, json!({ "read_only": "on" })).await;
+    let writes = async || {
+        let one = world.apple.requests(&token.uid, "associate").await;
+        one + world.apple.requests(&token.uid, "disassociate").await
+    };
+    let before = writes().await;
+    for job in [token.assign(&[app(2)], &serials(0..2), &[]), token.revoke(&[app(1)], &serials(0..2), &[])] {
+        let (code, detail) = world.api.post("/jobs", &job).await.problem();
+        assert!(code == "token_read_only" && detail.contains("read_only"), "{code}: {detail}");
+    }
+    let path = format!("/tokens/{}?licenses=revoke_first", token.id);
+    assert_eq!(world.api.send(Method::DELETE, &path, None).await.problem().0, "token_read_only");
+    let _ = world
+        .api
+        .post("/devices", &json!({ "serial": serials(9..10)[0], "platform": "ios" }))
+        .await
+        .with(200);
+    let _ = world.api.post("/groups", &json!({ "name": "one", "kind": "devices" })).await.with(200);
+    let body = json!({ "members": serials(9..10) });
+    let _ = world.api.send(Method::PUT, "/groups/one/members", Some(&body)).await.with(200);
+    let wish = json!({ "token": token.id, "adam_id": app(1), "group": "one", "intent": "required" });
+    let _ = world.api.post("/assignments", &wish).await.with(201);
+    // What others do is seen.
+    world.apple.assign(&token.uid, &app(2), &serials(30..33)).await;
+    world.succeed(&token.full_sync()).await;
+    held(&world, &token, 7).await;
+    assert_eq!(writes().await, before);
+
+    // Turned off, what was wished for meanwhile is done.
+    decide(&world, &token, json!({ "read_only": null })).await;
+    held(&world, &token, 8).await;
+    world.succeed(&token.revoke(&[app(1)], &serials(0..2), &[])).await;
+    world.must_agree(&token).await;
     world.must_be_clean().await;
 }

@@ -77,6 +77,13 @@ pub const POLICIES: &[Policy] = &[
         about: "More is wanted than is owned: whether the rest waits for licenses, or fails and is tried again after each full sync (S-37).",
     },
     Policy {
+        name: "read_only",
+        values: &["on", "off"],
+        numbers: None,
+        default: "off",
+        about: "Whether nothing is sent to Apple that gives, takes or registers anything: it is read and planned, and no more.",
+    },
+    Policy {
         name: "brake_revocations",
         values: &["off"],
         numbers: Some((1, 10_000_000)),
@@ -234,6 +241,12 @@ impl Policies {
     #[must_use]
     pub fn has_waitlist(&self) -> bool {
         self.value("waitlist") == "on"
+    }
+
+    /// Whether nothing is sent that changes who holds what, or who is registered.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.value("read_only") == "on"
     }
 
     /// The value of a policy about those who leave.

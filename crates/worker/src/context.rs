@@ -11,7 +11,7 @@ use russet_domain::{Timestamp, TokenId};
 use russet_mdm::Callbacks;
 use russet_queue::{Job, Pace, Places, Queue, When};
 use russet_store::tokens::Token;
-use russet_store::{Store, StoreError, Tx, limits as kept_limits, tokens};
+use russet_store::{Store, StoreError, Tx, limits as kept_limits, policies, tokens};
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
@@ -118,6 +118,12 @@ impl Context {
 
     pub(crate) async fn push<J: Job>(&self, job: &J, when: When) -> Result<(), JobError> {
         Ok(self.queue.push(job, when).await?)
+    }
+
+    /// Whether nothing is to be sent for a token that changes anything. What is planned stays so, and the policy's change wakes it.
+    pub(crate) async fn is_read_only(&self, token: TokenId) -> Result<bool, StoreError> {
+        let mut db = self.store.read().await?;
+        Ok(policies::read(&mut db, token).await?.is_read_only())
     }
 
     /// Apple's limits as last read, or the documented samples.

@@ -19,6 +19,9 @@ pub(crate) async fn mend(ctx: &Context, id: TokenId) -> Result<(), JobError> {
     let mut db = ctx.store.read().await?;
     let policies = policies::read(&mut db, id).await?;
     drop(db);
+    if policies.is_read_only() {
+        return Ok(());
+    }
     let is_ours = |class: &Class| {
         !class.is_reconcilers() && class.remedy().is_some() && class.stance(&policies) == Stance::Fix
     };

@@ -99,7 +99,11 @@ async fn rules_of(tx: &mut Tx, picture: &Picture) -> Result<HashMap<TokenId, Pol
         let token = tokens::find(tx, id).await?;
         let may = |token: &Token| !token.removing && (token.state.may_write() || token.state.is_undecided());
         if token.as_ref().is_some_and(may) {
-            rules.insert(id, policies::read(tx, id).await?);
+            let policies = policies::read(tx, id).await?;
+            // Everything of a token is looked at when it may be written for again.
+            if !policies.is_read_only() {
+                rules.insert(id, policies);
+            }
         }
     }
     Ok(rules)

@@ -31,6 +31,9 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
             tx.commit().await?;
             return Ok(Ending::Done);
         }
+        if ctx.is_read_only(token.id).await? {
+            return Ok(Ending::Done);
+        }
         if let Some(until) = company(ctx, &token).await? {
             return Ok(Ending::Snooze { until });
         }

@@ -34,6 +34,9 @@ pub(crate) async fn apply_users(job: ApplyUsers, ctx: &Context) -> Result<Ending
             tx.commit().await?;
             return Ok(Ending::Done);
         }
+        if ctx.is_read_only(token.id).await? {
+            return Ok(Ending::Done);
+        }
         if let Some(until) = company(ctx, &token).await? {
             return Ok(Ending::Snooze { until });
         }

@@ -216,6 +216,7 @@ async fn write(
     if !token.state.may_write() && !token.state.is_undecided() {
         return Err(ApiError::not_usable(&token));
     }
+    tokens::must_write(&mut tx, id).await?;
     let by = By { origin: Origin::Api, key: Some(actor.key) };
     let fixed = store::fix(&mut tx, id, class, by, now).await?;
     let detail = json!({ "class": class.as_str(), "licenses": fixed.licenses });

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::State;
 use russet_domain::TokenId;
+use russet_domain::job::Priority;
 use russet_domain::policy::{self, POLICIES, Policies};
 use russet_store::changes::waitlist;
 use russet_store::{marks, policies as store};
@@ -118,6 +119,9 @@ pub(crate) async fn change(
     }
     let view = retrying(|| write(&app, &actor, id, &decisions)).await?;
     app.push.reconcile().await;
+    // What waited while nothing could be sent.
+    app.push.apply_changes(id, Priority::Normal).await;
+    app.push.apply_users(id, Priority::Normal).await;
     Ok(Json(view))
 }
 

@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::query::JobInPath;
 use crate::retrying::retrying;
+use crate::routes::tokens::must_write;
 use crate::state::App;
 use crate::time;
 use crate::view::JobView;
@@ -67,6 +68,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
     if !found.state.may_write() && !found.state.is_undecided() {
         return Err(ApiError::not_usable(&found));
     }
+    must_write(&mut tx, token).await?;
     let approved = held::approve(&mut tx, token, id, now).await?;
     let detail = json!({ "kind": job.kind.as_str(), "licenses": approved });
     audit::note(&mut tx, actor, "job.approve", &format!("job {id}"), &detail, now).await?;

@@ -15,6 +15,7 @@ use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::query::JobInPath;
 use crate::retrying::retrying;
+use crate::routes::tokens::must_write;
 use crate::state::App;
 use crate::time;
 use crate::view::JobView;
@@ -68,6 +69,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         if !token.state.may_write() && !token.state.is_undecided() {
             return Err(ApiError::not_usable(&token));
         }
+        must_write(&mut tx, token.id).await?;
     } else {
         return Err(ApiError::NothingToRetry(id));
     }

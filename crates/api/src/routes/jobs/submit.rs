@@ -28,6 +28,7 @@ use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::retrying::retrying;
 use crate::routes::directory::unbound;
+use crate::routes::tokens::must_write;
 use crate::state::App;
 use crate::time;
 use crate::view::JobView;
@@ -193,6 +194,7 @@ pub(crate) async fn write_move(
         tokens::lock(tx, wanted.token).await?;
     }
     let token = usable(tx, actor, wanted.token, |token| token.state.may_write()).await?;
+    must_write(tx, token.id).await?;
     if !wanted.groups.is_empty() {
         unbound(actor)?;
     }

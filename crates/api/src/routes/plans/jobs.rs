@@ -128,6 +128,7 @@ pub(super) async fn undo(
     if !found.state.may_write() || found.removing {
         return Err(ApiError::not_usable(&found));
     }
+    crate::routes::tokens::must_write(tx, token).await?;
     let moved = undoable(tx, id, UNDO_MAX + 1).await?;
     if moved.is_empty() {
         return Err(nothing());

@@ -12,8 +12,8 @@ pub(crate) mod take_over;
 
 use russet_domain::TokenId;
 use russet_domain::sync_schedule::SyncSchedule;
-use russet_store::Db;
 use russet_store::tokens::{self, Token};
+use russet_store::{Db, policies};
 
 use crate::auth::Actor;
 use crate::error::ApiError;
@@ -30,6 +30,18 @@ const APPLE_ID_MAX: usize = 255;
 pub(crate) async fn known(db: &mut Db, actor: &Actor, id: TokenId) -> Result<Token, ApiError> {
     let found = if actor.sees(id) { tokens::find(db, id).await? } else { None };
     found.ok_or_else(|| ApiError::NoSuchToken(id.to_string()))
+}
+
+/// That nobody has put the token into read-only mode.
+///
+/// # Errors
+/// When somebody has.
+pub(crate) async fn must_write(db: &mut Db, id: TokenId) -> Result<(), ApiError> {
+    if !policies::read(db, id).await?.is_read_only() {
+        return Ok(());
+    }
+    let text = "The token is in read-only mode; set its policy `read_only` to `off` first.".to_owned();
+    Err(ApiError::Conflict { code: "token_read_only", text })
 }
 
 /// The other tokens that open the same location, the oldest first.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{known, siblings};
+use super::{known, must_write, siblings};
 use crate::audit;
 use crate::auth::{Actor, Admin};
 use crate::error::ApiError;
@@ -124,6 +124,7 @@ pub(crate) async fn revoke_in(
     if !token.state.may_write() && !token.state.is_undecided() {
         return Err(ApiError::not_usable(&token));
     }
+    must_write(tx, id).await?;
     match under_way(tx, id).await? {
         // Asked for twice: the first job does it.
         Some(job) => Ok(job),

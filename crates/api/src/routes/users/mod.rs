@@ -22,6 +22,7 @@ use utoipa::ToSchema;
 use crate::auth::Actor;
 use crate::error::ApiError;
 use crate::query::shown;
+use crate::routes::tokens::must_write;
 use crate::state::App;
 use crate::view::{HeldView, JobView};
 
@@ -66,6 +67,7 @@ async fn usable(tx: &mut Tx, actor: &Actor, id: TokenId) -> Result<Token, ApiErr
     if token.removing {
         return Err(ApiError::TokenBeingRemoved);
     }
+    must_write(tx, id).await?;
     if token.state.may_write() || token.state.is_undecided() {
         Ok(token)
     } else {

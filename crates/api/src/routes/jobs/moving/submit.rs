@@ -16,6 +16,7 @@ use crate::auth::Actor;
 use crate::error::ApiError;
 use crate::routes::jobs::linting::{forbidden, judge};
 use crate::routes::jobs::submit::usable;
+use crate::routes::tokens::must_write;
 
 /// Writes the job with its moves. Answers how urgent it is unless nothing is left to be done.
 ///
@@ -32,6 +33,7 @@ pub(crate) async fn write(
         tokens::lock(tx, wanted.token).await?;
     }
     let token = usable(tx, actor, wanted.token, |token| token.state.may_write()).await?;
+    must_write(tx, token.id).await?;
     let plan = plan(tx, &token, wanted).await?;
     let notes = notes(tx, &token, wanted, &plan).await?;
     let args = json!({
