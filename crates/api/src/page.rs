@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use russet_domain::{AssetId, Holder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -89,6 +90,22 @@ pub(crate) fn read_cursor<C: DeserializeOwned>(
         Ok(Cursor(of, after)) if of == list => Ok(Some(after)),
         Ok(_) | Err(_) => Err(ApiError::InvalidCursor),
     }
+}
+
+/// A license as a place in a list.
+pub(crate) fn place(asset: AssetId, holder: &Holder) -> (i64, bool, String) {
+    (asset.0, holder.is_device(), holder.id().to_owned())
+}
+
+/// The license after which a page starts, from a cursor that was made of its [`place`].
+///
+/// # Errors
+/// When the text is no cursor of this list.
+pub(crate) fn read_place(list: &str, cursor: Option<&str>) -> Result<Option<(AssetId, Holder)>, ApiError> {
+    let read = |(asset, is_device, id): (i64, bool, String)| {
+        (AssetId(asset), if is_device { Holder::Device(id) } else { Holder::User(id) })
+    };
+    Ok(read_cursor(list, cursor)?.map(read))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use russet_domain::{AssetId, Holder, Timestamp, TokenId};
+use russet_domain::{Timestamp, TokenId};
 use russet_store::{Db, catalog, history, licenses, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<LicenseView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
-    let after = page::read_cursor(LIST, query.cursor.as_deref())?.map(read_place);
+    let after = page::read_place(LIST, query.cursor.as_deref())?;
     let holder = holder(query.serial, query.user)?;
     let token = query.token.map(TokenId);
     let mut db = app.store.read().await?;
@@ -69,7 +69,7 @@ pub(crate) async fn list(
         }
         None => licenses::list(&mut db, &filter, most, after.as_ref()).await?,
     };
-    let page = Page::cut(LIST, rows, limit, place, |row| row);
+    let page = Page::cut(LIST, rows, limit, |row| page::place(row.asset, &row.holder), |row| row);
     // A page of a key that is bound to some tokens may have fewer entries than asked for, also before the last.
     let rows: Vec<_> = page.items.into_iter().filter(|row| actor.sees(row.token)).collect();
     let ids = rows.iter().map(|row| (row.token, row.key.adam_id.as_str()));
@@ -98,12 +98,4 @@ async fn may_know(db: &mut Db, (token, at): (TokenId, Timestamp)) -> Result<(), 
         )));
     }
     Ok(())
-}
-
-fn place(row: &licenses::License) -> (i64, bool, String) {
-    (row.asset.0, row.holder.is_device(), row.holder.id().to_owned())
-}
-
-fn read_place((asset, is_device, id): (i64, bool, String)) -> (AssetId, Holder) {
-    (AssetId(asset), if is_device { Holder::Device(id) } else { Holder::User(id) })
 }

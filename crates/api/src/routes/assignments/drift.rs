@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::drift::{Class, Stance};
 use russet_domain::job::Priority;
-use russet_domain::{AssetId, Holder, Timestamp, TokenId};
+use russet_domain::{Timestamp, TokenId};
 use russet_store::drift::{self as store, By, Count, Drifted, Fixed};
 use russet_store::jobs::Origin;
 use russet_store::{policies, tokens as token_store};
@@ -153,15 +153,12 @@ pub(crate) async fn list(
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<DriftedView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
-    let after = page::read_cursor::<(i64, bool, String)>(LIST, query.cursor.as_deref())?;
-    let after = after.map(|(asset, is_device, id)| {
-        (AssetId(asset), if is_device { Holder::Device(id) } else { Holder::User(id) })
-    });
+    let after = page::read_place(LIST, query.cursor.as_deref())?;
     let mut db = app.store.read().await?;
     tokens::known(&mut db, &actor, id).await?;
     let most = page::one_more(limit);
     let rows = store::list(&mut db, (id, class), query.can_fix, most, after.as_ref(), time::now()).await?;
-    let place = |row: &Drifted| (row.asset.0, row.holder.is_device(), row.holder.id().to_owned());
+    let place = |row: &Drifted| page::place(row.asset, &row.holder);
     Ok(Json(Page::cut(LIST, rows, limit, place, |row| DriftedView::new(class, row))))
 }
 

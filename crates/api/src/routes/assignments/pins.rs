@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use russet_domain::{AssetId, Holder, TokenId};
+use russet_domain::{Holder, TokenId};
 use russet_store::{marks, pins as store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -131,10 +131,7 @@ pub(crate) async fn list(
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<PinView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
-    let after = page::read_cursor::<(i64, bool, String)>(LIST, query.cursor.as_deref())?;
-    let after = after.map(|(asset, is_device, id)| {
-        (AssetId(asset), if is_device { Holder::Device(id) } else { Holder::User(id) })
-    });
+    let after = page::read_place(LIST, query.cursor.as_deref())?;
     let filter = store::Filter {
         token: query.token.map(TokenId),
         adam_id: query.adam_id,
@@ -143,7 +140,7 @@ pub(crate) async fn list(
     };
     let mut db = app.store.read().await?;
     let rows = store::list(&mut db, &filter, page::one_more(limit), after.as_ref()).await?;
-    let place = |row: &store::Pin| (row.asset.0, row.holder.is_device(), row.holder.id().to_owned());
+    let place = |row: &store::Pin| page::place(row.asset, &row.holder);
     Ok(Json(Page::cut(LIST, rows, limit, place, PinView::from)))
 }
 
