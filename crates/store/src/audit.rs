@@ -21,8 +21,6 @@ pub struct Entry {
     pub subject: String,
     /// A JSON object; never a secret.
     pub detail: String,
-    /// The block of the chain that seals it; nothing for what is younger than the newest.
-    pub block: Option<i64>,
 }
 
 /// Writes a line, in the transaction of what it tells of.
@@ -64,7 +62,7 @@ pub async fn list(
 ) -> Result<Vec<Entry>, StoreError> {
     sql(
         "reading the audit log",
-        "SELECT id, at, actor, action, subject, detail, block
+        "SELECT id, at, actor, action, subject, detail
          FROM audit
          WHERE id < $1 AND ($3 IS NULL OR subject = $3)
          ORDER BY id DESC
@@ -81,7 +79,6 @@ pub async fn list(
             action: row.get("action")?,
             subject: row.get("subject")?,
             detail: row.get("detail")?,
-            block: row.get("block")?,
         })
     })
     .await

@@ -105,6 +105,46 @@ async fn what_readings_notifications_and_changes_move_is_told_of_every_moment_si
     .await;
 }
 
+/// Seals what there is, as soon as no transaction can add anything below it: those of other tests count as well.
+async fn sealed(store: &Store, at: Timestamp) -> chain::Block {
+    for _ in 0..1_000 {
+        let mut tx = store.begin().await.unwrap();
+        let block = chain::seal(&mut tx, at).await.unwrap();
+        tx.commit().await.unwrap();
+        if let Some(block) = block {
+            return block;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nothing is sealed");
+}
+
+#[tokio::test]
+async fn what_commits_late_is_sealed_in_its_place() {
+    on_postgres(russet_store::KeyRing::generate(), true, |side| async move {
+        let store = &side.store;
+        let line = async |tx: &mut russet_store::Tx, subject: &str| {
+            audit::write(tx, "key 1", "job.submit", subject, "{}", NOW).await.unwrap();
+        };
+        // The first number is given out, and the second is committed before it.
+        let mut late = store.begin().await.unwrap();
+        line(&mut late, "first").await;
+        let mut quick = store.begin().await.unwrap();
+        line(&mut quick, "second").await;
+        quick.commit().await.unwrap();
+        for _ in 0..3 {
+            let mut tx = store.begin().await.unwrap();
+            assert_eq!(chain::seal(&mut tx, NOW).await.unwrap(), None, "one may still come below it");
+            tx.commit().await.unwrap();
+        }
+        late.commit().await.unwrap();
+        assert_eq!(sealed(store, NOW).await.audit.rows, 2);
+        let whole = chain::verify(&mut store.read().await.unwrap(), None).await.unwrap();
+        assert_eq!((whole.broken, whole.audit, whole.unsealed), (None, 2, 0));
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn whoever_alters_what_is_sealed_is_seen() {
     on_both(|side| async move {
@@ -120,8 +160,8 @@ async fn whoever_alters_what_is_sealed_is_seen() {
             for (_, changes) in send_all(store, token, NOW).await {
                 finished(store, token, &settled(&changes), later(round)).await;
             }
+            hashes.push(sealed(store, later(round)).await.hash);
             let mut tx = store.begin().await.unwrap();
-            hashes.push(chain::seal(&mut tx, later(round)).await.unwrap().unwrap().hash);
             assert_eq!(chain::seal(&mut tx, later(round)).await.unwrap(), None, "there is nothing more");
             tx.commit().await.unwrap();
         }
@@ -137,34 +177,39 @@ async fn whoever_alters_what_is_sealed_is_seen() {
         // Everything that somebody could do to what is sealed, and back again.
         for (alter, restore, says) in [
             (
-                "UPDATE audit SET actor = 'key 2' WHERE block = 2",
-                "UPDATE audit SET actor = 'key 1' WHERE block = 2",
+                "UPDATE audit SET actor = 'key 2' WHERE id = 2",
+                "UPDATE audit SET actor = 'key 1' WHERE id = 2",
                 "block 2",
             ),
             (
-                "UPDATE movements SET gained = false WHERE block = 1",
-                "UPDATE movements SET gained = true WHERE block = 1",
+                "UPDATE movements SET gained = false WHERE id = 1",
+                "UPDATE movements SET gained = true WHERE id = 1",
                 "block 1",
             ),
             (
-                "UPDATE movements SET job_id = job_id + 1 WHERE block = 3",
-                "UPDATE movements SET job_id = job_id - 1 WHERE block = 3",
+                "UPDATE movements SET job_id = job_id + 1 WHERE id = 3",
+                "UPDATE movements SET job_id = job_id - 1 WHERE id = 3",
                 "block 3",
             ),
             (
-                "UPDATE audit SET block = NULL WHERE block = 2",
-                "UPDATE audit SET block = 2 WHERE block IS NULL",
+                "UPDATE audit SET id = -2 WHERE id = 2",
+                "UPDATE audit SET id = 2 WHERE id = -2",
                 "sealed with 1 lines of the audit log and has 0",
             ),
             (
-                "UPDATE movements SET block = 1 WHERE block = 2",
-                "UPDATE movements SET block = 2 WHERE block = 1 AND holder_id = 'SERIAL000001'",
-                "sealed with 1 movements of licenses and has 2",
+                "UPDATE movements SET id = 2 - 3 WHERE id = 2",
+                "UPDATE movements SET id = 2 WHERE id = -1",
+                "sealed with 1 movements of licenses and has 0",
             ),
             (
                 "UPDATE chain_blocks SET at = at + 1 WHERE id = 2",
                 "UPDATE chain_blocks SET at = at - 1 WHERE id = 2",
                 "block 2",
+            ),
+            (
+                "UPDATE chain_blocks SET audit_from = 1 WHERE id = 3",
+                "UPDATE chain_blocks SET audit_from = 2 WHERE id = 3",
+                "block 3 was sealed",
             ),
             (
                 "UPDATE chain_blocks SET id = 9 WHERE id = 3",
@@ -180,9 +225,8 @@ async fn whoever_alters_what_is_sealed_is_seen() {
         }
 
         // The end cut off together with all that belongs to it is whole, and shorter than what somebody kept.
-        for text in ["DELETE FROM audit", "DELETE FROM movements", "DELETE FROM chain_blocks"] {
-            let column = if text.ends_with("blocks") { "id" } else { "block" };
-            side.run(&format!("{text} WHERE {column} = 3")).await;
+        for table in ["audit", "movements", "chain_blocks"] {
+            side.run(&format!("DELETE FROM {table} WHERE id = 3")).await;
         }
         let cut = look(Some(&hashes[2])).await;
         assert_eq!((cut.broken, cut.blocks, cut.found), (None, 2, false));

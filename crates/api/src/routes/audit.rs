@@ -47,8 +47,6 @@ pub(crate) struct LineView {
     subject: String,
     /// More about it; never a secret.
     detail: Value,
-    /// The block of the audit chain that seals it; null while it is younger than the newest.
-    block: Option<i64>,
 }
 
 /// Lists who changed what, the newest first. `russet audit verify` tells whether anything of it was altered.
@@ -77,7 +75,6 @@ impl From<Entry> for LineView {
             subject: row.subject,
             // What was written by this program is read by it; text that was not is shown as nothing.
             detail: serde_json::from_str(&row.detail).unwrap_or_default(),
-            block: row.block,
         }
     }
 }

@@ -76,8 +76,6 @@ pub(crate) struct MovementView {
     key: Option<String>,
     /// Apple's event.
     event: Option<String>,
-    /// The block of the audit chain that seals it; null while it is younger than the newest.
-    block: Option<i64>,
 }
 
 /// Lists which licenses changed hands, the newest first. What the first whole reading of a location found has not moved and is not in it.
@@ -126,7 +124,6 @@ impl From<Movement> for MovementView {
             origin: row.origin,
             key: row.key_name,
             event: row.event,
-            block: row.block,
         }
     }
 }

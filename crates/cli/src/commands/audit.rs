@@ -63,7 +63,6 @@ pub(crate) async fn run(command: AuditCommand, config: Option<&Path>) -> Result<
                 ("DID", "action"),
                 ("TO", "subject"),
                 ("MORE", "detail"),
-                ("BLOCK", "block"),
             ];
             list(&client, &args.access, ("audit", &query), args.limit, columns).await
         }

@@ -1,5 +1,5 @@
--- Every license that changed hands, and the chain that seals this and the audit log. Rows are written once and never changed but for the
--- block that seals them; they outlive their tokens, so they name assets in full.
+-- Every license that changed hands, and the chain that seals this and the audit log. Rows are written once and never changed; they outlive
+-- their tokens, so they name assets in full.
 CREATE TABLE movements (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at BIGINT NOT NULL,
@@ -13,23 +13,31 @@ CREATE TABLE movements (
     cause TEXT NOT NULL,
     change_id BIGINT,
     job_id BIGINT,
-    event_id TEXT,
-    block BIGINT
+    event_id TEXT
 );
 
 CREATE INDEX movements_of_holder ON movements (holder_id, asset_id, at);
 CREATE INDEX movements_of_token ON movements (token_id, at);
-CREATE INDEX movements_by_block ON movements (block, id);
 
-ALTER TABLE audit ADD COLUMN block BIGINT;
-CREATE INDEX audit_by_block ON audit (block, id);
-
+-- A block seals the rows of both tables whose numbers are above _from and up to _to.
 CREATE TABLE chain_blocks (
     id BIGINT NOT NULL PRIMARY KEY,
     at BIGINT NOT NULL,
+    audit_from BIGINT NOT NULL,
+    audit_to BIGINT NOT NULL,
+    audit_rows BIGINT NOT NULL,
+    movements_from BIGINT NOT NULL,
+    movements_to BIGINT NOT NULL,
+    movements_rows BIGINT NOT NULL,
+    hash TEXT NOT NULL
+);
+
+-- Up to which numbers rows were there at a moment, and which transactions might still have added some below them; one row.
+CREATE TABLE chain_horizon (
+    id BIGINT NOT NULL PRIMARY KEY,
     audit BIGINT NOT NULL,
     movements BIGINT NOT NULL,
-    hash TEXT NOT NULL
+    transactions BIGINT NOT NULL
 );
 
 -- When the first whole reading of its licenses ended; before that nothing is known to have moved. What an older version has read whole is

@@ -35,8 +35,6 @@ pub struct Movement {
     pub key_name: Option<String>,
     /// Apple's event.
     pub event: Option<String>,
-    /// The block of the chain that seals it; nothing for what is younger than the newest.
-    pub block: Option<i64>,
 }
 
 /// Which movements. Everything that is given has to fit.
@@ -60,7 +58,7 @@ macro_rules! list {
     ($among:literal) => {
         concat!(
             "SELECT m.id, m.at, m.token_id, m.adam_id, m.pricing_param, m.holder_kind, m.holder_id, m.gained, m.cause,
-                    m.change_id, m.job_id, j.origin, k.name, m.event_id, m.block
+                    m.change_id, m.job_id, j.origin, k.name, m.event_id
              FROM movements m
              LEFT JOIN jobs j ON j.id = m.job_id
              LEFT JOIN api_keys k ON k.id = j.key_id
@@ -122,6 +120,5 @@ fn movement(row: &Row) -> Result<Movement, StoreError> {
         origin: row.at(11)?,
         key_name: row.at(12)?,
         event: row.at(13)?,
-        block: row.at(14)?,
     })
 }
