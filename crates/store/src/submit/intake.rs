@@ -55,7 +55,12 @@ pub(super) async fn take_in(
         .await?;
     let (mut taken, mut plans) = (Taken::default(), Vec::new());
     for batch in wishes.chunks(BATCH) {
-        let facts = facts_of(tx, batch, read_whole).await?;
+        let mut facts = facts_of(tx, batch, read_whole).await?;
+        if order.action == Action::Revoke {
+            for place in pinned_of(tx, batch).await? {
+                facts.entry(place).or_default().pinned = true;
+            }
+        }
         let mut plan = Plan::default();
         for (place, wish) in batch.iter().enumerate() {
             let fact = facts
@@ -108,8 +113,7 @@ async fn facts_of(
     read_whole: bool,
 ) -> Result<HashMap<usize, Fact>, StoreError> {
     const FACTS: Sql = bulk!(
-        "SELECT x.place, l.held, c.id, c.action, CASE WHEN c.state = 'sent' THEN 'sending' ELSE c.state END AS state,
-                n.asset_id IS NOT NULL AS pinned
+        "SELECT x.place, l.held, c.id, c.action, CASE WHEN c.state = 'sent' THEN 'sending' ELSE c.state END AS state
          FROM ",
         (0 place BIGINT, 1 asset_id BIGINT, 2 holder_kind TEXT, 3 holder_id TEXT),
         " LEFT JOIN licenses l
@@ -117,15 +121,9 @@ async fn facts_of(
           LEFT JOIN changes c
             ON c.asset_id = x.asset_id AND c.holder_kind = x.holder_kind AND c.holder_id = x.holder_id
                AND c.slot IS NOT NULL
-          LEFT JOIN pins n
-            ON n.asset_id = x.asset_id AND n.holder_kind = x.holder_kind AND n.holder_id = x.holder_id
-          WHERE l.held IS NOT NULL OR c.id IS NOT NULL OR n.asset_id IS NOT NULL"
+          WHERE l.held IS NOT NULL OR c.id IS NOT NULL"
     );
-    let rows: Vec<_> = wishes
-        .iter()
-        .enumerate()
-        .map(|(place, wish)| (place, wish.asset.0, kind_of(&wish.holder), wish.holder.id()))
-        .collect();
+    let rows = named(wishes);
     let mut facts: HashMap<usize, Fact> = HashMap::new();
     sql("looking up what is known of licenses", FACTS)
         .bind(json(&rows)?)
@@ -133,11 +131,34 @@ async fn facts_of(
             let place = usize::try_from(row.at::<i64>(0)?).unwrap_or(usize::MAX);
             let fact = facts.entry(place).or_default();
             fact.held = row.at::<Option<bool>>(1)?.or(read_whole.then_some(false));
-            fact.pinned = row.at(5)?;
             add_live(row, fact)
         })
         .await?;
     Ok(facts)
+}
+
+/// The places of those licenses that somebody pinned. A question of its own: one more table in that about all that is known would
+/// tempt PostgreSQL to read whole tables for it.
+async fn pinned_of(tx: &mut Tx, wishes: &[Wish]) -> Result<Vec<usize>, StoreError> {
+    const PINNED: Sql = bulk!(
+        "SELECT x.place FROM ",
+        (0 place BIGINT, 1 asset_id BIGINT, 2 holder_kind TEXT, 3 holder_id TEXT),
+        " CROSS JOIN pins n
+          WHERE n.asset_id = x.asset_id AND n.holder_kind = x.holder_kind AND n.holder_id = x.holder_id"
+    );
+    sql("looking up which licenses are pinned", PINNED)
+        .bind(json(&named(wishes))?)
+        .all(tx, |row| Ok(usize::try_from(row.at::<i64>(0)?).unwrap_or(usize::MAX)))
+        .await
+}
+
+/// Wishes as rows, with their places.
+fn named(wishes: &[Wish]) -> Vec<(usize, i64, &'static str, &str)> {
+    let row = |(place, wish)| {
+        let wish: &Wish = wish;
+        (place, wish.asset.0, kind_of(&wish.holder), wish.holder.id())
+    };
+    wishes.iter().enumerate().map(row).collect()
 }
 
 /// A license has up to two live changes, and a row for each.
