@@ -28,14 +28,18 @@ pub struct AssetRow {
     pub reserved: i64,
 }
 
+/// The columns that a row is read from, of `assets a`.
+macro_rules! columns {
+    () => {
+        "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
+                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
+         FROM "
+    };
+}
+
 macro_rules! select {
     ($rest:expr) => {
-        concat!(
-            "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                    a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
-             FROM assets a ",
-            $rest
-        )
+        concat!(columns!(), "assets a ", $rest)
     };
 }
 
@@ -111,9 +115,7 @@ pub async fn by_keys(
     keys: &[AssetKey],
 ) -> Result<HashMap<AssetKey, AssetRow>, StoreError> {
     const BY_KEYS: Sql = bulk!(
-        "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
-         FROM ",
+        columns!(),
         (0 adam_id TEXT, 1 pricing_param TEXT),
         " CROSS JOIN assets a
           WHERE a.token_id = $2 AND a.adam_id = x.adam_id AND a.pricing_param = x.pricing_param"
@@ -129,9 +131,7 @@ pub async fn by_keys(
 /// As any statement.
 pub async fn get_many(db: &mut Db, ids: &[AssetId]) -> Result<HashMap<AssetId, AssetRow>, StoreError> {
     const BY_IDS: Sql = bulk!(
-        "SELECT a.id, a.token_id, a.adam_id, a.pricing_param, a.product_type, a.device_assignable, a.revocable,
-                a.total, a.available, a.assigned, a.retired, a.platforms, a.gone, a.counts_read_at, a.reserved
-         FROM ",
+        columns!(),
         (0 id BIGINT),
         " CROSS JOIN assets a WHERE a.id = x.id"
     );

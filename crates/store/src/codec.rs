@@ -1,11 +1,11 @@
 //! Spells domain values as columns, and reads them back.
 
 use russet_domain::change::Action;
-use russet_domain::{AssetKey, Holder, Pricing, Timestamp, TokenId};
+use russet_domain::{AssetId, AssetKey, Holder, Pricing, Timestamp, TokenId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine::Row;
+use crate::engine::{Row, Statement};
 use crate::error::StoreError;
 
 /// What stands in `holder_kind` for a device. Rows hold it; it never changes.
@@ -30,6 +30,13 @@ pub(crate) fn holder(kind: &str, id: String) -> Result<Holder, StoreError> {
             what: "a holder_kind",
             why: format!("{other:?} is neither d nor u"),
         }),
+    }
+}
+
+impl Statement {
+    /// Binds the three values that name a license: asset, kind of holder, holder.
+    pub(crate) fn bind_license(self, asset: AssetId, holder: &Holder) -> Self {
+        self.bind(asset.0).bind(kind_of(holder)).bind(holder.id())
     }
 }
 

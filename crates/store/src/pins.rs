@@ -40,9 +40,7 @@ pub async fn pin(
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (asset_id, holder_kind, holder_id) DO NOTHING",
     )
-    .bind(asset.0)
-    .bind(kind_of(holder))
-    .bind(holder.id())
+    .bind_license(asset, holder)
     .bind(by)
     .bind(now.0)
     .run(tx)
@@ -59,9 +57,7 @@ pub async fn unpin(tx: &mut Tx, asset: AssetId, holder: &Holder) -> Result<bool,
         "unpinning a license",
         "DELETE FROM pins WHERE asset_id = $1 AND holder_kind = $2 AND holder_id = $3",
     )
-    .bind(asset.0)
-    .bind(kind_of(holder))
-    .bind(holder.id())
+    .bind_license(asset, holder)
     .run(tx)
     .await?;
     Ok(deleted > 0)

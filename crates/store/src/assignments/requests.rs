@@ -2,7 +2,6 @@
 
 use russet_domain::{AssetId, Holder, Timestamp, TokenId};
 
-use crate::codec::kind_of;
 use crate::engine::{Db, Tx, sql};
 use crate::error::StoreError;
 
@@ -23,9 +22,7 @@ pub async fn ask(
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (asset_id, holder_kind, holder_id) DO NOTHING",
     )
-    .bind(asset.0)
-    .bind(kind_of(holder))
-    .bind(holder.id())
+    .bind_license(asset, holder)
     .bind(by)
     .bind(now.0)
     .run(tx)
@@ -42,9 +39,7 @@ pub async fn withdraw(tx: &mut Tx, asset: AssetId, holder: &Holder) -> Result<bo
         "withdrawing a request for an app",
         "DELETE FROM app_requests WHERE asset_id = $1 AND holder_kind = $2 AND holder_id = $3",
     )
-    .bind(asset.0)
-    .bind(kind_of(holder))
-    .bind(holder.id())
+    .bind_license(asset, holder)
     .run(tx)
     .await?;
     Ok(deleted > 0)
@@ -59,9 +54,7 @@ pub async fn asked_of(db: &mut Db, asset: AssetId, holder: &Holder) -> Result<Op
         "reading a request for an app",
         "SELECT asked_at FROM app_requests WHERE asset_id = $1 AND holder_kind = $2 AND holder_id = $3",
     )
-    .bind(asset.0)
-    .bind(kind_of(holder))
-    .bind(holder.id())
+    .bind_license(asset, holder)
     .maybe(db, |row| row.at(0).map(Timestamp))
     .await
 }

@@ -32,7 +32,7 @@ pub(crate) async fn standing(db: &mut Db, token: TokenId, now: Timestamp) -> Res
              OR (state = 'settled' AND coalesce(error_code, '') <> 'already_gone'))",
     )
     .bind(token.0)
-    .bind(now.0.saturating_sub(millis(WINDOW)))
+    .bind(now.minus(WINDOW).0)
     .bind(now.0)
     .one(db, |row| Ok((count(row.at(0)?), count(row.at(1)?))))
     .await?;
@@ -81,7 +81,7 @@ pub async fn overdue(db: &mut Db, now: Timestamp, limit: usize) -> Result<Vec<To
         "looking for what nobody approved",
         "SELECT DISTINCT token_id FROM changes WHERE state = 'held' AND created_at < $1 ORDER BY token_id LIMIT $2",
     )
-    .bind(now.0.saturating_sub(millis(PATIENCE)))
+    .bind(now.minus(PATIENCE).0)
     .bind(int(limit))
     .all(db, |row| row.get("token_id").map(TokenId))
     .await
@@ -97,15 +97,11 @@ pub async fn expire(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<J
         "looking for what nobody approved in time",
         "SELECT id FROM changes WHERE state = 'held' AND created_at < $1 AND +token_id = $2 LIMIT $3",
     )
-    .bind(now.0.saturating_sub(millis(PATIENCE)))
+    .bind(now.minus(PATIENCE).0)
     .bind(token.0)
     .bind(int(BATCH))
     .all(tx, |row| row.get("id").map(ChangeId))
     .await?;
     let refused: Vec<_> = ids.into_iter().map(|id| (id, "not_approved")).collect();
     refuse(tx, token, &refused, now).await
-}
-
-fn millis(time: std::time::Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -260,7 +260,7 @@ async fn line(db: &mut Db, wanted: &Wanted) -> Result<Option<i64>, ApiError> {
 }
 
 /// The token of a job, when the key sees it and it is good for that.
-pub(super) async fn usable(
+pub(crate) async fn usable(
     db: &mut Db,
     actor: &Actor,
     id: TokenId,

@@ -14,10 +14,10 @@ use super::outcome::{Outcome, Why};
 use crate::audit;
 use crate::auth::Actor;
 use crate::error::ApiError;
-use crate::routes::jobs::submit::write_move;
+use crate::routes::jobs::submit::{usable, write_move};
 use crate::routes::jobs::wanted::Wanted;
 use crate::routes::jobs::{MoveLicensesJob, known};
-use crate::routes::tokens::remove;
+use crate::routes::tokens::{must_write, remove};
 
 /// The most licenses that are undone at once.
 const UNDO_MAX: usize = 50_000;
@@ -68,17 +68,17 @@ pub(super) async fn remove_token(
 ) -> Result<(), ApiError> {
     actor.must_administer()?;
     let choice = Licenses::from_text(choice).ok_or(ApiError::ChooseLicenses)?;
-    let held = licenses::held(tx, id, MOVES_MAX + 1).await?;
-    let bound = licenses::irrevocable(tx, id).await?;
-    let stuck: u64 = bound.iter().map(|asset| asset.licenses).sum();
     if choice == Licenses::Keep {
-        remove::keep_in(tx, actor, id, now).await?;
+        let held = licenses::count(tx, id).await?;
+        let successor = remove::keep_in(tx, actor, id, now).await?;
+        outcome.successor = successor.map(|successor| TokenId(successor.id));
         outcome.notes.push(format!(
-            "{} licenses stay with their holders, and nothing here can take them back afterwards.",
-            held.len()
+            "{held} licenses stay with their holders, and nothing here can take them back afterwards."
         ));
         return Ok(());
     }
+    let bound = licenses::irrevocable(tx, id).await?;
+    let stuck: u64 = bound.iter().map(|asset| asset.licenses).sum();
     let job = remove::revoke_in(tx, actor, id, choice, now).await?;
     outcome.jobs.push(job.id);
     outcome.removing = Some(id);
@@ -91,20 +91,9 @@ pub(super) async fn remove_token(
         "The location is read once more before, so that what others gave meanwhile is taken back as well; then the token is removed, which cannot be undone."
             .to_owned(),
     );
-    let rows = russet_store::assets::get_many(
-        tx,
-        &held
-            .iter()
-            .map(|(asset, _)| *asset)
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect::<Vec<_>>(),
-    )
-    .await?;
-    for pair in held {
-        if rows.get(&pair.0).is_some_and(|row| row.asset.revocable) {
-            outcome.add_one(id, Action::Revoke, pair, Why::TokenRemoved);
-        }
+    // What the job will take back, as far as is known now.
+    for pair in licenses::revocable_outside_job(tx, id, job.id, MOVES_MAX + 1).await? {
+        outcome.add_one(id, Action::Revoke, pair, Why::TokenRemoved);
     }
     Ok(())
 }
@@ -124,11 +113,8 @@ pub(super) async fn undo(
     };
     let Some(token) = job.token.filter(|_| job.kind.moves_licenses()) else { return Err(nothing()) };
     store::lock(tx, token).await?;
-    let found = crate::routes::tokens::known(tx, actor, token).await?;
-    if !found.state.may_write() || found.removing {
-        return Err(ApiError::not_usable(&found));
-    }
-    crate::routes::tokens::must_write(tx, token).await?;
+    usable(tx, actor, token, |token| token.state.may_write()).await?;
+    must_write(tx, token).await?;
     let moved = undoable(tx, id, UNDO_MAX + 1).await?;
     if moved.is_empty() {
         return Err(nothing());

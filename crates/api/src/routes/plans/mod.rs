@@ -98,6 +98,9 @@ pub(crate) async fn apply(
     if let Some(token) = outcome.as_ref().and_then(|outcome| outcome.removing) {
         app.push.remove_token(token).await;
     }
+    if let Some(token) = outcome.as_ref().and_then(|outcome| outcome.successor) {
+        app.push.claim_token(token).await;
+    }
     for token in outcome.iter().flat_map(Outcome::tokens) {
         app.push.apply_changes(token, russet_domain::job::Priority::Normal).await;
     }

@@ -34,6 +34,8 @@ pub(super) struct Outcome {
     pub(super) jobs: Vec<JobId>,
     /// The token that is being removed.
     pub(super) removing: Option<TokenId>,
+    /// The token that takes the place of one that was removed.
+    pub(super) successor: Option<TokenId>,
     /// What should be known besides.
     pub(super) notes: Vec<String>,
 }
