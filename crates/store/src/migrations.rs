@@ -88,6 +88,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0011_reservations.sql"),
         },
     },
+    Migration {
+        version: 12,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0012_slot_statistics.sql"),
+            postgres: include_str!("../migrations/postgres/0012_slot_statistics.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -1,0 +1,1 @@
+-- For PostgreSQL only: SQLite gathers no statistics unless it is told to.
