@@ -11,6 +11,7 @@ on_both_profiles!(
     small_pieces_do_not_get_round_the_brakes,
     people_see_and_approve_it_on_the_command_line,
     in_read_only_mode_everything_is_read_and_nothing_is_sent,
+    one_command_stops_every_token_and_another_lets_them_go_on,
 );
 
 /// A location with two apps; a number of devices hold the first.
@@ -240,5 +241,50 @@ async fn in_read_only_mode_everything_is_read_and_nothing_is_sent(profile: Profi
     held(&world, &token, 8).await;
     world.succeed(&token.revoke(&[app(1)], &serials(0..2), &[])).await;
     world.must_agree(&token).await;
+    world.must_be_clean().await;
+}
+
+async fn one_command_stops_every_token_and_another_lets_them_go_on(profile: Profile) {
+    let (world, north) = school(profile, 4).await;
+    let south = world.token(&world.apple.location("South", 2, 200, 0).await, "south").await;
+    // It was decided for one of them that it writes; that counts for nothing meanwhile.
+    decide(&world, &north, json!({ "read_only": "off" })).await;
+    let _ = world
+        .api
+        .post("/devices", &json!({ "serial": serials(9..10)[0], "platform": "ios" }))
+        .await
+        .with(200);
+    let _ = world.api.post("/groups", &json!({ "name": "one", "kind": "devices" })).await.with(200);
+
+    let operator = world.another_key("operator", &["--role", "operator"]);
+    let path = "/installation";
+    let refused = operator.send(Method::PATCH, path, Some(&json!({ "read_only": true }))).await.problem();
+    assert_eq!(refused.0, "role_forbids");
+    let bound = world.another_key("bound", &["--role", "admin", "--token", &south.id.to_string()]);
+    let refused = bound.send(Method::PATCH, path, Some(&json!({ "read_only": true }))).await.problem();
+    assert_eq!(refused.0, "key_is_bound");
+    let stopped = world.command(&["installation", "read-only", "on"]);
+    assert!(stopped.good().contains("read_only") && stopped.good().contains("yes"), "{stopped:?}");
+
+    for token in [&north, &south] {
+        let (code, detail) =
+            world.api.post("/jobs", &token.assign(&[app(1)], &serials(5..6), &[])).await.problem();
+        assert!(code == "installation_read_only" && detail.contains("read-only off"), "{code}: {detail}");
+        let body = json!({ "members": serials(9..10) });
+        let _ = world.api.send(Method::PUT, "/groups/one/members", Some(&body)).await.with(200);
+        let wish = json!({ "token": token.id, "adam_id": app(2), "group": "one", "intent": "required" });
+        let _ = world.api.post("/assignments", &wish).await.with(201);
+        world.succeed(&token.full_sync()).await;
+        assert_eq!(world.apple.requests(&token.uid, "disassociate").await, 0);
+    }
+    held(&world, &north, 4).await;
+    held(&world, &south, 0).await;
+
+    let _ = world.command(&["installation", "read-only", "off"]).good();
+    held(&world, &north, 5).await;
+    held(&world, &south, 1).await;
+    let audit = world.api.list("/audit").await;
+    let noted = audit.iter().filter(|entry| entry["action"] == "installation.change").count();
+    assert_eq!(noted, 2, "{audit:?}");
     world.must_be_clean().await;
 }

@@ -34,6 +34,10 @@ pub(crate) enum ApiError {
          GET /api/v1/queue/why?token=… about one of its tokens."
     )]
     QueueIsShared,
+    #[error(
+        "The API key is bound to certain tokens and the installation is all of them; use a key that is not bound."
+    )]
+    InstallationIsShared,
 
     #[error("Nothing is served at this address; /api/openapi.json lists what is.")]
     NoSuchRoute,
@@ -234,7 +238,7 @@ impl ApiError {
                 return (StatusCode::NOT_FOUND, Cow::Owned(format!("no_such_{}", what.replace(' ', "_"))));
             }
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, *code),
-            Self::KeyIsBound | Self::QueueIsShared | Self::DirectoryIsShared => {
+            Self::KeyIsBound | Self::QueueIsShared | Self::InstallationIsShared | Self::DirectoryIsShared => {
                 (StatusCode::FORBIDDEN, "key_is_bound")
             }
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),

@@ -62,7 +62,7 @@ use crate::routes::{
         remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
         drift::show, drift::list, drift::fix, pins::pin, pins::unpin, pins::list, waitlist::list,
         plans::plan, plans::apply,
-        installation::show, health::healthz, health::readyz, metrics::metrics,
+        installation::show, installation::change, health::healthz, health::readyz, metrics::metrics,
     ),
     components(schemas(Problem)),
     tags(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russet_domain::{JobId, TokenId};
 use russet_queue::jobs::{
     ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, Reconcile,
-    RefreshCatalog, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
+    RefreshCatalog, RegisterNotifications, RemoveToken, RenewToken, Sweep, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -84,6 +84,11 @@ impl Pusher {
     /// Asks for what is marked to be compared with what assignments want.
     pub(crate) async fn reconcile(&self) {
         self.push(&[Reconcile], When::default()).await;
+    }
+
+    /// Asks for a look at the database for work that nobody has moved.
+    pub(crate) async fn sweep(&self) {
+        self.push(&[Sweep], When::default()).await;
     }
 
     /// Asks for tokens' notifications to be read.

@@ -203,6 +203,8 @@ pub enum Leaving {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policies {
     decided: BTreeMap<&'static str, String>,
+    /// Whether the whole installation is in read-only mode.
+    frozen: bool,
 }
 
 impl Policies {
@@ -213,7 +215,13 @@ impl Policies {
             let policy = find(&name)?;
             policy.check(&value).ok().map(|()| (policy.name, value))
         };
-        Self { decided: decided.into_iter().filter_map(known).collect() }
+        Self { decided: decided.into_iter().filter_map(known).collect(), frozen: false }
+    }
+
+    /// The same while the whole installation is in read-only mode, whatever was decided for the token.
+    #[must_use]
+    pub fn frozen(self) -> Self {
+        Self { frozen: true, ..self }
     }
 
     /// The value of a policy; empty for a name that is none.
@@ -246,7 +254,13 @@ impl Policies {
     /// Whether nothing is sent that changes who holds what, or who is registered.
     #[must_use]
     pub fn is_read_only(&self) -> bool {
-        self.value("read_only") == "on"
+        self.frozen || self.value("read_only") == "on"
+    }
+
+    /// Whether that is because the whole installation is in read-only mode.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
     }
 
     /// The value of a policy about those who leave.
@@ -284,6 +298,15 @@ mod tests {
         assert_eq!(policies.leaving("on_unassign_ios"), Leaving::FreeAndRemove);
         assert_eq!(policies.leaving("on_unassign_macos"), Leaving::Free);
         assert_eq!(policies.leaving("on_unenroll"), Leaving::Keep);
+    }
+
+    #[test]
+    fn what_freezes_all_tokens_leaves_their_own_decisions_as_they_are() {
+        let decided = Policies::of([("read_only".to_owned(), "off".to_owned())]);
+        assert!(!decided.is_read_only());
+        let frozen = decided.frozen();
+        assert!(frozen.is_read_only() && frozen.is_frozen());
+        assert_eq!(frozen.value("read_only"), "off");
     }
 
     #[test]

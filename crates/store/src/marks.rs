@@ -71,17 +71,29 @@ pub async fn mark_whole(tx: &mut Tx, ids: &[AssetId], now: Timestamp) -> Result<
 /// # Errors
 /// As any statement.
 pub async fn mark_token(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<u64, StoreError> {
+    mark_assigned(tx, Some(token), now).await
+}
+
+/// The same for every token there is.
+///
+/// # Errors
+/// As any statement.
+pub async fn mark_every_token(tx: &mut Tx, now: Timestamp) -> Result<u64, StoreError> {
+    mark_assigned(tx, None, now).await
+}
+
+async fn mark_assigned(tx: &mut Tx, token: Option<TokenId>, now: Timestamp) -> Result<u64, StoreError> {
     sql(
         "marking all that assignments have to do with",
         "INSERT INTO reconcile_marks (kind, subject, marked_at)
          SELECT $2, s.id, $3
          FROM assets s
-         WHERE s.token_id = $1
+         WHERE ($1 IS NULL OR s.token_id = $1)
            AND (EXISTS (SELECT 1 FROM assignments a WHERE a.asset_id = s.id)
              OR EXISTS (SELECT 1 FROM entitlements e WHERE e.asset_id = s.id))
          ON CONFLICT (kind, subject) DO NOTHING",
     )
-    .bind(token.0)
+    .bind(token.map(|token| token.0))
     .bind(WHOLE)
     .bind(now.0)
     .run(tx)

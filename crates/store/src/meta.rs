@@ -13,6 +13,12 @@ const SERVER_ID: &str = "server_id";
 /// of it. Every version reads it; it never changes.
 pub const INVITATION_TEMPLATE: &str = "apple_invitation_template";
 
+/// Under this key stands `on` while nothing may be sent to Apple for any token that changes anything. Every version reads it; it never
+/// changes.
+const READ_ONLY: &str = "read_only";
+/// The value that it then has.
+const ON: &str = "on";
+
 /// The value of a key.
 ///
 /// # Errors
@@ -40,6 +46,22 @@ pub async fn set(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> 
     .run(tx)
     .await?;
     Ok(())
+}
+
+/// Whether nothing may be sent to Apple for any token that changes anything.
+///
+/// # Errors
+/// As any statement.
+pub async fn is_read_only(db: &mut Db) -> Result<bool, StoreError> {
+    Ok(get(db, READ_ONLY).await?.is_some_and(|value| value == ON))
+}
+
+/// Puts every token into read-only mode, or lets each go by its own policy again. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn set_read_only(tx: &mut Tx, read_only: bool) -> Result<(), StoreError> {
+    set(tx, READ_ONLY, if read_only { ON } else { "off" }).await
 }
 
 /// The id of this installation, once a worker has made it.

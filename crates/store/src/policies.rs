@@ -5,8 +5,9 @@ use russet_domain::policy::{Policies, Policy};
 
 use crate::engine::{Db, Tx, sql};
 use crate::error::StoreError;
+use crate::meta;
 
-/// What a token goes by.
+/// What a token goes by: what was decided for it, in read-only mode if the whole installation is.
 ///
 /// # Errors
 /// As any statement.
@@ -16,7 +17,8 @@ pub async fn read(db: &mut Db, token: TokenId) -> Result<Policies, StoreError> {
             .bind(token.0)
             .all(db, |row| Ok((row.at(0)?, row.at(1)?)))
             .await?;
-    Ok(Policies::of(decided))
+    let policies = Policies::of(decided);
+    Ok(if meta::is_read_only(db).await? { policies.frozen() } else { policies })
 }
 
 /// Sets a policy, or with `None` lets the default hold again. The caller has checked the value. May be repeated.

@@ -104,7 +104,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/apps/{adam_id}", get(apps::show::show))
         .route("/jobs/{job}/files", get(jobs::files::list))
         .route("/jobs/{job}/files/{name}", get(jobs::files::fetch))
-        .route("/installation", get(installation::show))
+        .route("/installation", get(installation::show).patch(installation::change))
         .route("/jobs/{job}/users", get(jobs::users::users))
         .route("/users", post(users::create::create).get(users::list::list))
         .route("/users/import", post(users::import::import))

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 mod drift;
 pub(crate) mod group;
 mod history;
+mod installation;
 pub(crate) mod job;
 pub(crate) mod key;
 pub(crate) mod lint;
@@ -105,6 +106,9 @@ pub(crate) enum Command {
     Supply(supply::SupplyArgs),
     /// Which licenses changed hands, and who held what at a moment of the past.
     History(history::HistoryArgs),
+    /// Who this installation is to others, and whether it changes anything at all.
+    #[command(subcommand)]
+    Installation(installation::InstallationCommand),
     /// Who changed what, and whether anybody altered what is written of it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -154,6 +158,7 @@ impl Command {
             Self::Drift(args) => args.access.json,
             Self::Supply(args) => args.access.json,
             Self::History(args) => args.access.json,
+            Self::Installation(command) => command.access().json,
             Self::Audit(command) => command.wants_json(),
             Self::Revoke(args) => args.access.json,
             Self::Move(args) => args.access.json,
@@ -194,6 +199,7 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Drift(args) => drift::run(args, config).await,
         Command::Supply(args) => supply::run(args, config).await,
         Command::History(args) => history::run(args, config).await,
+        Command::Installation(command) => installation::run(command, config).await,
         Command::Audit(command) => audit::run(command, config).await,
         Command::Revoke(args) => revoke::run(args, config).await,
         Command::Move(args) => move_license::run(args, config).await,

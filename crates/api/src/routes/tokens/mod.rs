@@ -32,12 +32,17 @@ pub(crate) async fn known(db: &mut Db, actor: &Actor, id: TokenId) -> Result<Tok
     found.ok_or_else(|| ApiError::NoSuchToken(id.to_string()))
 }
 
-/// That nobody has put the token into read-only mode.
+/// That nobody has put the token, or the whole installation, into read-only mode.
 ///
 /// # Errors
 /// When somebody has.
 pub(crate) async fn must_write(db: &mut Db, id: TokenId) -> Result<(), ApiError> {
-    if !policies::read(db, id).await?.is_read_only() {
+    let policies = policies::read(db, id).await?;
+    if policies.is_frozen() {
+        let text = "The whole installation is in read-only mode; an administrator ends it with `russet installation read-only off`.";
+        return Err(ApiError::Conflict { code: "installation_read_only", text: text.to_owned() });
+    }
+    if !policies.is_read_only() {
         return Ok(());
     }
     let text = "The token is in read-only mode; set its policy `read_only` to `off` first.".to_owned();
