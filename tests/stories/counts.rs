@@ -1,5 +1,6 @@
 //! Counts follow what is bought and refunded at Apple, whatever becomes of the notifications about it.
 
+use reqwest::Method;
 use russet_tests::{Profile, Setup, World, app, eventually, on_both_profiles, serials};
 use serde_json::json;
 
@@ -28,6 +29,13 @@ async fn n_28_an_app_of_which_half_is_in_use_is_told_until_more_are_bought(profi
     world.apple.buy(&token.uid, &app(1), 1).await;
     world.counts_agree(&token).await;
     assert!(world.api.list(&low).await.is_empty(), "five of eleven are in use");
+
+    let policies = format!("/tokens/{}/policies", token.id);
+    for (alert, told) in [(json!(46), 0), (json!(45), 1), (json!("off"), 0), (json!(null), 0)] {
+        let body = json!({ "alert_percent": alert });
+        let _ = world.api.send(Method::PATCH, &policies, Some(&body)).await.with(200);
+        assert_eq!(world.api.list(&low).await.len(), told, "from {alert} percent on");
+    }
 }
 
 async fn a_purchase_is_counted_at_once_and_costs_one_reading_of_that_product(profile: Profile) {

@@ -29,7 +29,7 @@ async fn who_waits_is_bought_for_or_served_from_another_location(profile: Profil
     })
     .await;
     assert_eq!((&row["adam_id"], &row["to_buy"]), (&json!(app(1)), &json!(4)), "{row}");
-    assert_eq!(row["alerts"], json!(["half_used", "waiting"]), "{row}");
+    assert_eq!(row["alerts"], json!(["running_low", "waiting"]), "{row}");
     assert_eq!(
         (&row["a_day"], &row["days_left"]),
         (&Value::Null, &Value::Null),

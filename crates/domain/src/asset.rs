@@ -114,9 +114,6 @@ pub enum Supply {
 /// What Apple writes as the total of an asset without a limit.
 pub const UNLIMITED_TOTAL: i64 = 2_147_483_647;
 
-/// From this share of its licenses in use, in percent, an app is worth an alert (rule N-28).
-const ALERT_PERCENT: i64 = 50;
-
 impl Supply {
     /// Reads Apple's counts.
     #[must_use]
@@ -147,11 +144,13 @@ impl Supply {
         }
     }
 
-    /// Whether so much of it is in use that somebody should think of buying more (rule N-28). It is a question to the counts alone,
-    /// so the alert clears by itself as soon as they are better.
+    /// Whether so much of it is in use that somebody should think of buying more (rule N-28), which is from `alert_percent` percent on
+    /// ([`Policies::alert_percent`](crate::policy::Policies::alert_percent)); never without one. It is a question to the counts alone, so
+    /// the alert clears by itself as soon as they are better.
     #[must_use]
-    pub fn is_running_low(self) -> bool {
-        self.used_percent().is_some_and(|used| used >= ALERT_PERCENT)
+    pub fn is_running_low(self, alert_percent: Option<u64>) -> bool {
+        let used = self.used_percent().and_then(|used| u64::try_from(used).ok());
+        used.zip(alert_percent).is_some_and(|(used, alert)| used >= alert)
     }
 }
 
@@ -179,6 +178,7 @@ pub struct Asset {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Policies;
 
     #[test]
     fn the_number_for_unlimited_is_not_a_count() {
@@ -201,7 +201,15 @@ mod tests {
             (UNLIMITED_TOTAL, UNLIMITED_TOTAL, None, false),
         ] {
             let supply = Supply::from_counts(total, available);
-            assert_eq!((supply.used_percent(), supply.is_running_low()), (used, is_low), "{supply:?}");
+            let usual = Policies::default().alert_percent();
+            assert_eq!((supply.used_percent(), supply.is_running_low(usual)), (used, is_low), "{supply:?}");
         }
+    }
+
+    #[test]
+    fn the_share_that_is_an_alert_can_be_another_or_none() {
+        let supply = Supply::from_counts(10, 2);
+        assert!(supply.is_running_low(Some(80)) && !supply.is_running_low(Some(81)));
+        assert!(!Supply::from_counts(10, 0).is_running_low(None));
     }
 }

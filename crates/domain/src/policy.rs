@@ -98,6 +98,13 @@ pub const POLICIES: &[Policy] = &[
         about: "The same as percent of the licenses held; it counts from 25 licenses on.",
     },
     Policy {
+        name: "alert_percent",
+        values: &["off"],
+        numbers: Some((1, 100)),
+        default: "50",
+        about: "From how many percent of its licenses in use on an app is told as running low (N-28).",
+    },
+    Policy {
         name: "drift_missing",
         values: DRIFT,
         numbers: None,
@@ -261,6 +268,12 @@ impl Policies {
     #[must_use]
     pub fn is_frozen(&self) -> bool {
         self.frozen
+    }
+
+    /// From how many percent of its licenses in use on an app is told as running low (rule N-28); nothing when that is never told.
+    #[must_use]
+    pub fn alert_percent(&self) -> Option<u64> {
+        self.number("alert_percent")
     }
 
     /// The value of a policy about those who leave.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::{AssetId, TokenId};
 use russet_store::assets::AssetRow;
-use russet_store::{assets, catalog, tokens};
+use russet_store::{assets, catalog, policies, tokens};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -24,7 +24,7 @@ const LIST: &str = "assets";
 pub(crate) struct Query {
     /// The token whose location's assets are listed.
     token: i64,
-    /// Only those that are running low: of what was bought, half or more is in use. A page holds fewer then; the list ends where
+    /// Only those that are running low: of what was bought, so much is in use as the token's policy `alert_percent` says. A page holds fewer then; the list ends where
     /// `next_cursor` is null.
     #[serde(default)]
     running_low: bool,
@@ -49,10 +49,12 @@ pub(crate) async fn list(
     if !actor.sees(token) || tokens::find(&mut db, token).await?.is_none() {
         return Err(ApiError::NoSuchToken(token.to_string()));
     }
+    let alert = policies::read(&mut db, token).await?.alert_percent();
     let rows = assets::list(&mut db, token, page::one_more(limit), after).await?;
     let mut page = Page::cut(LIST, rows, limit, |row| row.id.0, |row| row);
     // What Apple's list no longer holds stays in the table only while something here refers to it.
-    let is_shown = |row: &AssetRow| !row.gone && (!query.running_low || row.asset.supply.is_running_low());
+    let is_shown =
+        |row: &AssetRow| !row.gone && (!query.running_low || row.asset.supply.is_running_low(alert));
     let rows: Vec<_> = page.items.drain(..).filter(is_shown).collect();
     let ids = rows.iter().map(|row| (row.token, row.asset.key.adam_id.as_str()));
     let names = catalog::names(&mut db, ids).await?;
@@ -60,7 +62,7 @@ pub(crate) async fn list(
         .into_iter()
         .map(|row| {
             let name = names.get(&(row.token, row.asset.key.adam_id.clone())).cloned();
-            AssetView::new(row, name)
+            AssetView::new(row, name, alert)
         })
         .collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }))

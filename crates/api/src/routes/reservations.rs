@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::TokenId;
 use russet_domain::job::Priority;
-use russet_store::assets;
+use russet_store::{assets, policies};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -64,8 +64,9 @@ async fn write(app: &App, actor: &Actor, asked: &ReservationBody) -> Result<Asse
     let token = tokens::known(&mut tx, actor, TokenId(asked.token)).await?;
     let row = asset(&mut tx, &token, &asked.adam_id, asked.pricing_param.as_deref()).await?;
     let keep = i64::try_from(asked.keep).unwrap_or(i64::MAX);
+    let alert = policies::read(&mut tx, token.id).await?.alert_percent();
     assets::reserve(&mut tx, row.id, keep).await?;
     audit::note(&mut tx, actor, "asset.reserve", &format!("token {}", token.id), &json!(asked), now).await?;
     tx.commit().await?;
-    Ok(AssetView::new(assets::AssetRow { reserved: keep, ..row }, None))
+    Ok(AssetView::new(assets::AssetRow { reserved: keep, ..row }, None, alert))
 }

@@ -6,10 +6,11 @@ use axum::Json;
 use axum::extract::State;
 use russet_domain::asset::Supply;
 use russet_domain::forecast::{a_day, counts_since, days_left, to_buy};
+use russet_domain::policy::Policies;
 use russet_domain::{AssetId, AssetKey, Timestamp};
 use russet_store::assets::{self, AssetRow};
 use russet_store::supply::{Demand, Spare, demand, spare};
-use russet_store::{catalog, history};
+use russet_store::{catalog, history, policies};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -78,7 +79,7 @@ pub(crate) struct SupplyView {
     a_day: Option<f64>,
     /// In how many days the last free one is given; null without a limit, or while no more are in use every day.
     days_left: Option<u64>,
-    /// Why somebody should look at it: `half_used` (rule N-28), `days_left`, `waiting`.
+    /// Why somebody should look at it: `running_low` (rule N-28, from the token's policy `alert_percent` on), `days_left`, `waiting`.
     alerts: Vec<&'static str>,
     /// How many to buy for those who wait and those who come.
     to_buy: u64,
@@ -98,16 +99,17 @@ pub(crate) struct SpareView {
     free: i64,
 }
 
-/// Days ahead, days that are few, and what comes besides.
+/// Days ahead, days that are few, what comes besides, and how much in use is an alert.
 #[derive(Clone, Copy)]
 struct Horizon {
     days: u64,
     low_days: u64,
     more: u64,
+    alert_percent: Option<u64>,
 }
 
 impl Query {
-    fn horizon(&self) -> Result<Horizon, ApiError> {
+    fn horizon(&self, policies: &Policies) -> Result<Horizon, ApiError> {
         let days = |name: &str, days: Option<u64>, usual: u64| match days {
             None => Ok(usual),
             Some(days) if (1..=DAYS_MAX).contains(&days) => Ok(days),
@@ -118,6 +120,7 @@ impl Query {
             days: days("days", self.days, DAYS)?,
             low_days: days("low_days", self.low_days, LOW_DAYS)?,
             more,
+            alert_percent: policies.alert_percent(),
         })
     }
 }
@@ -132,11 +135,12 @@ pub(crate) async fn list(
     TokenInPath(id): TokenInPath,
     Asked(query): Asked<Query>,
 ) -> Result<Json<Page<SupplyView>>, ApiError> {
-    let (limit, horizon) = (page::limit(&app, query.limit)?, query.horizon()?);
+    let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(AssetId);
     let now = time::now();
     let mut db = app.store.read().await?;
     let token = tokens::known(&mut db, &actor, id).await?;
+    let horizon = query.horizon(&policies::read(&mut db, id).await?)?;
     let since = counts_since(history::begins(&mut db, id).await?, now);
     let demand = demand(&mut db, id, since).await?;
     let rows = assets::list(&mut db, id, page::one_more(limit), after).await?;
@@ -188,7 +192,7 @@ impl SupplyView {
         };
         let reserved = u64::try_from(row.reserved).unwrap_or(0);
         let mut alerts = Vec::new();
-        alerts.extend(supply.is_running_low().then_some("half_used"));
+        alerts.extend(supply.is_running_low(horizon.alert_percent).then_some("running_low"));
         alerts.extend(days_left.is_some_and(|days| days < horizon.low_days).then_some("days_left"));
         alerts.extend((demand.waiting > 0).then_some("waiting"));
         Self {

@@ -31,7 +31,7 @@ pub(crate) struct AssetView {
     unlimited: bool,
     /// How much of what was bought is in use, in percent; null when there is no limit or nothing was bought.
     used_percent: Option<i64>,
-    /// Whether half or more of it is in use; it clears by itself.
+    /// Whether so much of it is in use as the token's policy `alert_percent` says, half when nobody decided; it clears by itself.
     running_low: bool,
     /// Licenses that somebody holds.
     assigned: i64,
@@ -44,8 +44,8 @@ pub(crate) struct AssetView {
 }
 
 impl AssetView {
-    /// An asset, and its name as far as it is known.
-    pub(crate) fn new(row: AssetRow, name: Option<String>) -> Self {
+    /// An asset, its name as far as it is known, and from how many percent in use on it is running low.
+    pub(crate) fn new(row: AssetRow, name: Option<String>, alert_percent: Option<u64>) -> Self {
         let asset = row.asset;
         let (total, available) = match asset.supply {
             Supply::Unlimited => (None, None),
@@ -63,7 +63,7 @@ impl AssetView {
             available,
             unlimited: total.is_none(),
             used_percent: asset.supply.used_percent(),
-            running_low: asset.supply.is_running_low(),
+            running_low: asset.supply.is_running_low(alert_percent),
             assigned: asset.assigned,
             reserved: row.reserved,
             retired: asset.retired,
