@@ -206,35 +206,40 @@ async fn people_see_and_approve_it_on_the_command_line(profile: Profile) {
     world.must_be_clean().await;
 }
 
+/// A group with a single device, which holds nothing.
+async fn one_device(world: &World) {
+    let serial = serials(9..10);
+    let device = json!({ "serial": serial[0], "platform": "ios" });
+    let _ = world.api.post("/devices", &device).await.with(200);
+    let _ = world.api.post("/groups", &json!({ "name": "one", "kind": "devices" })).await.with(200);
+    let body = json!({ "members": serial });
+    let _ = world.api.send(Method::PUT, "/groups/one/members", Some(&body)).await.with(200);
+}
+
+/// How often Apple was asked to give or take something.
+async fn writes(world: &World, token: &Token) -> u64 {
+    let given = world.apple.requests(&token.uid, "associate").await;
+    given + world.apple.requests(&token.uid, "disassociate").await
+}
+
 async fn in_read_only_mode_everything_is_read_and_nothing_is_sent(profile: Profile) {
     let (world, token) = school(profile, 4).await;
     decide(&world, &token, json!({ "read_only": "on" })).await;
-    let writes = async || {
-        let one = world.apple.requests(&token.uid, "associate").await;
-        one + world.apple.requests(&token.uid, "disassociate").await
-    };
-    let before = writes().await;
+    let before = writes(&world, &token).await;
     for job in [token.assign(&[app(2)], &serials(0..2), &[]), token.revoke(&[app(1)], &serials(0..2), &[])] {
         let (code, detail) = world.api.post("/jobs", &job).await.problem();
         assert!(code == "token_read_only" && detail.contains("read_only"), "{code}: {detail}");
     }
     let path = format!("/tokens/{}?licenses=revoke_first", token.id);
     assert_eq!(world.api.send(Method::DELETE, &path, None).await.problem().0, "token_read_only");
-    let _ = world
-        .api
-        .post("/devices", &json!({ "serial": serials(9..10)[0], "platform": "ios" }))
-        .await
-        .with(200);
-    let _ = world.api.post("/groups", &json!({ "name": "one", "kind": "devices" })).await.with(200);
-    let body = json!({ "members": serials(9..10) });
-    let _ = world.api.send(Method::PUT, "/groups/one/members", Some(&body)).await.with(200);
+    one_device(&world).await;
     let wish = json!({ "token": token.id, "adam_id": app(1), "group": "one", "intent": "required" });
     let _ = world.api.post("/assignments", &wish).await.with(201);
     // What others do is seen.
     world.apple.assign(&token.uid, &app(2), &serials(30..33)).await;
     world.succeed(&token.full_sync()).await;
     held(&world, &token, 7).await;
-    assert_eq!(writes().await, before);
+    assert_eq!(writes(&world, &token).await, before);
 
     // Turned off, what was wished for meanwhile is done.
     decide(&world, &token, json!({ "read_only": null })).await;
@@ -249,12 +254,7 @@ async fn one_command_stops_every_token_and_another_lets_them_go_on(profile: Prof
     let south = world.token(&world.apple.location("South", 2, 200, 0).await, "south").await;
     // It was decided for one of them that it writes; that counts for nothing meanwhile.
     decide(&world, &north, json!({ "read_only": "off" })).await;
-    let _ = world
-        .api
-        .post("/devices", &json!({ "serial": serials(9..10)[0], "platform": "ios" }))
-        .await
-        .with(200);
-    let _ = world.api.post("/groups", &json!({ "name": "one", "kind": "devices" })).await.with(200);
+    one_device(&world).await;
 
     let operator = world.another_key("operator", &["--role", "operator"]);
     let path = "/installation";
@@ -267,15 +267,14 @@ async fn one_command_stops_every_token_and_another_lets_them_go_on(profile: Prof
     assert!(stopped.good().contains("read_only") && stopped.good().contains("yes"), "{stopped:?}");
 
     for token in [&north, &south] {
+        let before = writes(&world, token).await;
         let (code, detail) =
             world.api.post("/jobs", &token.assign(&[app(1)], &serials(5..6), &[])).await.problem();
         assert!(code == "installation_read_only" && detail.contains("read-only off"), "{code}: {detail}");
-        let body = json!({ "members": serials(9..10) });
-        let _ = world.api.send(Method::PUT, "/groups/one/members", Some(&body)).await.with(200);
         let wish = json!({ "token": token.id, "adam_id": app(2), "group": "one", "intent": "required" });
         let _ = world.api.post("/assignments", &wish).await.with(201);
         world.succeed(&token.full_sync()).await;
-        assert_eq!(world.apple.requests(&token.uid, "disassociate").await, 0);
+        assert_eq!(writes(&world, token).await, before);
     }
     held(&world, &north, 4).await;
     held(&world, &south, 0).await;

@@ -67,6 +67,14 @@ impl Actor {
         self.tokens.as_ref().is_none_or(|tokens| tokens.contains(&token))
     }
 
+    /// That the key is bound to no token. `what` is shared by all of them, with its verb: “the directory is”.
+    ///
+    /// # Errors
+    /// [`ApiError::IsShared`] when it is bound.
+    pub(crate) fn must_see_all(&self, what: &'static str) -> Result<(), ApiError> {
+        if self.bound_to().is_none() { Ok(()) } else { Err(ApiError::IsShared(what)) }
+    }
+
     /// The tokens that the key is bound to, ascending; nothing when it is bound to none.
     pub(crate) fn bound_to(&self) -> Option<&[TokenId]> {
         self.tokens.as_deref()

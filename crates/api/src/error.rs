@@ -34,10 +34,6 @@ pub(crate) enum ApiError {
          GET /api/v1/queue/why?token=… about one of its tokens."
     )]
     QueueIsShared,
-    #[error(
-        "The API key is bound to certain tokens and the installation is all of them; use a key that is not bound."
-    )]
-    InstallationIsShared,
 
     #[error("Nothing is served at this address; /api/openapi.json lists what is.")]
     NoSuchRoute,
@@ -55,10 +51,8 @@ pub(crate) enum ApiError {
     NoSuch { what: &'static str, name: String, list: &'static str },
     #[error("{text}")]
     Conflict { code: &'static str, text: String },
-    #[error(
-        "The API key is bound to certain tokens, and the directory and the audit log are shared by all; use a key that is not bound."
-    )]
-    DirectoryIsShared,
+    #[error("The API key is bound to certain tokens, and {0} shared by all; use a key that is not bound.")]
+    IsShared(&'static str),
     #[error("No token owns a product {0}; GET /api/v1/apps lists those there are.")]
     NoSuchApp(String),
     #[error("No message is of kind {kind}; the kinds are {known}.")]
@@ -238,7 +232,7 @@ impl ApiError {
                 return (StatusCode::NOT_FOUND, Cow::Owned(format!("no_such_{}", what.replace(' ', "_"))));
             }
             Self::Conflict { code, .. } => (StatusCode::CONFLICT, *code),
-            Self::KeyIsBound | Self::QueueIsShared | Self::InstallationIsShared | Self::DirectoryIsShared => {
+            Self::KeyIsBound | Self::QueueIsShared | Self::IsShared(_) => {
                 (StatusCode::FORBIDDEN, "key_is_bound")
             }
             Self::NoSuchRoute => (StatusCode::NOT_FOUND, "no_such_route"),

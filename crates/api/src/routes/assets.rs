@@ -24,8 +24,8 @@ const LIST: &str = "assets";
 pub(crate) struct Query {
     /// The token whose location's assets are listed.
     token: i64,
-    /// Only those that are running low: of what was bought, so much is in use as the token's policy `alert_percent` says. A page holds fewer then; the list ends where
-    /// `next_cursor` is null.
+    /// Only those that are running low: of what was bought, so much is in use as the token's policy `alert_percent` says. A page holds
+    /// fewer then; the list ends where `next_cursor` is null.
     #[serde(default)]
     running_low: bool,
     /// Entries of a page, 1 to 1000; 100 when left out.

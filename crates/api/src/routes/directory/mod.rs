@@ -40,9 +40,9 @@ pub(crate) struct ToldView {
 /// The directory is the whole organization's: a key for some tokens neither reads nor changes it.
 ///
 /// # Errors
-/// [`ApiError::DirectoryIsShared`].
+/// [`ApiError::IsShared`].
 pub(crate) fn unbound(actor: &Actor) -> Result<(), ApiError> {
-    if actor.bound_to().is_some() { Err(ApiError::DirectoryIsShared) } else { Ok(()) }
+    actor.must_see_all("the directory and the audit log are")
 }
 
 /// What is done to the directory.
