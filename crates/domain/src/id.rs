@@ -51,4 +51,12 @@ id! {
     GroupId,
     /// One app for one group.
     AssignmentId,
+    /// One MDM server that commands are sent to.
+    ConnectorId,
+    /// One command, written down before it is sent to the MDM server.
+    CommandId,
+    /// One app, or version of it, that one device is to have.
+    InstallId,
+    /// One app that one holder is to be made ready for.
+    GateId,
 }

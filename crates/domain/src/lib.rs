@@ -11,6 +11,7 @@ pub mod callback;
 pub mod catalog;
 pub mod change;
 pub mod coalesce;
+pub mod connector;
 pub mod consent;
 pub mod cron;
 pub mod directory;
@@ -18,9 +19,11 @@ pub mod drift;
 pub mod event;
 pub mod explain;
 pub mod forecast;
+pub mod gate;
 pub mod grant;
 pub mod holder;
 pub mod id;
+pub mod install;
 pub mod intake;
 pub mod job;
 pub mod limits;
@@ -45,8 +48,8 @@ pub mod user_registration;
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
 pub use id::{
-    AssetId, AssignmentId, ChangeId, DeviceId, GroupId, JobId, KeyId, MoveId, PersonId, RequestId, TokenId,
-    UserId,
+    AssetId, AssignmentId, ChangeId, CommandId, ConnectorId, DeviceId, GateId, GroupId, InstallId, JobId, KeyId, MoveId,
+    PersonId, RequestId, TokenId, UserId,
 };
 pub use secret::Secret;
 pub use time::Timestamp;

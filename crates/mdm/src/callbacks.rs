@@ -38,19 +38,7 @@ impl Callbacks {
     /// # Errors
     /// [`TellError::Client`] on a system without certificates.
     pub fn new(settings: &Settings) -> Result<Self, TellError> {
-        // Someone else may have installed one before; then that one is used.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
-            .user_agent(concat!("russet/", env!("CARGO_PKG_VERSION")))
-            .timeout(Duration::from_millis(settings.timeout_ms))
-            // A redirect would lead to an address that nobody looked at, and so would a proxy.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(Resolver { allow_inside: settings.allow_inside })
-            .build()
-            .map_err(|error| TellError::Client(causes(&error)))?;
-        Ok(Self { http, rules: settings.rules() })
+        Ok(Self { http: client(settings, settings.allow_inside)?, rules: settings.rules() })
     }
 
     /// Which addresses may be called.
@@ -87,6 +75,22 @@ impl Callbacks {
     }
 }
 
+/// A client that goes nowhere but where it is sent.
+pub(crate) fn client(settings: &Settings, allow_inside: bool) -> Result<Client, TellError> {
+    // Someone else may have installed one before; then that one is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("russet/", env!("CARGO_PKG_VERSION")))
+        .timeout(Duration::from_millis(settings.timeout_ms))
+        // A redirect would lead to an address that nobody looked at, and so would a proxy.
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .dns_resolver(Resolver { allow_inside })
+        .build()
+        .map_err(|error| TellError::Client(causes(&error)))
+}
+
 /// Only the status and one header count; the body is never read.
 fn judge(host: &str, answer: &Response) -> Result<Told, TellError> {
     let status = answer.status();
@@ -109,7 +113,7 @@ fn retry_after(answer: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(RETRY_AFTER_MAX))
 }
 
-fn leads_inside(error: &(dyn std::error::Error + 'static)) -> bool {
+pub(crate) fn leads_inside(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut at = Some(error);
     // Ten are enough for any chain that ends.
     for _ in 0..10 {
@@ -122,7 +126,7 @@ fn leads_inside(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut at = error.source();
     for _ in 0..10 {

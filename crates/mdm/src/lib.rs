@@ -1,17 +1,22 @@
-//! The MDM side: tells it over HTTP what it has to do, at addresses that users give.
+//! The MDM side: sends commands to MDM servers, reads what these tell by webhook, and calls the addresses that users give.
 //!
 //! Nothing here knows a database or a queue. Every call is one request, signed, bounded in time, and never to an address
 //! inside the network unless the settings allow it.
 
 mod callbacks;
+mod command;
+mod connector;
 mod error;
+pub mod inbound;
 mod news;
 mod resolver;
 mod settings;
 mod signature;
 
 pub use callbacks::{Callbacks, Told};
+pub use command::{Act, Command};
+pub use connector::{Address, Connector, ConnectorError, Connectors, Refused};
 pub use error::TellError;
 pub use news::{MovedLicense, MovedNews};
 pub use settings::Settings;
-pub use signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
+pub use signature::{MDM_SIGNATURE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signed, sign};

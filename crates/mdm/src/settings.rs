@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use russet_domain::callback::Rules;
+use russet_domain::install::Patience;
 use russet_domain::patience::Backoff;
 use serde::Deserialize;
 
@@ -14,6 +15,8 @@ pub struct Settings {
     pub allow_inside: bool,
     /// Allows plain HTTP.
     pub allow_http: bool,
+    /// Allows MDM servers inside the network, and over plain HTTP: most of them are there. Only administrators name them.
+    pub servers_inside: bool,
     /// How long one call may take, from the first connection to the last byte, in milliseconds.
     pub timeout_ms: u64,
     /// How often in a row it is tried to tell the MDM side of something.
@@ -22,6 +25,16 @@ pub struct Settings {
     pub retry_base_ms: u64,
     /// The ceiling that no wait between tries exceeds, in milliseconds.
     pub retry_cap_ms: u64,
+    /// How often a device, app and version is tried before it rests.
+    pub install_tries_max: u32,
+    /// How long after a try that failed the next one is made, in seconds; it doubles with each.
+    pub install_again_s: u64,
+    /// How long after a device took an install its list of apps is asked for, in seconds; it doubles with each look.
+    pub install_look_s: u64,
+    /// How long a device that took an install may take before that try has failed, in seconds.
+    pub install_within_s: u64,
+    /// How long a device that says nothing is waited for, in seconds.
+    pub answer_within_s: u64,
 }
 
 impl Default for Settings {
@@ -29,10 +42,16 @@ impl Default for Settings {
         Self {
             allow_inside: false,
             allow_http: false,
+            servers_inside: true,
             timeout_ms: 10_000,
             tries_max: 15,
             retry_base_ms: 2_000,
             retry_cap_ms: 600_000,
+            install_tries_max: 3,
+            install_again_s: 60,
+            install_look_s: 60,
+            install_within_s: 86_400,
+            answer_within_s: 2_592_000,
         }
     }
 }
@@ -53,6 +72,18 @@ impl Settings {
         }
     }
 
+    /// How patient to be with devices.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        Patience {
+            tries_max: self.install_tries_max,
+            again_after: Duration::from_secs(self.install_again_s),
+            look_after: Duration::from_secs(self.install_look_s),
+            install_within: Duration::from_secs(self.install_within_s),
+            answer_within: Duration::from_secs(self.answer_within_s),
+        }
+    }
+
     /// Every value that cannot be used: its name, what it is and what it should be.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, String)> {
@@ -61,6 +92,11 @@ impl Settings {
             ("mdm.tries_max", u64::from(self.tries_max), 1, 100),
             ("mdm.retry_base_ms", self.retry_base_ms, 10, 3_600_000),
             ("mdm.retry_cap_ms", self.retry_cap_ms, 10, 86_400_000),
+            ("mdm.install_tries_max", u64::from(self.install_tries_max), 1, 20),
+            ("mdm.install_again_s", self.install_again_s, 1, 86_400),
+            ("mdm.install_look_s", self.install_look_s, 1, 86_400),
+            ("mdm.install_within_s", self.install_within_s, 1, 2_592_000),
+            ("mdm.answer_within_s", self.answer_within_s, 1, 31_536_000),
         ];
         let wrong = |(name, value, least, most)| {
             (value < least || value > most)
@@ -78,6 +114,7 @@ mod tests {
     fn the_defaults_are_right_and_let_nobody_inside() {
         assert!(Settings::default().problems().is_empty());
         assert_eq!(Settings::default().rules(), Rules::default());
+        assert_eq!(Settings::default().patience(), Patience::default());
     }
 
     #[test]

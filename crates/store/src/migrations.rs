@@ -95,6 +95,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0012_slot_statistics.sql"),
         },
     },
+    Migration {
+        version: 13,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0013_installs.sql"),
+            postgres: include_str!("../migrations/postgres/0013_installs.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

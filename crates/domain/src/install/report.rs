@@ -1,0 +1,235 @@
+//! What follows from a device's list of apps, or from its silence.
+
+use super::{InstallState, Patience, Standing, Step, again};
+use crate::Timestamp;
+
+/// What a device says about a managed app, as far as it matters here
+/// (<https://developer.apple.com/documentation/devicemanagement/managedapplicationlistresponse>). States that pass are told once
+/// only, so that whoever hears of one writes it down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AppStatus {
+    /// It is installed and managed.
+    Managed,
+    /// It is on its way: queued, prompting, installing, updating.
+    Underway,
+    /// The person declined to have it, or the newer version.
+    UserRejected,
+    /// The person has it and did not hand it over.
+    NotManaged,
+    /// The device tried and failed.
+    Failed,
+    /// It was installed and the person removed it.
+    Removed,
+    /// A word that Apple added later.
+    Unknown,
+}
+
+impl AppStatus {
+    /// Reads Apple's word.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        match text {
+            "Managed" => Self::Managed,
+            "NeedsRedemption" | "Redeeming" | "Prompting" | "PromptingForLogin" | "Installing"
+            | "ValidatingPurchase" | "PromptingForUpdate" | "PromptingForUpdateLogin"
+            | "PromptingForManagement" | "ValidatingUpdate" | "Updating" | "Queued" => Self::Underway,
+            "UserRejected" | "UpdateRejected" => Self::UserRejected,
+            "ManagementRejected" | "UserInstalledApp" => Self::NotManaged,
+            "Failed" => Self::Failed,
+            "ManagedButUninstalled" => Self::Removed,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What a device reports of the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reported {
+    /// How it stands.
+    pub status: AppStatus,
+    /// Its external version; nothing on systems that do not tell.
+    pub version: Option<i64>,
+}
+
+/// Decides what follows from a list of apps that was made after the command was sent; `reported` is nothing when the app is not
+/// in it. Success is that the device reports the version, or a newer one, and nothing else (pain 32).
+#[must_use]
+pub fn after_report(
+    this: &Standing,
+    reported: Option<Reported>,
+    patience: &Patience,
+    now: Timestamp,
+) -> Option<Step> {
+    match this.state {
+        InstallState::Sent | InstallState::Verifying => {}
+        // Nothing was sent yet, or it has ended.
+        InstallState::Ready
+        | InstallState::Sending
+        | InstallState::Installed
+        | InstallState::Resting
+        | InstallState::Failed
+        | InstallState::Cancelled => return None,
+    }
+    if reported.is_some_and(|reported| has_arrived(this, reported)) {
+        return Some(Step::end(InstallState::Installed, None));
+    }
+    // A device that has not even answered the command tells of the past.
+    if this.state == InstallState::Sent {
+        return None;
+    }
+    let status = reported.map(|reported| reported.status);
+    Some(match status {
+        Some(AppStatus::UserRejected) => Step::end(InstallState::Resting, Some("user_refused")),
+        Some(AppStatus::NotManaged) => Step::end(InstallState::Resting, Some("not_managed")),
+        Some(AppStatus::Failed) => again(this, "install_failed", patience, now),
+        Some(AppStatus::Managed) if moved_elsewhere(this, reported) => {
+            Step::end(InstallState::Resting, Some("version_differs"))
+        }
+        Some(AppStatus::Managed | AppStatus::Underway | AppStatus::Removed | AppStatus::Unknown) | None => {
+            wait_on(this, patience, now)
+        }
+    })
+}
+
+/// Whether the device has what was wanted. A device that tells no version has it as soon as it has the app, unless it had it
+/// before: then nobody can know, and the patience decides.
+fn has_arrived(this: &Standing, reported: Reported) -> bool {
+    match (reported.status, this.target, reported.version) {
+        (AppStatus::Managed, None, _) => true,
+        (AppStatus::Managed, Some(target), Some(version)) => version >= target,
+        (
+            AppStatus::Managed
+            | AppStatus::Underway
+            | AppStatus::UserRejected
+            | AppStatus::NotManaged
+            | AppStatus::Failed
+            | AppStatus::Removed
+            | AppStatus::Unknown,
+            _,
+            _,
+        ) => false,
+    }
+}
+
+/// Whether the device has gone to a version that is neither the one it had nor the one that was wanted: its store offers another.
+fn moved_elsewhere(this: &Standing, reported: Option<Reported>) -> bool {
+    let version = reported.and_then(|reported| reported.version);
+    version.is_some() && this.before.is_some() && version != this.before
+}
+
+/// Looks again later, as long as the device may take.
+fn wait_on(this: &Standing, patience: &Patience, now: Timestamp) -> Step {
+    if now >= this.sent_at.plus(patience.install_within) {
+        return again(this, "no_progress", patience, now);
+    }
+    let end = this.sent_at.plus(patience.install_within);
+    let due = now.plus(patience.before_look(this.looks + 1)).min(end);
+    Step { to: InstallState::Verifying, code: None, due: Some(due) }
+}
+
+/// Decides what follows when an install is due and the device has said nothing new: one that never answered is given up, one
+/// that took the command is tried again.
+#[must_use]
+pub fn after_silence(this: &Standing, patience: &Patience, now: Timestamp) -> Option<Step> {
+    match this.state {
+        InstallState::Sent => (now >= this.sent_at.plus(patience.answer_within))
+            .then(|| Step::end(InstallState::Resting, Some("no_answer"))),
+        InstallState::Verifying => (now >= this.sent_at.plus(patience.install_within))
+            .then(|| again(this, "no_progress", patience, now)),
+        InstallState::Ready
+        | InstallState::Sending
+        | InstallState::Installed
+        | InstallState::Resting
+        | InstallState::Failed
+        | InstallState::Cancelled => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::install::tests::sent;
+
+    const SOON: Timestamp = Timestamp(60_000);
+
+    fn verifying() -> Standing {
+        Standing { state: InstallState::Verifying, ..sent() }
+    }
+
+    fn managed(version: Option<i64>) -> Option<Reported> {
+        Some(Reported { status: AppStatus::Managed, version })
+    }
+
+    fn after(this: &Standing, reported: Option<Reported>, now: Timestamp) -> Option<Step> {
+        after_report(this, reported, &Patience::default(), now)
+    }
+
+    #[test]
+    fn only_the_version_is_success() {
+        for (version, to) in [(20, InstallState::Installed), (21, InstallState::Installed), (10, InstallState::Verifying)] {
+            assert_eq!(after(&verifying(), managed(Some(version)), SOON).unwrap().to, to, "{version}");
+        }
+        assert_eq!(after(&verifying(), managed(None), SOON).unwrap().to, InstallState::Verifying);
+        let any = Standing { target: None, before: None, ..verifying() };
+        assert_eq!(after(&any, managed(None), SOON).unwrap().to, InstallState::Installed);
+    }
+
+    #[test]
+    fn a_device_that_was_asleep_and_has_the_version_is_done() {
+        assert_eq!(after(&sent(), managed(Some(20)), SOON).unwrap().to, InstallState::Installed);
+        assert_eq!(after(&sent(), managed(Some(10)), SOON), None);
+    }
+
+    #[test]
+    fn a_store_that_offers_another_version_ends_in_words() {
+        let step = after(&verifying(), managed(Some(15)), SOON).unwrap();
+        assert_eq!((step.to, step.code), (InstallState::Resting, Some("version_differs")));
+    }
+
+    #[test]
+    fn a_person_who_declines_is_not_asked_again_for_this_version() {
+        for word in ["UserRejected", "UpdateRejected"] {
+            let reported = Some(Reported { status: AppStatus::from_text(word), version: Some(10) });
+            let step = after(&verifying(), reported, SOON).unwrap();
+            assert_eq!((step.to, step.code), (InstallState::Resting, Some("user_refused")), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_never_gets_there_is_tried_three_times_and_no_more() {
+        let patience = Patience::default();
+        let mut this = Standing { tries: 1, ..verifying() };
+        let mut now = Timestamp(0);
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            assert!(looks < 200, "it loops");
+            let step = after(&this, managed(Some(10)), now).unwrap();
+            match step.to {
+                InstallState::Resting => break,
+                InstallState::Ready => {
+                    now = step.due.unwrap();
+                    this = Standing { tries: this.tries + 1, looks: 0, sent_at: now, ..this };
+                }
+                _ => {
+                    now = step.due.unwrap();
+                    this.looks += 1;
+                }
+            }
+        }
+        assert_eq!(this.tries, patience.tries_max);
+        assert!(now >= Timestamp(0).plus(Duration::from_secs(3 * 24 * 3600)), "each try has its day");
+    }
+
+    #[test]
+    fn silence_ends_too() {
+        let patience = Patience::default();
+        assert_eq!(after_silence(&sent(), &patience, SOON), None);
+        let month = Timestamp(0).plus(patience.answer_within);
+        assert_eq!(after_silence(&sent(), &patience, month).unwrap().code, Some("no_answer"));
+        let day = Timestamp(0).plus(patience.install_within);
+        assert_eq!(after_silence(&verifying(), &patience, day).unwrap().to, InstallState::Ready);
+    }
+}

@@ -1,0 +1,130 @@
+//! Commands to devices, as Apple spells them (<https://developer.apple.com/documentation/devicemanagement/commands-and-queries>).
+
+use plist::{Dictionary, Value};
+
+/// The number by which `iTunesStoreID` and `adamId` are the same, for a store app with a license of the organization.
+const VOLUME_PURCHASE: i64 = 1;
+
+/// A command: one text, for any number of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Its name, chosen by whoever sends it. A device answers under it.
+    pub uuid: String,
+    /// What the device is to do.
+    pub act: Act,
+}
+
+/// What a device is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Install an app, or the newest version of one that it has.
+    InstallApp {
+        /// The product's number in Apple's stores.
+        adam_id: u64,
+        /// How the device is enrolled: a person's own device takes over no app that he had before.
+        user_enrollment: bool,
+    },
+    /// Tell which managed apps it has, in which versions.
+    ListApps,
+    /// Remove a managed app.
+    RemoveApp {
+        /// What devices know it by.
+        bundle_id: String,
+    },
+    /// Tell its serial number, system and time zone.
+    Describe,
+}
+
+impl Act {
+    /// Apple's `RequestType`.
+    #[must_use]
+    pub fn request_type(&self) -> &'static str {
+        match self {
+            Self::InstallApp { .. } => "InstallApplication",
+            Self::ListApps => "ManagedApplicationList",
+            Self::RemoveApp { .. } => "RemoveApplication",
+            Self::Describe => "DeviceInformation",
+        }
+    }
+
+    fn fields(&self) -> Dictionary {
+        let mut fields = Dictionary::new();
+        fields.insert("RequestType".to_owned(), self.request_type().into());
+        match self {
+            Self::InstallApp { adam_id, user_enrollment } => {
+                fields.insert("iTunesStoreID".to_owned(), Value::Integer((*adam_id).into()));
+                let mut options = Dictionary::new();
+                options.insert("PurchaseMethod".to_owned(), VOLUME_PURCHASE.into());
+                fields.insert("Options".to_owned(), Value::Dictionary(options));
+                fields.insert("ManagementFlags".to_owned(), 0_i64.into());
+                fields.insert("InstallAsManaged".to_owned(), true.into());
+                // With it a device under User Enrollment answers “The MDM request is invalid”.
+                if !user_enrollment {
+                    fields.insert("ChangeManagementState".to_owned(), "Managed".into());
+                }
+            }
+            Self::ListApps => {}
+            Self::RemoveApp { bundle_id } => {
+                fields.insert("Identifier".to_owned(), bundle_id.as_str().into());
+            }
+            Self::Describe => {
+                let asked = ["SerialNumber", "OSVersion", "ProductName", "TimeZone", "IsSupervised"];
+                let asked = asked.into_iter().map(Value::from).collect();
+                fields.insert("Queries".to_owned(), Value::Array(asked));
+            }
+        }
+        fields
+    }
+}
+
+impl Command {
+    /// The command as the XML property list that servers take.
+    #[must_use]
+    pub fn plist(&self) -> Vec<u8> {
+        let mut whole = Dictionary::new();
+        whole.insert("CommandUUID".to_owned(), self.uuid.as_str().into());
+        whole.insert("Command".to_owned(), Value::Dictionary(self.act.fields()));
+        let mut bytes = Vec::with_capacity(512);
+        // Writing to memory does not fail, and a dictionary of texts and numbers can be spelled.
+        if let Err(error) = Value::Dictionary(whole).to_writer_xml(&mut bytes) {
+            tracing::error!(error = %error, "a command could not be spelled");
+        }
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(act: Act) -> String {
+        String::from_utf8(Command { uuid: "u-1".to_owned(), act }.plist()).unwrap()
+    }
+
+    const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n<dict>\n\t<key>CommandUUID</key>\n\t<string>u-1</string>\n\t<key>Command</key>\n\t<dict>\n";
+    const TAIL: &str = "\t</dict>\n</dict>\n</plist>";
+
+    #[test]
+    fn an_install_is_spelled_byte_for_byte_as_apple_wants_it() {
+        let body = "\t\t<key>RequestType</key>\n\t\t<string>InstallApplication</string>\n\t\t<key>iTunesStoreID</key>\n\t\t<integer>361309726</integer>\n\t\t<key>Options</key>\n\t\t<dict>\n\t\t\t<key>PurchaseMethod</key>\n\t\t\t<integer>1</integer>\n\t\t</dict>\n\t\t<key>ManagementFlags</key>\n\t\t<integer>0</integer>\n\t\t<key>InstallAsManaged</key>\n\t\t<true/>\n\t\t<key>ChangeManagementState</key>\n\t\t<string>Managed</string>\n";
+        let act = Act::InstallApp { adam_id: 361_309_726, user_enrollment: false };
+        assert_eq!(text(act), format!("{HEAD}{body}{TAIL}"));
+    }
+
+    #[test]
+    fn a_persons_own_device_is_not_asked_to_take_an_app_over() {
+        let act = Act::InstallApp { adam_id: 1, user_enrollment: true };
+        assert!(!text(act).contains("ChangeManagementState"));
+    }
+
+    #[test]
+    fn the_other_commands_are_spelled_byte_for_byte() {
+        let list = "\t\t<key>RequestType</key>\n\t\t<string>ManagedApplicationList</string>\n";
+        assert_eq!(text(Act::ListApps), format!("{HEAD}{list}{TAIL}"));
+        let remove = "\t\t<key>RequestType</key>\n\t\t<string>RemoveApplication</string>\n\t\t<key>Identifier</key>\n\t\t<string>com.apple.Pages</string>\n";
+        let act = Act::RemoveApp { bundle_id: "com.apple.Pages".to_owned() };
+        assert_eq!(text(act), format!("{HEAD}{remove}{TAIL}"));
+        let describe = "\t\t<key>RequestType</key>\n\t\t<string>DeviceInformation</string>\n\t\t<key>Queries</key>\n\t\t<array>\n\t\t\t<string>SerialNumber</string>\n\t\t\t<string>OSVersion</string>\n\t\t\t<string>ProductName</string>\n\t\t\t<string>TimeZone</string>\n\t\t\t<string>IsSupervised</string>\n\t\t</array>\n";
+        assert_eq!(text(Act::Describe), format!("{HEAD}{describe}{TAIL}"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Connectors to MDM servers, behind one trait.
+
+mod error;
+mod http;
+mod micromdm;
+mod nanomdm;
+mod webhook;
+
+pub use error::ConnectorError;
+
+use async_trait::async_trait;
+use russet_domain::Secret;
+use russet_domain::connector::ConnectorKind;
+
+use crate::Settings;
+use crate::command::Command;
+use http::Http;
+
+/// Where a server is and what it is called with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Which server it is.
+    pub kind: ConnectorKind,
+    /// The root of its API, without a slash at its end.
+    pub url: String,
+    /// The key to its API.
+    pub api_key: Secret,
+}
+
+/// A device that a server does not take a command for, and why, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What the server calls the device.
+    pub enrollment_id: String,
+    /// Why.
+    pub why: String,
+}
+
+/// An MDM server that commands are sent to.
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// The most devices of one call.
+    fn devices_max(&self) -> usize;
+
+    /// Puts a command into the queues of devices and wakes them. Answers for which of them that was refused; for all others it
+    /// stands.
+    ///
+    /// May be repeated under the same name: a server that has the command already says so, and that is no error.
+    ///
+    /// # Errors
+    /// When it was taken for no device, or nobody knows: [`ConnectorError`] says which.
+    async fn send(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError>;
+
+    /// Asks the server who it is, to see whether address and key are right. Answers its version, if it says.
+    ///
+    /// # Errors
+    /// As [`Connector::send`].
+    async fn check(&self) -> Result<Option<String>, ConnectorError>;
+}
+
+/// Makes the connector of a server; nothing is called yet. The connections of all of them are kept by `Connectors`.
+#[derive(Clone)]
+pub struct Connectors {
+    http: Http,
+}
+
+impl Connectors {
+    /// Prepares the client.
+    ///
+    /// # Errors
+    /// [`crate::TellError::Client`] on a system without certificates.
+    pub fn new(settings: &Settings) -> Result<Self, crate::TellError> {
+        Ok(Self { http: Http::new(settings)? })
+    }
+
+    /// The connector of a server.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Wrong`] when its address may not be called.
+    pub fn open(&self, address: Address) -> Result<Box<dyn Connector>, ConnectorError> {
+        self.http.judge(&address.url)?;
+        let http = self.http.clone();
+        Ok(match address.kind {
+            ConnectorKind::Nanomdm => Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "")),
+            ConnectorKind::Nanohub => Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm")),
+            ConnectorKind::Micromdm => Box::new(micromdm::Micromdm::new(http, address)),
+            ConnectorKind::Webhook => Box::new(webhook::Webhook::new(http, address)),
+        })
+    }
+}
