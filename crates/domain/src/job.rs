@@ -29,11 +29,15 @@ pub enum JobKind {
     ImportUsers,
     /// Retire users.
     RetireUsers,
+    /// Make holders ready for apps: get the licenses, then install or tell.
+    Gate,
+    /// Bring newer versions of apps onto devices.
+    PushUpdate,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SyncToken,
         Self::AssignLicense,
         Self::RevokeLicense,
@@ -46,6 +50,8 @@ impl JobKind {
         Self::HandOverToken,
         Self::ImportUsers,
         Self::RetireUsers,
+        Self::Gate,
+        Self::PushUpdate,
     ];
 
     /// The word stored and shown. Rows and clients hold it; it never changes.
@@ -64,6 +70,8 @@ impl JobKind {
             Self::HandOverToken => "hand_over_token",
             Self::ImportUsers => "import_users",
             Self::RetireUsers => "retire_users",
+            Self::Gate => "gate",
+            Self::PushUpdate => "push_update",
         }
     }
 

@@ -37,6 +37,7 @@ pub mod read_back;
 pub mod reconcile;
 pub mod registration;
 pub mod removal;
+pub mod rollout;
 pub mod secret;
 pub mod sync_schedule;
 pub mod time;

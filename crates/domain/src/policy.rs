@@ -4,6 +4,10 @@
 //! them; [`Policies`] is what one token goes by.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::install::Window;
+use crate::rollout::{self, Rings};
 
 /// One policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,10 +18,38 @@ pub struct Policy {
     pub values: &'static [&'static str],
     /// The least and the most number that it can be set to instead; nothing when it takes no numbers.
     pub numbers: Option<(u64, u64)>,
+    /// The texts that it can be set to instead.
+    pub texts: Option<Texts>,
     /// What holds when nobody decided.
     pub default: &'static str,
     /// What it decides, in a sentence for administrators, with the rule.
     pub about: &'static str,
+}
+
+/// Texts that a policy can be set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// A part of each day, see [`Window`].
+    Window,
+    /// Percentages, see [`Rings`].
+    Rings,
+}
+
+impl Texts {
+    fn fits(self, text: &str) -> bool {
+        match self {
+            // One spelling for each, so that what is stored is what was meant.
+            Self::Window => text.parse::<Window>().is_ok_and(|window| window.to_string() == text),
+            Self::Rings => text.parse::<Rings>().is_ok(),
+        }
+    }
+
+    fn example(self) -> &'static str {
+        match self {
+            Self::Window => "two times of a day, such as 22:00-05:00",
+            Self::Rings => "percentages that grow up to 100, such as 1,10,100",
+        }
+    }
 }
 
 const LEAVING: &[&str] = &["free_and_remove", "free", "keep"];
@@ -31,6 +63,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_unassign_ios",
         values: LEAVING,
         numbers: None,
+        texts: None,
         default: "free_and_remove",
         about: "An assignment is removed: what becomes of its licenses on iPhones and iPads (S-42, C-2).",
     },
@@ -38,6 +71,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_unassign_macos",
         values: LEAVING,
         numbers: None,
+        texts: None,
         default: "free",
         about: "An assignment is removed: what becomes of its licenses on Macs (S-42, C-2).",
     },
@@ -45,6 +79,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_leave_ios",
         values: LEAVING,
         numbers: None,
+        texts: None,
         default: "free_and_remove",
         about: "Somebody leaves the group: what becomes of the licenses on iPhones and iPads (S-45).",
     },
@@ -52,6 +87,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_leave_macos",
         values: LEAVING,
         numbers: None,
+        texts: None,
         default: "free",
         about: "Somebody leaves the group: what becomes of the licenses on Macs (S-45).",
     },
@@ -59,6 +95,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_unenroll",
         values: FREE_OR_KEEP,
         numbers: None,
+        texts: None,
         default: "keep",
         about: "A device is unenrolled: whether its licenses come back (S-46).",
     },
@@ -66,6 +103,7 @@ pub const POLICIES: &[Policy] = &[
         name: "on_delete",
         values: FREE_OR_KEEP,
         numbers: None,
+        texts: None,
         default: "free",
         about: "A device or person is deleted from the directory: whether the licenses come back (S-45, N-15).",
     },
@@ -73,6 +111,7 @@ pub const POLICIES: &[Policy] = &[
         name: "waitlist",
         values: &["on", "off"],
         numbers: None,
+        texts: None,
         default: "on",
         about: "More is wanted than is owned: whether the rest waits for licenses, or fails and is tried again after each full sync (S-37).",
     },
@@ -80,6 +119,7 @@ pub const POLICIES: &[Policy] = &[
         name: "read_only",
         values: &["on", "off"],
         numbers: None,
+        texts: None,
         default: "off",
         about: "Whether nothing is sent to Apple that gives, takes or registers anything: it is read and planned, and no more.",
     },
@@ -87,6 +127,7 @@ pub const POLICIES: &[Policy] = &[
         name: "brake_revocations",
         values: &["off"],
         numbers: Some((1, 10_000_000)),
+        texts: None,
         default: "off",
         about: "How many licenses may be taken back within an hour before a job is held until a second key approves it.",
     },
@@ -94,6 +135,7 @@ pub const POLICIES: &[Policy] = &[
         name: "brake_percent",
         values: &["off"],
         numbers: Some((1, 100)),
+        texts: None,
         default: "off",
         about: "The same as percent of the licenses held; it counts from 25 licenses on.",
     },
@@ -101,13 +143,47 @@ pub const POLICIES: &[Policy] = &[
         name: "alert_percent",
         values: &["off"],
         numbers: Some((1, 100)),
+        texts: None,
         default: "50",
         about: "From how many percent of its licenses in use on an app is told as running low (N-28).",
+    },
+    Policy {
+        name: "update_window",
+        values: &["off"],
+        numbers: None,
+        texts: Some(Texts::Window),
+        default: "off",
+        about: "When of the day, by the clock of the device, newer versions are pushed that nobody asked for.",
+    },
+    Policy {
+        name: "update_rings",
+        values: &["off"],
+        numbers: None,
+        texts: Some(Texts::Rings),
+        default: "off",
+        about: "To how many percent of the devices a newer version goes first, and then; `off` is to all at once.",
+    },
+    Policy {
+        name: "update_soak_hours",
+        values: &[],
+        numbers: Some((0, 720)),
+        texts: None,
+        default: "24",
+        about: "How long a newer version stays with one ring before it goes to the next.",
+    },
+    Policy {
+        name: "update_halt_percent",
+        values: &["off"],
+        numbers: Some((1, 100)),
+        texts: None,
+        default: "20",
+        about: "From how many percent of installs that failed on a newer version goes to no more devices until somebody says so; it counts from 5 on.",
     },
     Policy {
         name: "drift_missing",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "fix",
         about: "An assignment wants a license that nobody is at: whether a run over everything tries again.",
     },
@@ -115,6 +191,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_surplus",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "fix",
         about: "An assignment gave a license and wants it no more: whether a run over everything takes it back.",
     },
@@ -122,6 +199,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_foreign",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "report",
         about: "Nothing here gave the license: whether it is taken back after each full sync (N-16, N-18).",
     },
@@ -129,6 +207,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_orphan",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "report",
         about: "The holder is deleted or was never told of: whether the license is taken back after each full sync (N-16).",
     },
@@ -136,6 +215,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_double",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "report",
         about: "A person and one of his devices have a license for one app: whether the person's is taken back (N-4).",
     },
@@ -143,6 +223,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_idle",
         values: DRIFT,
         numbers: None,
+        texts: None,
         default: "report",
         about: "A device was not seen for longer than `idle_days`: whether its license is taken back, two weeks after it is told.",
     },
@@ -150,6 +231,7 @@ pub const POLICIES: &[Policy] = &[
         name: "idle_days",
         values: &["off"],
         numbers: Some((7, 3_650)),
+        texts: None,
         default: "off",
         about: "After how many days without being seen a device's license counts as idle.",
     },
@@ -157,6 +239,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_irrevocable",
         values: TOLD_ONLY,
         numbers: None,
+        texts: None,
         default: "report",
         about: "A license should come back and cannot: whether that is told (S-15, N-30).",
     },
@@ -164,6 +247,7 @@ pub const POLICIES: &[Policy] = &[
         name: "drift_stuck",
         values: TOLD_ONLY,
         numbers: None,
+        texts: None,
         default: "report",
         about: "Apple has not told how a request ended: whether that is told.",
     },
@@ -187,11 +271,16 @@ impl Policy {
                 .parse()
                 .is_ok_and(|number: u64| (least..=most).contains(&number) && number.to_string() == value)
         };
-        if self.values.contains(&value) || self.numbers.is_some_and(fits) {
+        if self.values.contains(&value)
+            || self.numbers.is_some_and(fits)
+            || self.texts.is_some_and(|texts| texts.fits(value))
+        {
             return Ok(());
         }
-        let numbers = self.numbers.map(|(least, most)| format!(", or a number from {least} to {most}"));
-        Err(format!("`{}`{}", self.values.join("`, `"), numbers.unwrap_or_default()))
+        let words = (!self.values.is_empty()).then(|| format!("`{}`", self.values.join("`, `")));
+        let numbers = self.numbers.map(|(least, most)| format!("a number from {least} to {most}"));
+        let texts = self.texts.map(|texts| texts.example().to_owned());
+        Err([words, numbers, texts].into_iter().flatten().collect::<Vec<_>>().join(", or "))
     }
 }
 
@@ -274,6 +363,22 @@ impl Policies {
     #[must_use]
     pub fn alert_percent(&self) -> Option<u64> {
         self.number("alert_percent")
+    }
+
+    /// When of the day newer versions are pushed that nobody asked for; nothing when at any time.
+    #[must_use]
+    pub fn update_window(&self) -> Option<Window> {
+        self.value("update_window").parse().ok()
+    }
+
+    /// How newer versions go out that nobody asked for.
+    #[must_use]
+    pub fn rollout(&self) -> rollout::Rules {
+        rollout::Rules {
+            rings: self.value("update_rings").parse().unwrap_or_default(),
+            soak: Duration::from_secs(self.number("update_soak_hours").unwrap_or(0) * 3_600),
+            halt_percent: self.number("update_halt_percent"),
+        }
     }
 
     /// The value of a policy about those who leave.

@@ -8,7 +8,7 @@ use russet_domain::Secret;
 use russet_domain::callback::{CallbackUrl, Rules};
 
 use crate::error::TellError;
-use crate::news::MovedNews;
+use crate::news::News;
 use crate::resolver::{LeadsInside, Resolver};
 use crate::settings::Settings;
 use crate::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
@@ -47,12 +47,12 @@ impl Callbacks {
         self.rules
     }
 
-    /// Tells of licenses that have moved. 200 and 204 mean that the apps are installed anew, 202 that this will be
-    /// confirmed later. May be repeated: the news carries its own name.
+    /// Tells news. Of licenses that have moved, 200 and 204 mean that the apps are installed anew, 202 that this will be confirmed
+    /// later; other news is just taken. May be repeated: the news carries its own name.
     ///
     /// # Errors
     /// [`TellError::may_pass`] says whether to try again.
-    pub async fn tell(&self, url: &str, secret: &Secret, news: &MovedNews) -> Result<Told, TellError> {
+    pub async fn tell(&self, url: &str, secret: &Secret, news: News<'_>) -> Result<Told, TellError> {
         let url = CallbackUrl::read(url, self.rules)?;
         let host = url.shown();
         let later = |why: String| TellError::Later { host: host.clone(), why, after: None };

@@ -17,6 +17,6 @@ pub use callbacks::{Callbacks, Told};
 pub use command::{Act, Command};
 pub use connector::{Address, Connector, ConnectorError, Connectors, Refused};
 pub use error::TellError;
-pub use news::{MovedLicense, MovedNews};
+pub use news::{GateApp, GateNews, MovedLicense, MovedNews, News};
 pub use settings::Settings;
 pub use signature::{MDM_SIGNATURE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signed, sign};

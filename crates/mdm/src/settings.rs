@@ -35,6 +35,8 @@ pub struct Settings {
     pub install_within_s: u64,
     /// How long a device that says nothing is waited for, in seconds.
     pub answer_within_s: u64,
+    /// How often each device is asked for its apps, in seconds.
+    pub inventory_every_s: u64,
 }
 
 impl Default for Settings {
@@ -52,6 +54,7 @@ impl Default for Settings {
             install_look_s: 60,
             install_within_s: 86_400,
             answer_within_s: 2_592_000,
+            inventory_every_s: 86_400,
         }
     }
 }
@@ -97,6 +100,7 @@ impl Settings {
             ("mdm.install_look_s", self.install_look_s, 1, 86_400),
             ("mdm.install_within_s", self.install_within_s, 1, 2_592_000),
             ("mdm.answer_within_s", self.answer_within_s, 1, 31_536_000),
+            ("mdm.inventory_every_s", self.inventory_every_s, 1, 31_536_000),
         ];
         let wrong = |(name, value, least, most)| {
             (value < least || value > most)

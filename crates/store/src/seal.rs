@@ -340,7 +340,7 @@ async fn rotate_tokens(store: &Store) -> Result<u64, StoreError> {
             // The last batch also takes what belongs to no token: a few rows.
             moved += crate::installation::seal_anew(&mut tx).await?;
             tx.commit().await?;
-            return Ok(moved + rotate_callbacks(store).await?);
+            return Ok(moved + rotate_columns(store).await?);
         };
         after = *last;
         for (id, sealed_for, sealed) in rows {
@@ -375,13 +375,17 @@ async fn rotate_tokens(store: &Store) -> Result<u64, StoreError> {
     }
 }
 
-/// The same for what moves of licenses call back.
-async fn rotate_callbacks(store: &Store) -> Result<u64, StoreError> {
-    let (mut after, mut moved) = (0, 0);
-    loop {
-        let mut tx = store.begin().await?;
-        let Some((anew, last)) = crate::moves::reseal(&mut tx, after).await? else { return Ok(moved) };
-        tx.commit().await?;
-        (after, moved) = (last, moved + anew);
+/// The same for the columns that say themselves what they are bound to.
+async fn rotate_columns(store: &Store) -> Result<u64, StoreError> {
+    let mut moved = 0;
+    for column in crate::sealed::ALL {
+        let mut after = 0;
+        loop {
+            let mut tx = store.begin().await?;
+            let Some((anew, last)) = column.reseal(&mut tx, after).await? else { break };
+            tx.commit().await?;
+            (after, moved) = (last, moved + anew);
+        }
     }
+    Ok(moved)
 }

@@ -8,7 +8,7 @@ use russet_domain::event::Patience;
 use russet_domain::limits::Limits;
 use russet_domain::token::MdmInfo;
 use russet_domain::{Timestamp, TokenId};
-use russet_mdm::Callbacks;
+use russet_mdm::{Callbacks, Connectors};
 use russet_queue::{Job, Pace, Places, Queue, When};
 use russet_store::tokens::Token;
 use russet_store::{Store, StoreError, Tx, limits as kept_limits, policies, tokens};
@@ -38,6 +38,7 @@ pub(crate) struct Inner {
     pub(crate) apple: Apple,
     pub(crate) catalog: CatalogSource,
     pub(crate) mdm: Callbacks,
+    pub(crate) servers: Connectors,
     pub(crate) mdm_settings: russet_mdm::Settings,
     pub(crate) settings: Settings,
     pub(crate) patience: Patience,
@@ -69,6 +70,7 @@ impl Context {
             apple: wiring.apple,
             catalog: wiring.catalog,
             mdm: wiring.mdm,
+            servers: wiring.servers,
             mdm_settings: wiring.mdm_settings,
             patience: wiring.patience,
             rate_share: wiring.rate_share,

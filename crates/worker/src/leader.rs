@@ -5,10 +5,12 @@ use std::time::Duration;
 use russet_domain::cron::Cron;
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{Timestamp, TokenId};
-use russet_queue::jobs::{RefreshLimits, RegisterNotifications, Sweep, SyncToken};
+use russet_queue::jobs::{
+    PushUpdates, RefreshLimits, RegisterNotifications, SendCommands, Sweep, SyncToken,
+};
 use russet_queue::{Job, Push, When};
 use russet_store::jobs::{self, Origin};
-use russet_store::{catalog, schedule, tokens};
+use russet_store::{catalog, connectors, schedule, tokens};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::message;
@@ -27,6 +29,8 @@ pub(crate) struct Leader {
     pub(crate) sync: Option<Cron>,
     pub(crate) probe: Option<Cron>,
     pub(crate) refresh_catalog: Option<Cron>,
+    /// When newer versions are looked for.
+    pub(crate) updates: Option<Cron>,
     /// When registrations of notifications are looked at.
     pub(crate) check: Option<Cron>,
     /// The time zone of the expressions.
@@ -103,6 +107,9 @@ impl Leader {
         }
         if let Some(cron) = &self.refresh_catalog {
             self.fire_catalog(cron, now).await?;
+        }
+        if let Some(cron) = &self.updates {
+            self.fire_updates(cron, now).await?;
         }
         Ok(())
     }
@@ -189,6 +196,30 @@ impl Leader {
         tx.commit().await?;
         let push = |token| Push::of(&SyncToken { token }, When::priority(Priority::Low));
         Ok(due.iter().copied().map(push).collect())
+    }
+
+    /// Has newer versions looked for when the moment has come, and devices asked for their apps that were not for long. Pushed
+    /// first and noted afterwards: a look too many finds nothing.
+    async fn fire_updates(&self, cron: &Cron, now: Timestamp) -> Result<(), JobError> {
+        let kind = PushUpdates::KIND;
+        let Some(last) = self.last_fired(kind, now).await? else { return Ok(()) };
+        if !cron.is_due(0, last, now, false) {
+            return Ok(());
+        }
+        let mut db = self.ctx.store.read().await?;
+        let tokens = tokens::ids_to_update(&mut db, None).await?;
+        let connectors = connectors::active(&mut db).await?;
+        drop(db);
+        let look = |token| Push::of(&PushUpdates { token }, When::priority(Priority::Low));
+        let ask = |connector| Push::of(&SendCommands { connector }, When::priority(Priority::Low));
+        let messages: Vec<Push> =
+            tokens.into_iter().map(look).chain(connectors.into_iter().map(ask)).collect();
+        if !messages.is_empty() {
+            self.ctx.queue.push_many(messages).await?;
+        }
+        let mut tx = self.ctx.begin().await?;
+        schedule::fire(&mut tx, kind, now, now).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Has the registrations looked at whose moment has come. Pushed first and noted afterwards: a look too many costs a

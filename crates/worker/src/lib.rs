@@ -11,8 +11,10 @@ mod drift;
 mod due;
 mod error;
 mod flight;
+mod gates;
 mod handlers;
 mod leader;
+mod mdm;
 mod moving;
 mod orders;
 mod plan;
@@ -25,6 +27,7 @@ mod settings;
 mod signing;
 mod summary;
 mod tell;
+mod updates;
 mod user_walk;
 mod walk;
 
@@ -33,7 +36,7 @@ use std::time::Duration;
 use russet_apple::Apple;
 use russet_domain::event::Patience;
 use russet_domain::token::MdmInfo;
-use russet_mdm::Callbacks;
+use russet_mdm::{Callbacks, Connectors};
 use russet_queue::{Queue, QueueError, WorkerName, WorkerSettings};
 use russet_store::{Store, StoreError, meta};
 use tokio_util::sync::CancellationToken;
@@ -56,8 +59,10 @@ pub struct Wiring {
     pub apple: Apple,
     /// Where names and versions of products come from.
     pub catalog: CatalogSource,
-    /// The MDM side.
+    /// The MDM side, as jobs name it.
     pub mdm: Callbacks,
+    /// MDM servers.
+    pub servers: Connectors,
     /// The `[mdm]` section.
     pub mdm_settings: russet_mdm::Settings,
     /// When Apple is asked after a request.
@@ -115,6 +120,7 @@ impl Worker {
         let probe = cron("schedule.probe_token", &schedule.probe_token)?;
         let refresh_catalog = cron("schedule.refresh_catalog", &schedule.refresh_catalog)?;
         let check = cron("schedule.check_notifications", &schedule.check_notifications)?;
+        let updates = cron("schedule.push_updates", &schedule.push_updates)?;
         let zone = schedule.time_zone.clone();
         let (queue, limits_every, spread) =
             (wiring.queue.clone(), wiring.limits_every, wiring.schedule.spread);
@@ -130,6 +136,7 @@ impl Worker {
             sync,
             probe,
             refresh_catalog,
+            updates,
             check,
             zone,
             limits_every,

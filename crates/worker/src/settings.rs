@@ -65,6 +65,8 @@ pub struct ScheduleSettings {
     pub sync_token: String,
     /// When names, icons and versions of all products are read again from Apple's stores.
     pub refresh_catalog: String,
+    /// When newer versions of apps are looked for on devices, and pushed.
+    pub push_updates: String,
     /// When it is looked whether Apple still sends every token's notifications here, and registered again if not.
     pub check_notifications: String,
     /// When Apple is asked whether every token still works, and whose its location is.
@@ -80,6 +82,7 @@ impl Default for ScheduleSettings {
         Self {
             sync_token: "0 */12 * * *".to_owned(),
             refresh_catalog: "30 3 * * *".to_owned(),
+            push_updates: "17 * * * *".to_owned(),
             check_notifications: "0 0 * * *".to_owned(),
             probe_token: "0 3 * * *".to_owned(),
             time_zone: "UTC".to_owned(),

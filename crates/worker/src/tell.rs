@@ -2,7 +2,7 @@
 
 use russet_domain::MoveId;
 use russet_domain::moving::{Confirm, MoveState};
-use russet_mdm::{MovedLicense, MovedNews, TellError, Told};
+use russet_mdm::{MovedLicense, MovedNews, News, TellError, Told};
 use russet_store::moves::{self, Move, Order, Shift};
 use russet_store::tokens;
 
@@ -33,7 +33,7 @@ pub(crate) async fn tell(ctx: &Context, this: &Moving, order: &Order) -> Result<
         moves: untold.iter().map(license).collect(),
     };
     let ids: Vec<MoveId> = untold.iter().map(|untold| untold.id).collect();
-    match ctx.mdm.tell(callback.url.reveal(), &callback.secret, &news).await {
+    match ctx.mdm.tell(callback.url.reveal(), &callback.secret, News::Moved(&news)).await {
         Ok(Told::Done) => end(ctx, this, &ids, |id| Shift::new(id, MoveState::Told)).await,
         Ok(Told::Later) => wait(ctx, this, &ids).await,
         Err(error) => failed(ctx, this, order, &ids, &error).await,

@@ -14,7 +14,9 @@ use russet_domain::connector::ConnectorKind;
 
 use crate::Settings;
 use crate::command::Command;
+use crate::signature::MDM_SIGNATURE_HEADER;
 use http::Http;
+use reqwest::header::CONTENT_TYPE;
 
 /// Where a server is and what it is called with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +73,22 @@ impl Connectors {
     /// [`crate::TellError::Client`] on a system without certificates.
     pub fn new(settings: &Settings) -> Result<Self, crate::TellError> {
         Ok(Self { http: Http::new(settings)? })
+    }
+
+    /// Passes a webhook on as it came.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Later`] and [`ConnectorError::Wrong`]; whatever is not 2xx was not taken.
+    pub async fn forward(&self, to: &Secret, body: &[u8], signature: Option<&str>) -> Result<(), ConnectorError> {
+        let url = to.reveal();
+        self.http.judge(url)?;
+        let mut request =
+            self.http.client().post(url).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body.to_vec());
+        if let Some(signature) = signature {
+            request = request.header(MDM_SIGNATURE_HEADER, signature);
+        }
+        let reply = self.http.send(url, request).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(reply.later()) }
     }
 
     /// The connector of a server.

@@ -6,7 +6,10 @@ mod check_event;
 mod claim_token;
 mod hand_over_token;
 mod move_licenses;
+mod open_gates;
 mod payload;
+mod push_updates;
+mod read_mdm_messages;
 mod read_notifications;
 mod reconcile;
 mod recount_assets;
@@ -15,6 +18,7 @@ mod refresh_limits;
 mod register_notifications;
 mod remove_token;
 mod renew_token;
+mod send_commands;
 mod sweep;
 mod sync_token;
 
@@ -24,6 +28,9 @@ pub use check_event::CheckEvent;
 pub use claim_token::ClaimToken;
 pub use hand_over_token::HandOverToken;
 pub use move_licenses::MoveLicenses;
+pub use open_gates::OpenGates;
+pub use push_updates::PushUpdates;
+pub use read_mdm_messages::ReadMdmMessages;
 pub use read_notifications::ReadNotifications;
 pub use reconcile::Reconcile;
 pub use recount_assets::RecountAssets;
@@ -32,6 +39,7 @@ pub use refresh_limits::RefreshLimits;
 pub use register_notifications::RegisterNotifications;
 pub use remove_token::RemoveToken;
 pub use renew_token::RenewToken;
+pub use send_commands::SendCommands;
 pub use sweep::Sweep;
 pub use sync_token::SyncToken;
 
@@ -107,6 +115,10 @@ kinds!(
     CheckEvent,
     ReadNotifications,
     MoveLicenses,
+    OpenGates,
+    PushUpdates,
+    ReadMdmMessages,
+    SendCommands,
     RemoveToken,
     RenewToken,
     RegisterNotifications,
@@ -121,7 +133,7 @@ kinds!(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use russet_domain::{JobId, RequestId, TokenId};
+    use russet_domain::{ConnectorId, JobId, RequestId, TokenId};
 
     #[test]
     fn every_kind_reads_back_what_it_writes() {
@@ -159,6 +171,13 @@ mod tests {
         let job = RefreshCatalog { country: "NL".to_owned(), account_type: "business".to_owned() };
         check("refresh_catalog", job.payload(), AnyJob::RefreshCatalog(job.clone()));
         assert_eq!(job.key(), "NL.business");
+        check("open_gates", OpenGates { token }.payload(), AnyJob::OpenGates(OpenGates { token }));
+        check("push_update", PushUpdates { token }.payload(), AnyJob::PushUpdates(PushUpdates { token }));
+        let connector = ConnectorId(13);
+        let job = ReadMdmMessages { connector };
+        check("read_mdm_message", job.payload(), AnyJob::ReadMdmMessages(job));
+        let job = SendCommands { connector };
+        check("send_commands", job.payload(), AnyJob::SendCommands(job));
         check("sweep", Sweep.payload(), AnyJob::Sweep(Sweep));
     }
 

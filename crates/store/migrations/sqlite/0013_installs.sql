@@ -3,7 +3,7 @@
 
 -- kind is nanomdm, nanohub, micromdm or webhook. secrets is a sealed JSON text: the key to the server's API, the key that its
 -- webhooks are signed with, and the address that they are passed on to. state is active or parked; a parked one says why, and
--- nothing is sent to it.
+-- nothing is sent to it. checked_at is when address and key were last seen to be right, NULL when nobody has looked.
 CREATE TABLE connectors (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,
@@ -18,6 +18,8 @@ CREATE TABLE connectors (
     failures INTEGER NOT NULL DEFAULT 0,
     not_before INTEGER NOT NULL DEFAULT 0,
     heard_at INTEGER,
+    checked_at INTEGER,
+    version TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 );
@@ -43,6 +45,11 @@ CREATE INDEX mdm_messages_to_forward ON mdm_messages (connector_id, forward_at) 
 CREATE INDEX mdm_messages_read ON mdm_messages (read_at) WHERE read_at IS NOT NULL;
 
 ALTER TABLE devices ADD COLUMN time_zone TEXT;
+-- When the device was last asked for its apps, and when it last told them.
+ALTER TABLE devices ADD COLUMN apps_asked_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE devices ADD COLUMN apps_told_at INTEGER;
+
+CREATE INDEX devices_by_apps_asked ON devices (mdm, apps_asked_at) WHERE mdm IS NOT NULL;
 
 -- Managed apps as devices report them. version is Apple's external version id.
 CREATE TABLE device_apps (
@@ -101,6 +108,7 @@ CREATE UNIQUE INDEX installs_live ON installs (device_id, asset_id) WHERE ended_
 CREATE INDEX installs_of_version ON installs (asset_id, target, device_id);
 CREATE INDEX installs_by_device ON installs (device_id, id);
 CREATE INDEX installs_due ON installs (connector_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX installs_sending ON installs (connector_id, id) WHERE state = 'sending';
 CREATE INDEX installs_by_command ON installs (command_id) WHERE command_id IS NOT NULL;
 
 -- Which jobs wait for which installs; a job counts them.
@@ -149,7 +157,8 @@ CREATE UNIQUE INDEX gates_of_job ON gates (job_id, asset_id, holder_kind, holder
 CREATE INDEX gates_waiting ON gates (token_id, id) WHERE state IN ('licensing', 'waitlisted');
 CREATE INDEX gates_by_install ON gates (install_id) WHERE install_id IS NOT NULL;
 
--- A version on its way to all devices, ring by ring. state is running, halted or done.
+-- A version on its way to all devices, ring by ring. state is running, halted, or resumed: by somebody who has looked at why it
+-- halted, and then to all devices at once.
 CREATE TABLE rollouts (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     token_id INTEGER NOT NULL,

@@ -38,6 +38,8 @@ pub struct NewDevice {
     pub person: Option<String>,
     /// When it was last seen.
     pub last_seen_at: Option<Timestamp>,
+    /// Its time zone, an IANA name.
+    pub time_zone: Option<String>,
 }
 
 /// A device as it stands.
@@ -71,6 +73,10 @@ pub struct Device {
     pub person: Option<String>,
     /// When it was last seen.
     pub last_seen_at: Option<Timestamp>,
+    /// Its time zone, an IANA name.
+    pub time_zone: Option<String>,
+    /// When it last told its managed apps.
+    pub apps_told_at: Option<Timestamp>,
     /// When it was first told of.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -90,18 +96,20 @@ pub struct Filter {
     pub prefix: Option<String>,
 }
 
+/// Reads devices, called `d`, with their persons.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.serial, d.platform, d.os_version, d.ownership, d.supervised, d.kiosk, d.enrollment, d.state,
-                    d.state_at, d.mdm, d.mdm_enrollment_id, p.client_user_id AS person, d.last_seen_at, d.created_at,
-                    d.updated_at
+                    d.state_at, d.mdm, d.mdm_enrollment_id, p.client_user_id AS person, d.last_seen_at, d.time_zone,
+                    d.apps_told_at, d.created_at, d.updated_at
              FROM devices d
              LEFT JOIN people p ON p.id = d.person_id ",
             $rest
         )
     };
 }
+pub(super) use select;
 
 /// Writes what is told of devices; of several rows with one serial number the last stands. May be repeated.
 ///
@@ -144,6 +152,7 @@ fn rows_of(batch: &[NewDevice]) -> Result<String, StoreError> {
                 &device.mdm_enrollment_id,
                 &device.person,
                 device.last_seen_at.map(|at| at.0),
+                &device.time_zone,
             )
         })
         .collect();
@@ -223,13 +232,14 @@ async fn write(tx: &mut Tx, rows: &str, now: Timestamp) -> Result<(), StoreError
     const WRITE: Sql = bulk!(
         "INSERT INTO devices
              (serial, platform, os_version, ownership, supervised, kiosk, enrollment, state, state_at, mdm,
-              mdm_enrollment_id, person_id, last_seen_at, created_at, updated_at)
+              mdm_enrollment_id, person_id, last_seen_at, time_zone, created_at, updated_at)
          SELECT x.serial, coalesce(x.platform, 'unknown'), x.os_version, x.ownership, x.supervised,
                 coalesce(x.kiosk, false), x.enrollment, coalesce(x.state, 'enrolled'), $2, x.mdm, x.mdm_enrollment_id,
-                p.id, x.last_seen_at, $2, $2
+                p.id, x.last_seen_at, x.time_zone, $2, $2
          FROM ",
         (0 serial TEXT, 1 platform TEXT, 2 os_version TEXT, 3 ownership TEXT, 4 supervised BOOLEAN, 5 kiosk BOOLEAN,
-         6 enrollment TEXT, 7 state TEXT, 8 mdm TEXT, 9 mdm_enrollment_id TEXT, 10 person TEXT, 11 last_seen_at BIGINT),
+         6 enrollment TEXT, 7 state TEXT, 8 mdm TEXT, 9 mdm_enrollment_id TEXT, 10 person TEXT, 11 last_seen_at BIGINT,
+         12 time_zone TEXT),
         " LEFT JOIN people p ON p.client_user_id = x.person
           WHERE true
           ON CONFLICT (serial) DO NOTHING"
@@ -252,10 +262,12 @@ async fn write(tx: &mut Tx, rows: &str, now: Timestamp) -> Result<(), StoreError
                  WHEN x.person IS NULL THEN devices.person_id
                  ELSE (SELECT p.id FROM people p WHERE p.client_user_id = x.person) END,
              last_seen_at = coalesce(x.last_seen_at, devices.last_seen_at),
+             time_zone = coalesce(x.time_zone, devices.time_zone),
              updated_at = $2
          FROM ",
         (0 serial TEXT, 1 platform TEXT, 2 os_version TEXT, 3 ownership TEXT, 4 supervised BOOLEAN, 5 kiosk BOOLEAN,
-         6 enrollment TEXT, 7 state TEXT, 8 mdm TEXT, 9 mdm_enrollment_id TEXT, 10 person TEXT, 11 last_seen_at BIGINT),
+         6 enrollment TEXT, 7 state TEXT, 8 mdm TEXT, 9 mdm_enrollment_id TEXT, 10 person TEXT, 11 last_seen_at BIGINT,
+         12 time_zone TEXT),
         " WHERE devices.serial = x.serial"
     );
     sql("changing devices", CHANGE).bind(rows).bind(now.0).run(tx).await?;
@@ -333,7 +345,7 @@ pub async fn set_state(
     Ok(true)
 }
 
-fn device(row: &Row) -> Result<Device, StoreError> {
+pub(super) fn device(row: &Row) -> Result<Device, StoreError> {
     Ok(Device {
         id: DeviceId(row.get("id")?),
         serial: row.get("serial")?,
@@ -349,6 +361,8 @@ fn device(row: &Row) -> Result<Device, StoreError> {
         mdm_enrollment_id: row.get("mdm_enrollment_id")?,
         person: row.get("person")?,
         last_seen_at: maybe_time(row, "last_seen_at")?,
+        time_zone: row.get("time_zone")?,
+        apps_told_at: maybe_time(row, "apps_told_at")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
     })

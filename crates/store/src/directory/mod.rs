@@ -4,6 +4,7 @@
 
 mod cases;
 pub mod devices;
+pub mod enrollments;
 pub mod groups;
 pub mod members;
 pub mod people;

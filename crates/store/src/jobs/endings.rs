@@ -10,7 +10,7 @@ use super::{Counts, Shift, add, shift};
 use crate::codec::{from_json, int, json, word};
 use crate::engine::{Tx, sql};
 use crate::error::StoreError;
-use crate::{changes, moves, tokens, users};
+use crate::{changes, gates, installs, moves, tokens, users};
 
 /// Notes that work on a job has begun, unless it has ended; tells whether it goes on. May be repeated.
 ///
@@ -139,6 +139,15 @@ pub async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, Store
             withdraw(tx, id, now).await?;
             moves::cancel(tx, id, now).await
         }
+        JobKind::Gate => {
+            note_cancelled(tx, id, now).await?;
+            withdraw(tx, id, now).await?;
+            gates::cancel(tx, id, now).await
+        }
+        JobKind::PushUpdate => {
+            note_cancelled(tx, id, now).await?;
+            installs::withdraw(tx, id, now).await
+        }
         JobKind::ImportUsers | JobKind::RetireUsers => {
             note_cancelled(tx, id, now).await?;
             users::cancel(tx, id, now).await
@@ -223,8 +232,8 @@ pub async fn close_ended(tx: &mut Tx, jobs: &[JobId], now: Timestamp) -> Result<
     jobs.sort();
     for id in jobs {
         let (Some(token), kind) = token_and_kind(tx, id).await? else { continue };
-        // Its counts are those of its moves.
-        if kind == JobKind::MoveLicense {
+        // Their counts are those of what they wait for.
+        if matches!(kind, JobKind::MoveLicense | JobKind::Gate | JobKind::PushUpdate) {
             continue;
         }
         match tokens::lock(tx, token).await {

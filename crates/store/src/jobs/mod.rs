@@ -7,7 +7,7 @@ mod tally;
 pub(crate) use endings::{add_note, end_with_token};
 pub use endings::{cancel, close_ended, ended, set_result, started};
 pub use syncs::{insert_sync, sync_for};
-pub(crate) use tally::{Counts, Shift, add, add_moves, shift};
+pub(crate) use tally::{Counted, Counts, Shift, add, add_counted, shift};
 
 pub use crate::submit::retry;
 

@@ -88,29 +88,46 @@ pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Resu
     add(tx, &by_job, now).await
 }
 
+/// What a job counts. Whatever else it follows is not counted twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Changes.
+    Changes,
+    /// Moves from users to devices.
+    Moves,
+    /// Apps that holders are made ready for.
+    Gates,
+    /// Installs.
+    Installs,
+}
+
+impl Counted {
+    /// The number that the statement below gives a kind of job.
+    fn number(self) -> i64 {
+        match self {
+            Self::Changes => 0,
+            Self::Moves => 1,
+            Self::Gates => 2,
+            Self::Installs => 3,
+        }
+    }
+}
+
 /// Adds changes to jobs' counts and brings their states in step. Answers the jobs that came to their end by it. Jobs that
-/// count moves and not changes are left as they are: see [`add_moves`].
+/// count something else are left as they are.
 pub(crate) async fn add(
     tx: &mut Tx,
     by_job: &HashMap<JobId, Counts>,
     now: Timestamp,
 ) -> Result<Vec<JobId>, StoreError> {
-    add_counted(tx, by_job, false, now).await
+    add_counted(tx, by_job, Counted::Changes, now).await
 }
 
-/// As [`add`], for moves and the jobs that count them.
-pub(crate) async fn add_moves(
+/// As [`add`], for whatever jobs count.
+pub(crate) async fn add_counted(
     tx: &mut Tx,
     by_job: &HashMap<JobId, Counts>,
-    now: Timestamp,
-) -> Result<Vec<JobId>, StoreError> {
-    add_counted(tx, by_job, true, now).await
-}
-
-async fn add_counted(
-    tx: &mut Tx,
-    by_job: &HashMap<JobId, Counts>,
-    moves: bool,
+    counted: Counted,
     now: Timestamp,
 ) -> Result<Vec<JobId>, StoreError> {
     const ADD: Sql = bulk!(
@@ -125,7 +142,8 @@ async fn add_counted(
              updated_at = $2
          FROM ",
         (0 job BIGINT, 1 d0 BIGINT, 2 d1 BIGINT, 3 d2 BIGINT, 4 d3 BIGINT, 5 d4 BIGINT, 6 d5 BIGINT, 7 d6 BIGINT),
-        " WHERE jobs.id = x.job AND (jobs.kind = 'move_license') = $3
+        " WHERE jobs.id = x.job
+            AND CASE jobs.kind WHEN 'move_license' THEN 1 WHEN 'gate' THEN 2 WHEN 'push_update' THEN 3 ELSE 0 END = $3
           RETURNING id, state, started_at, planned, sent, settled, refused, waitlisted, cancelled, held"
     );
     if by_job.is_empty() {
@@ -136,7 +154,7 @@ async fn add_counted(
         .map(|(job, Counts([d0, d1, d2, d3, d4, d5, d6]))| (job.0, d0, d1, d2, d3, d4, d5, d6))
         .collect();
     let standing =
-        sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).bind(moves).all(tx, standing).await?;
+        sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).bind(counted.number()).all(tx, standing).await?;
     let moved: Vec<_> = standing
         .into_iter()
         .map(|job| (job.id, job.state, next_state(&job)))

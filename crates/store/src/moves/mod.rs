@@ -10,9 +10,9 @@ mod steps;
 mod together;
 
 pub use facts::{Fact, Pair, facts};
-pub(crate) use order::reseal;
+pub use crate::sealed::Callback;
 pub use order::{
-    Callback, NewOrder, Order, callback, due, note_error, order, set_due, tell_again, told_well,
+    NewOrder, Order, callback, due, note_error, order, set_due, tell_again, told_well,
 };
 pub use steer::{Outcome, cancel, confirm, retry};
 pub use steps::{Ended, Shift, ended, mark_told, shift, unconfirmed, unlink};
@@ -27,7 +27,7 @@ use russet_domain::{AssetId, AssetKey, JobId, MoveId, Timestamp};
 use crate::codec::{asset_key, count, int, json, word};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::jobs::{self, Counts, NewJob};
+use crate::jobs::{self, Counted, Counts, NewJob};
 use crate::tokens;
 
 /// A move to be written.
@@ -112,7 +112,7 @@ pub async fn submit(
         }
         sql("writing moves", WRITE).bind(json(&rows)?).bind(job.0).bind(now.0).run(tx).await?;
     }
-    jobs::add_moves(tx, &HashMap::from([(job, counts)]), now).await?;
+    jobs::add_counted(tx, &HashMap::from([(job, counts)]), Counted::Moves, now).await?;
     if moves.is_empty() {
         jobs::ended(tx, job, JobState::Succeeded, None, None, now).await?;
     }

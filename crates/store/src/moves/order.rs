@@ -3,25 +3,13 @@
 use std::time::Duration;
 
 use russet_domain::moving::Confirm;
-use russet_domain::{JobId, Secret, Timestamp};
+use russet_domain::{JobId, Timestamp};
 use uuid::Uuid;
 
-use crate::codec::{from_json, int, json, word};
+use crate::codec::{int, word};
 use crate::engine::{Db, Tx, sql};
 use crate::error::StoreError;
-use crate::seal::Place;
-
-/// Orders sealed anew in one transaction.
-const RESEAL_BATCH: usize = 100;
-
-/// Whom to tell, and the secret that the news is signed with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Callback {
-    /// The address; its path and query may hold a secret.
-    pub url: Secret,
-    /// The secret.
-    pub secret: Secret,
-}
+use crate::sealed::{Callback, MOVE_CALLBACKS};
 
 /// An order to be written.
 #[derive(Clone, Debug)]
@@ -49,10 +37,6 @@ pub struct Order {
     pub last_error: Option<String>,
 }
 
-fn place(sealed_for: &str) -> Place<'_> {
-    Place { table: "move_orders", column: "callback", row: sealed_for }
-}
-
 pub(super) async fn insert(
     tx: &mut Tx,
     job: JobId,
@@ -62,10 +46,7 @@ pub(super) async fn insert(
     let sealed_for = Uuid::new_v4().to_string();
     let keys = tx.keys();
     let sealed = match &new.callback {
-        Some(callback) => {
-            let text = Secret::new(json(&(callback.url.reveal(), callback.secret.reveal()))?);
-            Some(keys.seal(place(&sealed_for), &text)?)
-        }
+        Some(callback) => Some(MOVE_CALLBACKS.seal(&keys, &sealed_for, &callback.to_text()?)?),
         None => None,
     };
     sql(
@@ -119,9 +100,8 @@ pub async fn callback(db: &mut Db, job: JobId) -> Result<Option<Callback>, Store
     .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
     .await?;
     let Some((sealed_for, sealed)) = found else { return Ok(None) };
-    let text = db.keys().open(place(&sealed_for), &sealed)?;
-    let (url, secret): (String, String) = from_json("move_orders.callback", text.reveal())?;
-    Ok(Some(Callback { url: Secret::new(url), secret: Secret::new(secret) }))
+    let text = MOVE_CALLBACKS.open(&db.keys(), &sealed_for, &sealed)?;
+    Callback::from_text("move_orders.callback", &text).map(Some)
 }
 
 /// Notes when a job's moves are to be looked at next; `None` when they have ended.
@@ -198,41 +178,4 @@ pub async fn due(db: &mut Db, now: Timestamp, limit: usize) -> Result<Vec<JobId>
     .bind(int(limit))
     .all(db, |row| row.at(0).map(JobId))
     .await
-}
-
-/// Seals the secrets of some orders after a number with the current key. Answers how many it sealed anew and the last
-/// number it looked at; `None` when there is none more.
-///
-/// # Errors
-/// When a secret does not open with any of the keys.
-pub(crate) async fn reseal(tx: &mut Tx, after: i64) -> Result<Option<(u64, i64)>, StoreError> {
-    let keys = tx.keys();
-    let found = sql(
-        "reading sealed callbacks",
-        "SELECT job_id, sealed_for, callback
-         FROM move_orders
-         WHERE job_id > $1 AND callback IS NOT NULL
-         ORDER BY job_id
-         LIMIT $2",
-    )
-    .bind(after)
-    .bind(int(RESEAL_BATCH))
-    .all(tx, |row| Ok((row.at::<i64>(0)?, row.at::<String>(1)?, row.at::<Vec<u8>>(2)?)))
-    .await?;
-    let Some((last, _, _)) = found.last() else { return Ok(None) };
-    let (last, mut moved) = (*last, 0);
-    for (job, sealed_for, whole) in found {
-        if keys.is_current(&whole) {
-            continue;
-        }
-        let place = place(&sealed_for);
-        let sealed = keys.seal(place, &keys.open(place, &whole)?)?;
-        sql("sealing a callback anew", "UPDATE move_orders SET callback = $2 WHERE job_id = $1")
-            .bind(job)
-            .bind(sealed)
-            .run(tx)
-            .await?;
-        moved += 1;
-    }
-    Ok(Some((moved, last)))
 }

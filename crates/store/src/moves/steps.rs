@@ -9,7 +9,7 @@ use russet_domain::{JobId, MoveId, Timestamp};
 use crate::codec::{json, word};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::jobs::{self, Counts};
+use crate::jobs::{self, Counted, Counts};
 
 /// One step of one move.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(super) async fn count_steps(
         counts.add(to.counts_as(), 1);
     }
     if !reached.is_empty() {
-        jobs::add_moves(tx, &HashMap::from([(job, counts)]), now).await?;
+        jobs::add_counted(tx, &HashMap::from([(job, counts)]), Counted::Moves, now).await?;
     }
     Ok(crate::codec::count(crate::codec::int(reached.len())))
 }

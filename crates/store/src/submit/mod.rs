@@ -209,6 +209,8 @@ fn action_of(kind: JobKind) -> Option<Action> {
         JobKind::SyncToken
         | JobKind::RenewToken
         | JobKind::MoveLicense
+        | JobKind::Gate
+        | JobKind::PushUpdate
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken

@@ -7,7 +7,8 @@ use crate::engine::{Tx, sql};
 use crate::error::StoreError;
 use crate::jobs;
 
-/// Deletes a token, its assets, licenses, assignments, policies, changes, users, requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
+/// Deletes a token, its assets, licenses, assignments, policies, changes, installs, gates, users,
+/// requests, walks, take-overs and notifications (rule S-14). Its jobs stay, with
 /// their counts, and those not ended end: what was not settled is refused with the code `token_removed`. Nothing is
 /// revoked at Apple.
 ///
@@ -30,6 +31,11 @@ pub async fn delete(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), Stor
 
 /// In the order that foreign keys allow.
 const DELETES: &[&str] = &[
+    "DELETE FROM job_installs WHERE install_id IN (SELECT id FROM installs WHERE token_id = $1)",
+    "DELETE FROM installs WHERE token_id = $1",
+    "DELETE FROM gates WHERE token_id = $1",
+    "DELETE FROM gate_orders WHERE token_id = $1",
+    "DELETE FROM rollouts WHERE token_id = $1",
     "DELETE FROM moves WHERE job_id IN (SELECT id FROM jobs WHERE token_id = $1 AND kind = 'move_license')",
     "DELETE FROM move_orders WHERE job_id IN (SELECT id FROM jobs WHERE token_id = $1 AND kind = 'move_license')",
     "DELETE FROM job_changes WHERE change_id IN (SELECT id FROM changes WHERE token_id = $1)",

@@ -63,6 +63,23 @@ pub async fn ids_to_keep_registered(db: &mut Db) -> Result<Vec<TokenId>, StoreEr
     Ok(all.into_iter().filter(|(_, state)| ours(*state)).map(|(id, _)| id).collect())
 }
 
+/// The tokens whose newer versions go out by themselves, of one country if one is given.
+///
+/// # Errors
+/// As any statement.
+pub async fn ids_to_update(db: &mut Db, country: Option<&str>) -> Result<Vec<TokenId>, StoreError> {
+    sql(
+        "listing tokens to update",
+        "SELECT id
+         FROM tokens
+         WHERE auto_update AND NOT removing AND ($1 IS NULL OR country = $1)
+         ORDER BY id",
+    )
+    .bind(country)
+    .all(db, |row| row.get("id").map(TokenId))
+    .await
+}
+
 /// What stands in `sync_schedule`.
 pub(super) fn column(schedule: &SyncSchedule) -> Option<&str> {
     match schedule {

@@ -74,6 +74,8 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreE
         | JobKind::RenewToken
         | JobKind::RemoveToken
         | JobKind::MoveLicense
+        | JobKind::Gate
+        | JobKind::PushUpdate
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken

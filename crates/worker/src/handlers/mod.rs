@@ -7,6 +7,9 @@ mod check_users;
 pub(crate) mod claim_token;
 mod hand_over_token;
 mod move_licenses;
+mod open_gates;
+pub(crate) mod push_updates;
+mod read_mdm_messages;
 mod read_notifications;
 mod reconcile;
 mod recount_assets;
@@ -15,17 +18,20 @@ pub(crate) mod refresh_limits;
 mod register_notifications;
 mod remove_token;
 mod renew_token;
+mod send_commands;
 mod sweep;
 pub(crate) mod sync_token;
 mod user_news;
 
 use std::time::Instant;
 
+use russet_domain::TokenId;
 use russet_queue::jobs::AnyJob;
 use russet_queue::{Claim, Ending, Handler};
 
 use crate::context::Context;
 use crate::error::{JobError, chain, ending};
+use crate::gates;
 
 /// Carries out messages.
 #[derive(Clone)]
@@ -37,6 +43,7 @@ impl Handler for Handlers {
     async fn handle(&self, claim: Claim) -> Ending {
         let began = Instant::now();
         let (name, key) = (claim.job.kind(), claim.job.key());
+        let token = whose_licenses(&claim.job);
         let (lost, ctx) = (claim.lost.clone(), self.ctx.for_run(claim.stopping, claim.places));
         // Dropping the handler rolls its open transaction back; what it has written down stands, and whoever has the message
         // now goes on from there.
@@ -47,6 +54,11 @@ impl Handler for Handlers {
                 return Ending::Snooze { until: self.ctx.now() };
             }
         };
+        if let Some(token) = token
+            && let Err(error) = gates::wake(&ctx, token).await
+        {
+            tracing::debug!(token.id = token.0, error = chain(&error), "gates were not woken; the sweep will");
+        }
         let ending = match result {
             Ok(ending) => ending,
             Err(error) => {
@@ -69,6 +81,10 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::CheckEvent(job) => check_event::check_event(job, ctx).await,
         AnyJob::ReadNotifications(job) => read_notifications::read_notifications(job, ctx).await,
         AnyJob::MoveLicenses(job) => move_licenses::move_licenses(job, ctx).await,
+        AnyJob::OpenGates(job) => open_gates::open_gates(job, ctx).await,
+        AnyJob::PushUpdates(job) => push_updates::push_updates(job, ctx).await,
+        AnyJob::ReadMdmMessages(job) => read_mdm_messages::read_mdm_messages(job, ctx).await,
+        AnyJob::SendCommands(job) => send_commands::send_commands(job, ctx).await,
         AnyJob::RenewToken(job) => renew_token::renew_token(job, ctx).await,
         AnyJob::HandOverToken(job) => hand_over_token::hand_over_token(job, ctx).await,
         AnyJob::RemoveToken(job) => remove_token::remove_token(job, ctx).await,
@@ -78,6 +94,32 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
         AnyJob::Reconcile(_) => reconcile::reconcile(ctx).await,
         AnyJob::RefreshLimits(_) => refresh_limits::refresh_limits(ctx).await,
         AnyJob::Sweep(_) => sweep::sweep(ctx).await,
+    }
+}
+
+/// The token whose licenses a message may have moved, so that gates may open.
+fn whose_licenses(job: &AnyJob) -> Option<TokenId> {
+    match job {
+        AnyJob::ApplyChanges(job) => Some(job.token),
+        AnyJob::CheckEvent(job) => Some(job.token),
+        AnyJob::ReadNotifications(job) => Some(job.token),
+        AnyJob::SyncToken(job) => Some(job.token),
+        AnyJob::ClaimToken(_)
+        | AnyJob::ApplyUsers(_)
+        | AnyJob::MoveLicenses(_)
+        | AnyJob::OpenGates(_)
+        | AnyJob::PushUpdates(_)
+        | AnyJob::ReadMdmMessages(_)
+        | AnyJob::SendCommands(_)
+        | AnyJob::RemoveToken(_)
+        | AnyJob::RenewToken(_)
+        | AnyJob::RegisterNotifications(_)
+        | AnyJob::RecountAssets(_)
+        | AnyJob::HandOverToken(_)
+        | AnyJob::Reconcile(_)
+        | AnyJob::RefreshLimits(_)
+        | AnyJob::RefreshCatalog(_)
+        | AnyJob::Sweep(_) => None,
     }
 }
 

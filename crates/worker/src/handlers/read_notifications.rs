@@ -17,6 +17,7 @@ use russet_store::{StoreError, Tx, changes, licenses, requests};
 
 use crate::context::Context;
 use crate::error::JobError;
+use crate::gates;
 use crate::handlers::check_users;
 use crate::handlers::user_news::UserNews;
 
@@ -35,6 +36,7 @@ pub(crate) async fn read_notifications(job: ReadNotifications, ctx: &Context) ->
             }
             return Ok(Ending::Done);
         };
+        gates::wake(ctx, token.id).await?;
         for token in done.more {
             ctx.push(&ApplyChanges { token }, When::default()).await?;
         }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use russet_domain::TokenId;
-use russet_queue::Ending;
-use russet_queue::jobs::RefreshCatalog;
+use russet_queue::jobs::{PushUpdates, RefreshCatalog};
+use russet_queue::{Ending, Priority, Push, When};
 use russet_store::catalog::{self, After, Due, Refresh, Storefront};
+use russet_store::tokens;
 
 use crate::catalog::{Asker, Stop, close_jobs, due_before, judge, start_jobs};
 use crate::context::Context;
@@ -34,7 +35,11 @@ pub(crate) async fn refresh_catalog(job: RefreshCatalog, ctx: &Context) -> Resul
     };
     let outcome = read(ctx, &mut asker, &reading).await;
     match outcome {
-        Ok(Read::All) => end(ctx, &reading, asker.note.as_deref()).await,
+        Ok(Read::All) => {
+            let ending = end(ctx, &reading, asker.note.as_deref()).await?;
+            look_for_updates(ctx, &storefront).await?;
+            Ok(ending)
+        }
         Ok(Read::Part) => {
             note(ctx, asker.note.as_deref(), &reading).await?;
             Ok(Ending::Snooze { until: ctx.now() })
@@ -44,6 +49,19 @@ pub(crate) async fn refresh_catalog(job: RefreshCatalog, ctx: &Context) -> Resul
             stopped(ctx, &reading, stop, asker.take_requests()).await
         }
     }
+}
+
+/// A store that was read may have newer versions for the devices of its tokens.
+async fn look_for_updates(ctx: &Context, storefront: &Storefront) -> Result<(), JobError> {
+    let mut db = ctx.store.read().await?;
+    let tokens = tokens::ids_to_update(&mut db, Some(&storefront.country)).await?;
+    drop(db);
+    let look = |token| Push::of(&PushUpdates { token }, When::priority(Priority::Low));
+    let messages: Vec<Push> = tokens.into_iter().map(look).collect();
+    if !messages.is_empty() {
+        ctx.queue.push_many(messages).await?;
+    }
+    Ok(())
 }
 
 /// The reading that is wanted or under way, begun.

@@ -7,12 +7,16 @@ use std::time::Duration;
 
 use russet_domain::job::{JobKind, Priority};
 use russet_queue::jobs::{
-    ApplyChanges, ApplyUsers, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications,
-    Reconcile, RecountAssets, RegisterNotifications, RemoveToken, RenewToken, SyncToken,
+    ApplyChanges, ApplyUsers, CheckEvent, ClaimToken, HandOverToken, MoveLicenses, OpenGates, PushUpdates,
+    ReadMdmMessages, ReadNotifications, Reconcile, RecountAssets, RegisterNotifications, RemoveToken,
+    RenewToken, SendCommands, SyncToken,
 };
 use russet_queue::{Ending, Push, When};
 use russet_store::changes::held;
-use russet_store::{catalog, chain, hand_overs, idempotency, marks, notifications, sweep, tokens};
+use russet_store::{
+    catalog, chain, commands, gates, hand_overs, idempotency, installs, marks, mdm_messages, notifications, sweep,
+    tokens,
+};
 
 use crate::catalog::message;
 use crate::context::Context;
@@ -74,6 +78,21 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     }
     for job in sweep::jobs_with_due_moves(&mut db, now, AT_MOST).await? {
         messages.push(Push::of(&MoveLicenses { job }, When::default()));
+    }
+    for token in gates::tokens_with_moved(&mut db, AT_MOST).await? {
+        messages.push(Push::of(&OpenGates { token }, When::default()));
+    }
+    for token in gates::tokens_with_due(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&OpenGates { token }, When::default()));
+    }
+    for connector in mdm_messages::connectors_with_some(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&ReadMdmMessages { connector }, When::default()));
+    }
+    for connector in installs::connectors_with_due(&mut db, now, AT_MOST).await? {
+        messages.push(Push::of(&SendCommands { connector }, When::default()));
+    }
+    for token in sweep::tokens_with_open(&mut db, JobKind::PushUpdate, AT_MOST).await? {
+        messages.push(Push::of(&PushUpdates { token }, When::default()));
     }
     // Younger requests have their reminder in the queue, or are found here when they are old enough.
     let first_look = ctx.patience.poll_after.min(ctx.patience.read_back_after);
@@ -142,6 +161,10 @@ async fn clean_up(ctx: &Context) -> Result<(), JobError> {
     let before = ctx.now().minus(Duration::from_secs(ctx.settings.keep_hours * 3600));
     let mut tx = ctx.begin().await?;
     notifications::purge_read(&mut tx, before, AT_MOST).await?;
+    mdm_messages::purge_read(&mut tx, before, AT_MOST).await?;
+    // Devices may answer for as long as they are waited for.
+    let answered = before.minus(ctx.mdm_settings.patience().answer_within);
+    commands::purge(&mut tx, answered, AT_MOST).await?;
     hand_overs::purge(&mut tx, before, AT_MOST).await?;
     idempotency::purge(&mut tx, ctx.now().minus(Duration::from_secs(24 * 3600)), AT_MOST).await?;
     Ok(tx.commit().await?)

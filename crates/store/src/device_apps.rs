@@ -1,0 +1,151 @@
+//! Managed apps as devices report them, and who is asked for them next.
+
+use russet_domain::install::{AppStatus, Reported};
+use russet_domain::{ConnectorId, DeviceId, Timestamp};
+
+use crate::codec::{int, json, time};
+use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
+use crate::error::StoreError;
+
+/// An app that a device reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceApp {
+    /// The device.
+    pub device: DeviceId,
+    /// What devices know the app by.
+    pub bundle_id: String,
+    /// Apple's external version id.
+    pub version: Option<i64>,
+    /// The version that people read.
+    pub shown: Option<String>,
+    /// Apple's word for how it stands.
+    pub status: String,
+    /// When it was reported.
+    pub reported_at: Timestamp,
+}
+
+impl DeviceApp {
+    /// The same for whoever decides.
+    #[must_use]
+    pub fn reported(&self) -> Reported {
+        Reported { status: AppStatus::from_text(&self.status), version: self.version }
+    }
+}
+
+/// Writes the apps of devices: those given are all that each of `devices` has. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn replace(
+    tx: &mut Tx,
+    devices: &[DeviceId],
+    apps: &[DeviceApp],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const TOLD: Sql = bulk!(
+        "UPDATE devices SET apps_told_at = $2, last_seen_at = $2 FROM ",
+        (0 id BIGINT),
+        " WHERE devices.id = x.id"
+    );
+    const WRITE: Sql = bulk!(
+        "INSERT INTO device_apps (device_id, bundle_id, version, shown, status, reported_at)
+         SELECT x.device_id, x.bundle_id, x.version, x.shown, x.status, $2
+         FROM ",
+        (0 device_id BIGINT, 1 bundle_id TEXT, 2 version BIGINT, 3 shown TEXT, 4 status TEXT),
+        " WHERE true
+         ON CONFLICT (device_id, bundle_id) DO UPDATE
+         SET version = excluded.version, shown = coalesce(excluded.shown, device_apps.shown), status = excluded.status,
+             reported_at = excluded.reported_at"
+    );
+    const REST: Sql = Sql {
+        sqlite: "DELETE FROM device_apps
+                 WHERE device_id IN (SELECT value->>0 FROM json_each($1)) AND reported_at < $2",
+        postgres: "DELETE FROM device_apps
+                   WHERE device_id IN (SELECT (value->>0)::BIGINT FROM jsonb_array_elements($1::jsonb)) AND reported_at < $2",
+    };
+    let ids: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
+    let ids = json(&ids)?;
+    let rows: Vec<_> = apps
+        .iter()
+        .map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status))
+        .collect();
+    sql("noting that devices told their apps", TOLD).bind(ids.as_str()).bind(now.0).run(tx).await?;
+    sql("writing devices' apps", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    sql("forgetting apps that devices have no more", REST).bind(ids).bind(now.0).run(tx).await?;
+    Ok(())
+}
+
+/// A device's apps by bundle id, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn of_device(db: &mut Db, device: DeviceId, limit: usize) -> Result<Vec<DeviceApp>, StoreError> {
+    sql(
+        "listing a device's apps",
+        "SELECT device_id, bundle_id, version, shown, status, reported_at
+         FROM device_apps
+         WHERE device_id = $1
+         ORDER BY bundle_id
+         LIMIT $2",
+    )
+    .bind(device.0)
+    .bind(int(limit))
+    .all(db, app)
+    .await
+}
+
+/// Enrolled devices of a server that were not asked for their apps since `before`: number and enrollment id, at most `limit`.
+///
+/// # Errors
+/// As any statement.
+pub async fn to_ask(
+    db: &mut Db,
+    connector: ConnectorId,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<(DeviceId, String)>, StoreError> {
+    sql(
+        "looking for devices to ask for their apps",
+        "SELECT d.id, d.mdm_enrollment_id
+         FROM connectors c
+         CROSS JOIN devices d
+         WHERE c.id = $1
+           AND d.mdm = c.name
+           AND d.apps_asked_at < $2
+           AND d.state = 'enrolled'
+           AND d.mdm_enrollment_id IS NOT NULL
+         ORDER BY d.apps_asked_at, d.id
+         LIMIT $3",
+    )
+    .bind(connector.0)
+    .bind(before.0)
+    .bind(int(limit))
+    .all(db, |row| Ok((DeviceId(row.at(0)?), row.at(1)?)))
+    .await
+}
+
+/// Notes that devices are asked for their apps.
+///
+/// # Errors
+/// As any statement.
+pub async fn asked(tx: &mut Tx, devices: &[DeviceId], now: Timestamp) -> Result<(), StoreError> {
+    const ASKED: Sql = bulk!(
+        "UPDATE devices SET apps_asked_at = $2 FROM ",
+        (0 id BIGINT),
+        " WHERE devices.id = x.id"
+    );
+    let rows: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
+    sql("noting that devices are asked for their apps", ASKED).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    Ok(())
+}
+
+fn app(row: &Row) -> Result<DeviceApp, StoreError> {
+    Ok(DeviceApp {
+        device: DeviceId(row.get("device_id")?),
+        bundle_id: row.get("bundle_id")?,
+        version: row.get("version")?,
+        shown: row.get("shown")?,
+        status: row.get("status")?,
+        reported_at: time(row, "reported_at")?,
+    })
+}

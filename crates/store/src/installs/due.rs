@@ -1,0 +1,191 @@
+//! Which installs something is to be done about.
+
+use russet_domain::lint::Enrollment;
+use russet_domain::{CommandId, ConnectorId, Timestamp};
+
+use super::{Install, columns, install};
+use crate::codec::int;
+use crate::engine::{Db, Row, sql};
+use crate::error::StoreError;
+
+/// An install that something is to be done about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The install.
+    pub install: Install,
+    /// The product's number in Apple's stores.
+    pub adam_id: String,
+    /// What the MDM server calls the device.
+    pub enrollment_id: String,
+    /// Whether the device is a person's own, under User Enrollment.
+    pub user_enrollment: bool,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment
+             FROM installs i
+             JOIN devices d ON d.id = i.device_id
+             JOIN assets a ON a.id = i.asset_id ",
+            $rest
+        )
+    };
+}
+
+/// A server's installs that are to be sent by now, those of one app together.
+///
+/// # Errors
+/// As any statement.
+pub async fn due_to_send(
+    db: &mut Db,
+    connector: ConnectorId,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Due>, StoreError> {
+    sql(
+        "looking for installs to send",
+        select!(
+            "WHERE i.connector_id = $1
+               AND i.due_at <= $2
+               AND i.state = 'ready'
+               AND d.mdm_enrollment_id IS NOT NULL
+             ORDER BY i.asset_id, i.id
+             LIMIT $3"
+        ),
+    )
+    .bind(connector.0)
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, due)
+    .await
+}
+
+/// A server's installs whose devices are to be looked at by now.
+///
+/// # Errors
+/// As any statement.
+pub async fn due_to_look(
+    db: &mut Db,
+    connector: ConnectorId,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Due>, StoreError> {
+    sql(
+        "looking for installs to verify",
+        select!(
+            "WHERE i.connector_id = $1
+               AND i.due_at <= $2
+               AND i.state = 'verifying'
+               AND d.mdm_enrollment_id IS NOT NULL
+             ORDER BY i.due_at, i.id
+             LIMIT $3"
+        ),
+    )
+    .bind(connector.0)
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, due)
+    .await
+}
+
+/// A server's installs that have waited for their devices as long as anybody should.
+///
+/// # Errors
+/// As any statement.
+pub async fn overdue(
+    db: &mut Db,
+    connector: ConnectorId,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Install>, StoreError> {
+    sql(
+        "looking for installs that wait in vain",
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM installs i
+              JOIN devices d ON d.id = i.device_id
+              WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state = 'sent'
+              ORDER BY i.due_at, i.id
+              LIMIT $3"
+        ),
+    )
+    .bind(connector.0)
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, install)
+    .await
+}
+
+/// The installs that a command was written for and that nobody has heard of since.
+///
+/// # Errors
+/// As any statement.
+pub async fn of_command(db: &mut Db, command: CommandId) -> Result<Vec<Due>, StoreError> {
+    sql(
+        "looking for a command's installs",
+        select!("WHERE i.command_id = $1 AND i.state = 'sending' AND d.mdm_enrollment_id IS NOT NULL ORDER BY i.id"),
+    )
+    .bind(command.0)
+    .all(db, due)
+    .await
+}
+
+/// When something is to be done next for a server.
+///
+/// # Errors
+/// As any statement.
+pub async fn next_due(db: &mut Db, connector: ConnectorId) -> Result<Option<Timestamp>, StoreError> {
+    sql(
+        "looking when an install is due",
+        "SELECT min(due_at) AS due FROM installs WHERE connector_id = $1 AND due_at IS NOT NULL",
+    )
+    .bind(connector.0)
+    .one(db, |row| Ok(row.get::<Option<i64>>("due")?.map(Timestamp)))
+    .await
+}
+
+/// Active connectors with something to do by now: installs that are due, or commands of which nobody knows whether they
+/// arrived, or an address and a key that nobody has looked at.
+///
+/// # Errors
+/// As any statement.
+pub async fn connectors_with_due(
+    db: &mut Db,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<ConnectorId>, StoreError> {
+    sql(
+        "looking for connectors with something to send",
+        "SELECT id
+         FROM connectors
+         WHERE state = 'active'
+           AND not_before <= $1
+           AND (checked_at IS NULL
+             OR EXISTS (SELECT 1 FROM installs i WHERE i.connector_id = connectors.id AND i.due_at <= $1)
+             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.state = 'sending'))
+         ORDER BY id
+         LIMIT $2",
+    )
+    .bind(now.0)
+    .bind(int(limit))
+    .all(db, |row| row.get("id").map(ConnectorId))
+    .await
+}
+
+fn due(row: &Row) -> Result<Due, StoreError> {
+    Ok(Due {
+        install: install(row)?,
+        adam_id: row.get("adam_id")?,
+        enrollment_id: row.get("mdm_enrollment_id")?,
+        user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
+    })
+}
+
+
+fn is_user_enrollment(word: &str) -> bool {
+    [Enrollment::User, Enrollment::AccountDrivenUser].iter().any(|enrollment| enrollment.as_str() == word)
+}

@@ -1,0 +1,65 @@
+//! Installs: apps, or versions of them, that devices are to have. At most one that has not ended for a device and an app.
+
+mod detect;
+mod due;
+mod list;
+mod report;
+mod steps;
+mod want;
+
+pub use detect::{Candidate, Latest, candidates, latest};
+pub use due::{Due, connectors_with_due, due_to_look, due_to_send, next_due, of_command, overdue};
+pub use list::{Entry, Filter, counts_of_app, list, of_job};
+pub use report::{Waiting, open_of_devices, waiting_for_answer, waiting_for_report};
+pub(crate) use steps::orphan;
+pub use steps::{Moved, Shift, begin, looked, rename, shift, stranded, took_command};
+pub use want::{Joined, Wanted, halt, want, withdraw, withdraw_left};
+
+use russet_domain::install::{InstallState, Standing};
+use russet_domain::{AssetId, DeviceId, InstallId, Timestamp};
+
+use crate::codec::{count, word_in};
+use crate::engine::Row;
+use crate::error::StoreError;
+
+/// An install, for whoever decides what comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Install {
+    /// Its number.
+    pub id: InstallId,
+    /// The asset.
+    pub asset: AssetId,
+    /// The device.
+    pub device: DeviceId,
+    /// What devices know the app by, if anybody told.
+    pub bundle_id: Option<String>,
+    /// Where it has got to.
+    pub standing: Standing,
+}
+
+/// The columns of an install, of a table called `i` joined with devices called `d`.
+macro_rules! columns {
+    () => {
+        "i.id, i.asset_id, i.device_id, i.bundle_id, i.target, i.before_version, i.state, i.tries, i.looks, i.sent_at, d.kiosk"
+    };
+}
+use columns;
+
+fn install(row: &Row) -> Result<Install, StoreError> {
+    let number = |column| Ok::<_, StoreError>(u32::try_from(count(row.get(column)?)).unwrap_or(u32::MAX));
+    Ok(Install {
+        id: InstallId(row.get("id")?),
+        asset: AssetId(row.get("asset_id")?),
+        device: DeviceId(row.get("device_id")?),
+        bundle_id: row.get("bundle_id")?,
+        standing: Standing {
+            state: word_in(row, "state", InstallState::from_text)?,
+            target: row.get("target")?,
+            before: row.get("before_version")?,
+            tries: number("tries")?,
+            looks: number("looks")?,
+            sent_at: Timestamp(row.get("sent_at")?),
+            single_app: row.get("kiosk")?,
+        },
+    })
+}

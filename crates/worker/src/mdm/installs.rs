@@ -1,0 +1,268 @@
+//! Sends installs: those of one app to many devices in one call, written down before it is made.
+
+use russet_domain::install::{InstallState, Step, after_refusal};
+use russet_domain::{CommandId, InstallId, Timestamp};
+use russet_mdm::{Act, Command, Connector as Server, ConnectorError, Refused};
+use russet_store::commands::{self, CommandKind};
+use russet_store::connectors::{self, Connector};
+use russet_store::installs::{self, Due, Shift};
+use uuid::Uuid;
+
+use super::commands::failed;
+use crate::context::Context;
+use crate::error::JobError;
+
+/// Stranded installs that are looked at together.
+const STRANDED_MAX: usize = 10_000;
+
+/// What came of sending.
+pub(crate) enum Sent {
+    /// It went through, or nothing was there to be sent: this many devices.
+    Devices(usize),
+    /// Nothing more can be sent before this moment; without one, before somebody acts.
+    Later(Option<Timestamp>),
+}
+
+/// A command with the devices it is for.
+struct Errand<'a> {
+    id: CommandId,
+    command: Command,
+    devices: &'a [Due],
+}
+
+/// Sends again what nobody knows the fate of, under the name it had: a server that has it says so. Only devices that have not
+/// answered get it.
+pub(crate) async fn finish(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
+    let mut db = ctx.store.read().await?;
+    let open = commands::sending(&mut db, connector.id, server.devices_max()).await?;
+    drop(db);
+    let mut sent = 0;
+    for command in open {
+        let mut db = ctx.store.read().await?;
+        let devices = installs::of_command(&mut db, command.id).await?;
+        drop(db);
+        let first = devices.first().filter(|_| command.kind == CommandKind::Install);
+        let Some(act) = first.and_then(act_of) else {
+            // A question that may not have arrived is asked again when it is due again.
+            let mut tx = ctx.begin().await?;
+            commands::end(&mut tx, command.id, None, ctx.now()).await?;
+            tx.commit().await?;
+            continue;
+        };
+        let errand = Errand { id: command.id, command: Command { uuid: command.uuid, act }, devices: &devices };
+        match send(ctx, connector, server, &errand).await? {
+            Sent::Devices(devices) => sent += devices,
+            Sent::Later(until) => return Ok(Sent::Later(until)),
+        }
+    }
+    Ok(Sent::Devices(sent))
+}
+
+/// Sends a batch of what is due.
+pub(crate) async fn send_due(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
+    drop(db);
+    let Some(first) = due.first() else { return Ok(Sent::Devices(0)) };
+    let Some(act) = act_of(first) else {
+        return Err(JobError::Broken("an install is of a product whose number is none"));
+    };
+    let together: Vec<Due> = due.iter().filter(|due| act_of(due).as_ref() == Some(&act)).cloned().collect();
+    let Some(errand) = begin(ctx, connector, first, act, &together, now).await? else {
+        return Ok(Sent::Devices(0));
+    };
+    send(ctx, connector, server, &errand).await
+}
+
+/// The command of an install; those with the same can share a call.
+fn act_of(due: &Due) -> Option<Act> {
+    let adam_id = due.adam_id.parse().ok()?;
+    Some(Act::InstallApp { adam_id, user_enrollment: due.user_enrollment })
+}
+
+/// Writes the command down with the installs that go out with it.
+async fn begin<'a>(
+    ctx: &Context,
+    connector: &Connector,
+    first: &Due,
+    act: Act,
+    devices: &'a [Due],
+    now: Timestamp,
+) -> Result<Option<Errand<'a>>, JobError> {
+    let uuid = Uuid::new_v4().to_string();
+    let mut tx = ctx.begin().await?;
+    let asset = Some(first.install.asset);
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await? else {
+        return Ok(None);
+    };
+    let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();
+    let begun = installs::begin(&mut tx, id, &ids, now).await?;
+    if begun.len() < ids.len() {
+        // Somebody withdrew some, or sends them already; the rest is due still and found again.
+        return Ok(None);
+    }
+    tx.commit().await?;
+    Ok(Some(Errand { id, command: Command { uuid, act }, devices }))
+}
+
+async fn send(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    errand: &Errand<'_>,
+) -> Result<Sent, JobError> {
+    let ids: Vec<String> = errand.devices.iter().map(|due| due.enrollment_id.clone()).collect();
+    match server.send(&errand.command, &ids).await {
+        Ok(refused) => {
+            write_down(ctx, connector, errand, &refused).await?;
+            Ok(Sent::Devices(ids.len()))
+        }
+        Err(ConnectorError::Refused { why, .. }) => {
+            refused_whole(ctx, connector, server, errand, &why).await?;
+            Ok(Sent::Devices(ids.len()))
+        }
+        Err(error) => Ok(Sent::Later(failed(ctx, connector, &error).await?)),
+    }
+}
+
+/// The command stands, but for the devices that were refused.
+async fn write_down(
+    ctx: &Context,
+    connector: &Connector,
+    errand: &Errand<'_>,
+    refused: &[Refused],
+) -> Result<(), JobError> {
+    let now = ctx.now();
+    let waits = Step {
+        to: InstallState::Sent,
+        code: None,
+        due: Some(now.plus(ctx.mdm_settings.patience().answer_within)),
+    };
+    let shifts: Vec<Shift> = errand
+        .devices
+        .iter()
+        .map(|due| {
+            let why = refused.iter().find(|refused| refused.enrollment_id == due.enrollment_id);
+            let step = if why.is_some() { after_refusal() } else { waits };
+            let detail = why.map(|refused| refused.why.clone());
+            Shift { id: due.install.id, from: InstallState::Sending, step, detail }
+        })
+        .collect();
+    let mut tx = ctx.begin().await?;
+    // A device that was faster than the server's answer has moved on already, and stays where it is.
+    installs::shift(&mut tx, &shifts, now).await?;
+    commands::end(&mut tx, errand.id, None, now).await?;
+    connectors::went_well(&mut tx, connector.id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What became of a part of a command.
+enum Part {
+    Sent,
+    Refused(String),
+    Failed(ConnectorError),
+}
+
+/// The server refused the command as a whole. One device that it does not know is enough for that with some of its databases, so
+/// that each half is tried for itself, until those that are at fault are found. At most two calls for each device.
+async fn refused_whole(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    errand: &Errand<'_>,
+    why: &str,
+) -> Result<(), JobError> {
+    end_refused(ctx, errand.id, why).await?;
+    let mut refused = vec![(errand.devices, why.to_owned())];
+    while let Some((part, why)) = refused.pop() {
+        let ([_, _, ..], middle) = (part, part.len() / 2) else {
+            mark_refused(ctx, part, &why).await?;
+            continue;
+        };
+        let (left, right) = part.split_at(middle);
+        for half in [left, right] {
+            match try_part(ctx, connector, server, &errand.command.act, half).await? {
+                Part::Sent => {}
+                Part::Refused(why) => refused.push((half, why)),
+                Part::Failed(error) => {
+                    // What was not reached is found stranded, and due again.
+                    failed(ctx, connector, &error).await?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tries a part under a name of its own.
+async fn try_part(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    act: &Act,
+    devices: &[Due],
+) -> Result<Part, JobError> {
+    let now = ctx.now();
+    let uuid = Uuid::new_v4().to_string();
+    let Some(first) = devices.first() else { return Ok(Part::Sent) };
+    let mut tx = ctx.begin().await?;
+    let asset = Some(first.install.asset);
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await? else {
+        return Ok(Part::Sent);
+    };
+    let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();
+    installs::rename(&mut tx, id, &ids).await?;
+    tx.commit().await?;
+    let part = Errand { id, command: Command { uuid, act: act.clone() }, devices };
+    let names: Vec<String> = devices.iter().map(|due| due.enrollment_id.clone()).collect();
+    match server.send(&part.command, &names).await {
+        Ok(refused) => {
+            write_down(ctx, connector, &part, &refused).await?;
+            Ok(Part::Sent)
+        }
+        Err(ConnectorError::Refused { why, .. }) => {
+            end_refused(ctx, id, &why).await?;
+            Ok(Part::Refused(why))
+        }
+        Err(error) => Ok(Part::Failed(error)),
+    }
+}
+
+async fn end_refused(ctx: &Context, id: CommandId, why: &str) -> Result<(), JobError> {
+    let mut tx = ctx.begin().await?;
+    commands::end(&mut tx, id, Some(why), ctx.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn mark_refused(ctx: &Context, devices: &[Due], why: &str) -> Result<(), JobError> {
+    shift_all(ctx, devices.iter().map(|due| due.install.id), after_refusal(), Some(why)).await
+}
+
+/// Makes installs due again whose command is over without having reached their devices: the worker died between two parts.
+pub(crate) async fn recover(ctx: &Context, connector: &Connector) -> Result<(), JobError> {
+    let mut db = ctx.store.read().await?;
+    let stranded = installs::stranded(&mut db, connector.id, STRANDED_MAX).await?;
+    drop(db);
+    if stranded.is_empty() {
+        return Ok(());
+    }
+    let step = Step { to: InstallState::Ready, code: None, due: Some(ctx.now()) };
+    shift_all(ctx, stranded.into_iter(), step, None).await
+}
+
+async fn shift_all(
+    ctx: &Context,
+    ids: impl Iterator<Item = InstallId>,
+    step: Step,
+    detail: Option<&str>,
+) -> Result<(), JobError> {
+    let shifts: Vec<Shift> = ids
+        .map(|id| Shift { id, from: InstallState::Sending, step, detail: detail.map(str::to_owned) })
+        .collect();
+    let mut tx = ctx.begin().await?;
+    installs::shift(&mut tx, &shifts, ctx.now()).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,110 @@
+//! Looks at what devices have: after an install until they report it, and now and then at all of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use russet_domain::install::after_silence;
+use russet_domain::DeviceId;
+use russet_mdm::{Act, Command, Connector as Server};
+use russet_store::connectors::Connector;
+use russet_store::installs::{self, Due, Shift};
+use russet_store::device_apps;
+use uuid::Uuid;
+
+use super::commands::send_to_all;
+use crate::context::Context;
+use crate::error::JobError;
+
+/// Overdue installs that are given up together.
+const OVERDUE_MAX: usize = 5_000;
+
+/// Asks devices for their apps whose installs are to be verified. Tells how many were asked.
+pub(crate) async fn verify(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<usize, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    // A device with many installs is asked once.
+    let due = installs::due_to_look(&mut db, connector.id, now, server.devices_max()).await?;
+    drop(db);
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let patience = ctx.mdm_settings.patience();
+    let mut ended = Vec::new();
+    let mut looks = Vec::new();
+    let mut devices: BTreeMap<DeviceId, String> = BTreeMap::new();
+    for Due { install, enrollment_id, .. } in &due {
+        let standing = &install.standing;
+        // The last look is the one at the end of the time it may take; what it brings decides, and silence decides too.
+        if standing.looks > 0
+            && let Some(step) = after_silence(standing, &patience, now)
+        {
+            ended.push(Shift { id: install.id, from: standing.state, step, detail: None });
+            continue;
+        }
+        let end = standing.sent_at.plus(patience.install_within).max(now.plus(patience.look_after));
+        looks.push((install.id, now.plus(patience.before_look(standing.looks + 1)).min(end)));
+        devices.insert(install.device, enrollment_id.clone());
+    }
+    // Counted before it is asked: whatever becomes of the question, the next look is later.
+    let asked: Vec<DeviceId> = devices.keys().copied().collect();
+    let mut tx = ctx.begin().await?;
+    installs::shift(&mut tx, &ended, now).await?;
+    installs::looked(&mut tx, &looks).await?;
+    device_apps::asked(&mut tx, &asked, now).await?;
+    tx.commit().await?;
+    let ids: Vec<String> = devices.into_values().collect();
+    ask(ctx, connector, server, &ids).await?;
+    Ok(due.len())
+}
+
+/// Gives up on devices that have said nothing for as long as is waited for.
+pub(crate) async fn give_up(ctx: &Context, connector: &Connector) -> Result<(), JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let overdue = installs::overdue(&mut db, connector.id, now, OVERDUE_MAX).await?;
+    drop(db);
+    let patience = ctx.mdm_settings.patience();
+    let shifts: Vec<Shift> = overdue
+        .iter()
+        .filter_map(|install| {
+            let step = after_silence(&install.standing, &patience, now)?;
+            Some(Shift { id: install.id, from: install.standing.state, step, detail: None })
+        })
+        .collect();
+    if shifts.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ctx.begin().await?;
+    installs::shift(&mut tx, &shifts, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Asks devices for their apps that have not been asked for long. Tells how many were asked.
+pub(crate) async fn take_stock(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    every: Duration,
+) -> Result<usize, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let devices = device_apps::to_ask(&mut db, connector.id, now.minus(every), server.devices_max()).await?;
+    drop(db);
+    if devices.is_empty() {
+        return Ok(0);
+    }
+    let (numbers, ids): (Vec<DeviceId>, Vec<String>) = devices.into_iter().unzip();
+    let mut tx = ctx.begin().await?;
+    device_apps::asked(&mut tx, &numbers, now).await?;
+    tx.commit().await?;
+    ask(ctx, connector, server, &ids).await?;
+    Ok(ids.len())
+}
+
+async fn ask(ctx: &Context, connector: &Connector, server: &dyn Server, ids: &[String]) -> Result<(), JobError> {
+    for ids in ids.chunks(server.devices_max()) {
+        let command = Command { uuid: Uuid::new_v4().to_string(), act: Act::ListApps };
+        send_to_all(ctx, connector, server, &command, ids).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! The MDM side of the work: commands that go out, and what devices say to them.
+
+pub(crate) mod commands;
+pub(crate) mod forward;
+pub(crate) mod installs;
+pub(crate) mod looks;
+pub(crate) mod news;
+pub(crate) mod strangers;

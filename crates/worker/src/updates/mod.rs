@@ -1,0 +1,3 @@
+//! Newer versions: to whom they go, and when they go no further.
+
+pub(crate) mod rings;
