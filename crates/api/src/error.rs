@@ -194,6 +194,11 @@ pub(crate) enum ApiError {
 
     #[error("The bearer is not the secret that Apple was given for this token.")]
     NotificationSecretWrong,
+    #[error(
+        "The message is not signed with the connector's `webhook_key`; give the MDM server the same key, as NanoMDM's \
+         -webhook-hmac-key or as the password of MicroMDM's webhook address."
+    )]
+    WebhookNotProved,
 
     #[error(
         "There are {max} streams of events open already; close one, or ask for the job itself now and then."
@@ -227,6 +232,7 @@ impl ApiError {
             Self::KeyUnknown => (StatusCode::UNAUTHORIZED, "key_unknown"),
             Self::KeyRevoked => (StatusCode::UNAUTHORIZED, "key_revoked"),
             Self::NotificationSecretWrong => (StatusCode::UNAUTHORIZED, "notification_secret_wrong"),
+            Self::WebhookNotProved => (StatusCode::UNAUTHORIZED, "webhook_not_proved"),
             Self::RoleForbids { .. } => (StatusCode::FORBIDDEN, "role_forbids"),
             Self::NoSuch { what, .. } => {
                 return (StatusCode::NOT_FOUND, Cow::Owned(format!("no_such_{}", what.replace(' ', "_"))));

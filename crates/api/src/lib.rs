@@ -12,7 +12,7 @@
 //! let settings = Settings::default();
 //! let listener = tokio::net::TcpListener::bind(&settings.listen).await?;
 //! let stop = CancellationToken::new();
-//! serve(listener, Api { store, queue, settings, callbacks: Default::default() }, stop).await
+//! serve(listener, Api { store, queue, settings, callbacks: Default::default(), servers: Default::default() }, stop).await
 //! # }
 //! ```
 

@@ -30,6 +30,12 @@ pub(crate) struct Metrics {
     pub(crate) notifications_elsewhere: AtomicU64,
     /// Transactions that wrote notifications down.
     pub(crate) notification_batches: AtomicU64,
+    /// Messages of MDM servers written down.
+    pub(crate) mdm_messages_stored: AtomicU64,
+    /// Messages of MDM servers that had been written down before.
+    pub(crate) mdm_messages_repeated: AtomicU64,
+    /// Messages that were not signed with their connector's key.
+    pub(crate) mdm_messages_refused: AtomicU64,
     /// Messages that the queue did not take.
     pub(crate) pushes_failed: AtomicU64,
     /// Streams of events open now.
@@ -86,6 +92,15 @@ impl Metrics {
             "Transactions that wrote notifications down.",
         );
         out.line("russet_notification_batches_total", &[], &count(&self.notification_batches));
+        let counters = [
+            ("stored", &self.mdm_messages_stored),
+            ("repeated", &self.mdm_messages_repeated),
+            ("refused", &self.mdm_messages_refused),
+        ];
+        out.family("russet_mdm_messages_total", "counter", "Webhooks of MDM servers, by what became of them.");
+        for (outcome, counter) in counters {
+            out.line("russet_mdm_messages_total", &[("outcome", outcome)], &count(counter));
+        }
         out.family("russet_pushes_failed_total", "counter", "Messages that the queue did not take.");
         out.line("russet_pushes_failed_total", &[], &count(&self.pushes_failed));
         out.family("russet_event_streams", "gauge", "Streams of job events open now.");

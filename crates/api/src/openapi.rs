@@ -17,6 +17,7 @@ use crate::routes::jobs::{
     approve, cancel, changes, events, files, list as list_jobs, retry, show as show_job, submit,
     users as job_users,
 };
+use crate::routes::mdm::{connectors, device_apps, gate, installs, rollouts, webhook};
 use crate::routes::queue::{
     dead, discard, kind, list as list_kinds, pause, resume, retry as retry_dead, running, why,
 };
@@ -62,6 +63,8 @@ use crate::routes::{
         remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
         drift::show, drift::list, drift::fix, pins::pin, pins::unpin, pins::list, waitlist::list,
         plans::plan, plans::apply,
+        connectors::create, connectors::list, connectors::show, connectors::change, connectors::remove, webhook::receive,
+        gate::open, gate::list, installs::list, installs::of_job, device_apps::list, rollouts::list, rollouts::resume,
         installation::show, installation::change, health::healthz, health::readyz, metrics::metrics,
     ),
     components(schemas(Problem)),
@@ -71,6 +74,7 @@ use crate::routes::{
         (name = "users", description = "Who is known to Apple at which location"),
         (name = "directory", description = "Devices, people and groups, as other systems tell of them"),
         (name = "assignments", description = "Which group is to have which app, and what follows when somebody leaves"),
+        (name = "mdm", description = "MDM servers, and what devices are to install: all tokens share them"),
         (name = "licenses", description = "What there is, and who holds it"),
         (name = "queue", description = "Which messages wait for workers, which are dead, and why one does not run. All \
             tokens share the queue, so a key that is bound to certain tokens may only ask why about one of those"),

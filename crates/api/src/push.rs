@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_domain::{JobId, TokenId};
+use russet_domain::{ConnectorId, JobId, TokenId};
 use russet_queue::jobs::{
-    ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, ReadNotifications, Reconcile,
-    RefreshCatalog, RegisterNotifications, RemoveToken, RenewToken, Sweep, SyncToken,
+    ApplyChanges, ApplyUsers, ClaimToken, HandOverToken, MoveLicenses, OpenGates, PushUpdates,
+    ReadMdmMessages, ReadNotifications, Reconcile, RefreshCatalog, RegisterNotifications, RemoveToken,
+    RenewToken, SendCommands, Sweep, SyncToken,
 };
 use russet_queue::{Job, Priority, Push, Queue, When};
 use russet_store::catalog::Storefront;
@@ -74,6 +75,26 @@ impl Pusher {
     /// Asks for a job's moves to be taken further.
     pub(crate) async fn move_licenses(&self, job: JobId) {
         self.push(&[MoveLicenses { job }], When::default()).await;
+    }
+
+    /// Asks for an MDM server's commands to be sent.
+    pub(crate) async fn send_commands(&self, connector: ConnectorId) {
+        self.push(&[SendCommands { connector }], When::default()).await;
+    }
+
+    /// Asks for what an MDM server told to be read.
+    pub(crate) async fn read_mdm_messages(&self, connector: ConnectorId) {
+        self.push(&[ReadMdmMessages { connector }], When::default()).await;
+    }
+
+    /// Asks for gates to be opened.
+    pub(crate) async fn open_gates(&self, token: TokenId) {
+        self.push(&[OpenGates { token }], When::default()).await;
+    }
+
+    /// Asks for newer versions of a token's apps to be pushed.
+    pub(crate) async fn push_updates(&self, token: TokenId, priority: Priority) {
+        self.push(&[PushUpdates { token }], When::priority(priority)).await;
     }
 
     /// Asks for the hand-over of a token to go on.

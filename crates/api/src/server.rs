@@ -24,6 +24,8 @@ pub struct Api {
     pub settings: Settings,
     /// Which addresses jobs may name to be called back.
     pub callbacks: Rules,
+    /// Which addresses MDM servers may have.
+    pub servers: Rules,
 }
 
 impl Api {
@@ -34,7 +36,7 @@ impl Api {
     }
 
     fn router_until(self, stop: CancellationToken) -> Router {
-        routes::router(App::new(self.store, self.queue, self.settings, self.callbacks, stop))
+        routes::router(App::new(self.store, self.queue, self.settings, self.callbacks, self.servers, stop))
     }
 }
 

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// Which addresses jobs may name to be called back.
     pub(crate) callbacks: Rules,
+    /// Which addresses MDM servers may have.
+    pub(crate) servers: Rules,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Writes notifications down.
@@ -58,6 +60,7 @@ impl App {
         queue: Queue,
         settings: Settings,
         callbacks: Rules,
+        servers: Rules,
         stop: CancellationToken,
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
@@ -69,6 +72,7 @@ impl App {
             queue,
             settings,
             callbacks,
+            servers,
             metrics,
             push,
             inbox,

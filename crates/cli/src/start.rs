@@ -6,7 +6,7 @@ use russet_api::Api;
 use russet_apple::Apple;
 use russet_apple::catalog::Catalog;
 use russet_config::Settings;
-use russet_mdm::Callbacks;
+use russet_mdm::{Callbacks, Connectors};
 use russet_queue::{Queue, QueueError, WorkerName};
 use russet_store::{KeyRing, Store, StoreError};
 use russet_worker::{CatalogSource, Wiring, Worker, WorkerError};
@@ -143,7 +143,13 @@ pub(crate) async fn api(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> Result<(), CliError> {
-    let api = Api { store, queue, settings: settings.api.clone(), callbacks: settings.mdm.rules() };
+    let api = Api {
+        store,
+        queue,
+        settings: settings.api.clone(),
+        callbacks: settings.mdm.rules(),
+        servers: settings.mdm.server_rules(),
+    };
     russet_api::serve(listener, api, stop).await.map_err(failed)
 }
 
@@ -163,12 +169,14 @@ pub(crate) async fn worker(
         fallback_countries: settings.apple.catalog_fallback_countries.clone(),
     };
     let mdm = Callbacks::new(&settings.mdm).map_err(failed)?;
+    let servers = Connectors::new(&settings.mdm).map_err(failed)?;
     let wiring = || Wiring {
         store: store.clone(),
         queue: queue.clone(),
         apple: apple.clone(),
         catalog: catalog.clone(),
         mdm: mdm.clone(),
+        servers: servers.clone(),
         mdm_settings: settings.mdm.clone(),
         patience: settings.apple.patience(),
         rate_share: settings.apple.rate_share,

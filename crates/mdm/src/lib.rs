@@ -19,4 +19,4 @@ pub use connector::{Address, Connector, ConnectorError, Connectors, Refused};
 pub use error::TellError;
 pub use news::{GateApp, GateNews, MovedLicense, MovedNews, News};
 pub use settings::Settings;
-pub use signature::{MDM_SIGNATURE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, is_signed, sign};
+pub use signature::{MDM_SIGNATURE_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};

@@ -66,6 +66,12 @@ impl Settings {
         Rules { allow_inside: self.allow_inside, allow_http: self.allow_http }
     }
 
+    /// Which addresses MDM servers may have.
+    #[must_use]
+    pub fn server_rules(&self) -> Rules {
+        Rules { allow_inside: self.servers_inside, allow_http: self.servers_inside }
+    }
+
     /// How long to wait between tries.
     #[must_use]
     pub fn backoff(&self) -> Backoff {

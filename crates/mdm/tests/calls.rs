@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use russet_domain::Secret;
-use russet_mdm::{Callbacks, MovedNews, SIGNATURE_HEADER, Settings, TIMESTAMP_HEADER, TellError, Told, sign};
+use russet_mdm::{Callbacks, MovedNews, News, SIGNATURE_HEADER, Settings, TIMESTAMP_HEADER, TellError, Told, sign};
 
 type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
@@ -41,7 +41,7 @@ fn news() -> MovedNews {
 }
 
 async fn tell(settings: &Settings, url: &str) -> Result<Told, TellError> {
-    Callbacks::new(settings).unwrap().tell(url, &Secret::new("shared"), &news()).await
+    Callbacks::new(settings).unwrap().tell(url, &Secret::new("shared"), News::Moved(&news())).await
 }
 
 #[tokio::test]

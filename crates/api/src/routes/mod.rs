@@ -13,6 +13,7 @@ pub(crate) mod installation;
 pub(crate) mod jobs;
 pub(crate) mod licenses;
 pub(crate) mod lint;
+pub(crate) mod mdm;
 pub(crate) mod metrics;
 pub(crate) mod movements;
 pub(crate) mod notifications;
@@ -71,6 +72,25 @@ fn assignments() -> Router<App> {
         .route("/tokens/{token}/drift/{class}/fix", post(drift::fix))
 }
 
+/// The addresses of MDM servers and of what devices are to install.
+fn mdm_servers() -> Router<App> {
+    use mdm::{connectors, device_apps, gate, installs, rollouts, webhook};
+    Router::new()
+        .route("/connectors", post(connectors::create).get(connectors::list))
+        .route(
+            "/connectors/{connector}",
+            get(connectors::show).patch(connectors::change).delete(connectors::remove),
+        )
+        .route("/mdm/{connector}/webhook", post(webhook::receive))
+        .route("/gate", post(gate::open))
+        .route("/jobs/{job}/gates", get(gate::list))
+        .route("/jobs/{job}/installs", get(installs::of_job))
+        .route("/installs", get(installs::list))
+        .route("/devices/{serial}/apps", get(device_apps::list))
+        .route("/tokens/{token}/rollouts", get(rollouts::list))
+        .route("/tokens/{token}/rollouts/resume", post(rollouts::resume))
+}
+
 /// Every address.
 pub(crate) fn router(app: App) -> Router {
     let v1 = Router::new()
@@ -114,6 +134,7 @@ pub(crate) fn router(app: App) -> Router {
         )
         .merge(directory())
         .merge(assignments())
+        .merge(mdm_servers())
         .route("/assets", get(assets::list))
         .route("/tokens/{token}/supply", get(supply::list))
         .route("/licenses", get(licenses::list))

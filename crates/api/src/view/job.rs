@@ -68,6 +68,8 @@ pub(crate) enum JobKindName {
     HandOverToken,
     ImportUsers,
     RetireUsers,
+    Gate,
+    PushUpdate,
 }
 
 /// States of jobs.

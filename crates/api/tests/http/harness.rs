@@ -111,7 +111,8 @@ impl Server {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let callbacks = russet_domain::callback::Rules::default();
-        let api = Api { store: store.clone(), queue: queue.clone(), settings, callbacks };
+        let servers = russet_domain::callback::Rules { allow_inside: true, allow_http: true };
+        let api = Api { store: store.clone(), queue: queue.clone(), settings, callbacks, servers };
         tokio::spawn(serve(listener, api, stop.clone()));
         let client = Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let mut server = Self { url, store, queue, stop, client, key: String::new(), _folder: folder };

@@ -40,7 +40,7 @@ async fn it_is_not_ready_on_a_database_without_tables() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (settings, callbacks) = (russet_api::Settings::default(), russet_domain::callback::Rules::default());
-    let router = russet_api::Api { store, queue, settings, callbacks }.router();
+    let router = russet_api::Api { store, queue, settings, callbacks, servers: callbacks }.router();
     tokio::spawn(async move { axum::serve(listener, router).await });
     let ready = reqwest::get(format!("http://{address}/readyz")).await.unwrap();
     assert_eq!(ready.status(), 503);

@@ -21,7 +21,7 @@ mod window;
 pub use answer::{Answer, Rejection, after_answer, after_refusal};
 pub use report::{AppStatus, Reported, after_report, after_silence};
 pub use update::{Facts, Verdict, is_older_system, verdict};
-pub use window::{Window, WindowError};
+pub use window::{Window, WindowError, is_time_zone};
 
 use std::time::Duration;
 

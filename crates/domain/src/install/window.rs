@@ -91,6 +91,12 @@ impl Window {
     }
 }
 
+/// Whether a text names a time zone that windows can go by.
+#[must_use]
+pub fn is_time_zone(text: &str) -> bool {
+    text.parse::<Tz>().is_ok()
+}
+
 /// The moment of a time on the wall; of one that the clocks skip, the first after it that they show.
 fn first_after_gap(zone: Tz, wall: chrono::NaiveDateTime) -> Option<DateTime<Tz>> {
     // No gap is longer than a day, and all are whole quarters of an hour.

@@ -34,7 +34,7 @@ pub(super) struct Reply {
 
 impl Http {
     pub(super) fn new(settings: &Settings) -> Result<Self, TellError> {
-        let rules = Rules { allow_inside: settings.servers_inside, allow_http: settings.servers_inside };
+        let rules = settings.server_rules();
         Ok(Self { client: client(settings, rules.allow_inside)?, rules })
     }
 

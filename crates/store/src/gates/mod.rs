@@ -3,15 +3,17 @@
 //! A job counts its gates as others count their changes. The changes that bring the licenses follow the job too, so that they
 //! can be listed, but are not counted twice.
 
+mod open;
 mod order;
 mod steps;
 
+pub use open::{Opened, open};
 pub use order::{
     Order, callback, due, next_due, nothing_to_tell, order, set_due, tell_again, told, tokens_with_due,
     tokens_with_moved,
 };
 pub(crate) use steps::after_installs;
-pub use steps::{Shift, Waiting, any_waiting, cancel, end_with_installs, set_installs, shift, waiting};
+pub use steps::{Waiting, any_waiting, cancel, waiting};
 
 use std::collections::HashMap;
 
@@ -37,6 +39,9 @@ pub struct NewOrder {
     pub callback: Option<Callback>,
 }
 
+/// Gates that are looked at when one is written; the worker goes on.
+const OPEN_MAX: usize = 20_000;
+
 /// A gate to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewGate {
@@ -44,8 +49,6 @@ pub struct NewGate {
     pub asset: AssetId,
     /// Who is to hold it.
     pub holder: Holder,
-    /// Why there will be none, if a rule forbids it.
-    pub forbidden: Option<&'static str>,
 }
 
 /// A gate as it stands.
@@ -86,47 +89,38 @@ pub async fn submit(
 ) -> Result<(JobId, JobState), StoreError> {
     const WRITE: Sql = bulk!(
         "INSERT INTO gates
-             (job_id, token_id, asset_id, holder_kind, holder_id, state, code, created_at, updated_at, ended_at)
-         SELECT $2, $3, x.asset_id, x.holder_kind, x.holder_id, x.state, x.code, $4, $4, CASE WHEN x.ended THEN $5 END
+             (job_id, token_id, asset_id, holder_kind, holder_id, state, created_at, updated_at)
+         SELECT $2, $3, x.asset_id, x.holder_kind, x.holder_id, 'licensing', $4, $4
          FROM ",
-        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 state TEXT, 4 code TEXT, 5 ended BOOLEAN),
+        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT),
         " WHERE true
-          ON CONFLICT (job_id, asset_id, holder_kind, holder_id) DO NOTHING
-          RETURNING state"
+          ON CONFLICT (job_id, asset_id, holder_kind, holder_id) DO NOTHING"
     );
     tokens::lock(tx, new.token).await?;
     let job = jobs::insert(tx, new, now).await?;
     order::insert(tx, job, new.token, order, now).await?;
     let rows: Vec<_> = gates
         .iter()
-        .map(|gate| {
-            let state = if gate.forbidden.is_some() { GateState::Refused } else { GateState::Licensing };
-            let (kind, id) = (kind_of(&gate.holder), gate.holder.id());
-            (gate.asset.0, kind, id, state.as_str(), gate.forbidden, state.has_ended())
-        })
+        .map(|gate| (gate.asset.0, kind_of(&gate.holder), gate.holder.id()))
         .collect();
-    let states = sql("writing gates", WRITE)
+    let written = sql("writing gates", WRITE)
         .bind(json(&rows)?)
         .bind(job.0)
         .bind(new.token.0)
         .bind(now.0)
-        .bind(now.0)
-        .all(tx, |row| word_in(row, "state", GateState::from_text))
+        .run(tx)
         .await?;
     let mut counts = Counts::default();
-    for state in &states {
-        counts.add(state.counts_as(), 1);
-    }
+    counts.add(GateState::Licensing.counts_as(), i64::try_from(written).unwrap_or(i64::MAX));
     jobs::add_counted(tx, &HashMap::from([(job, counts)]), Counted::Gates, now).await?;
-    if states.is_empty() {
+    if written == 0 {
         jobs::ended(tx, job, JobState::Succeeded, None, None, now).await?;
     }
-    let wishes: Vec<Wish> = gates
-        .iter()
-        .filter(|gate| gate.forbidden.is_none())
-        .map(|gate| Wish { asset: gate.asset, holder: gate.holder.clone() })
-        .collect();
+    let wishes: Vec<Wish> =
+        gates.iter().map(|gate| Wish { asset: gate.asset, holder: gate.holder.clone() }).collect();
     submit::follow(tx, job, Action::Assign, &wishes, now).await?;
+    // What is held already, and what a rule forbids, is known at once.
+    open(tx, new.token, OPEN_MAX, now).await?;
     let state = jobs::find(tx, job).await?.map_or(JobState::Queued, |job| job.state);
     Ok((job, state))
 }

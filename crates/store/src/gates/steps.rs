@@ -38,7 +38,7 @@ pub struct Waiting {
 
 /// One step of one gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shift {
+pub(super) struct Shift {
     /// The gate.
     pub id: GateId,
     /// The state it was seen in.
@@ -115,7 +115,7 @@ pub async fn waiting(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<Wa
 ///
 /// # Errors
 /// As any statement.
-pub async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Result<u64, StoreError> {
+pub(super) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Result<u64, StoreError> {
     const SHIFT: Sql = bulk!(
         "UPDATE gates
          SET state = x.to_state,
@@ -178,7 +178,7 @@ async fn count_steps(
 ///
 /// # Errors
 /// As any statement.
-pub async fn set_installs(tx: &mut Tx, pairs: &[(GateId, InstallId)]) -> Result<(), StoreError> {
+pub(super) async fn set_installs(tx: &mut Tx, pairs: &[(GateId, InstallId)]) -> Result<(), StoreError> {
     const SET: Sql = bulk!(
         "UPDATE gates SET install_id = x.install_id FROM ",
         (0 id BIGINT, 1 install_id BIGINT),
@@ -193,7 +193,7 @@ pub async fn set_installs(tx: &mut Tx, pairs: &[(GateId, InstallId)]) -> Result<
 ///
 /// # Errors
 /// As any statement.
-pub async fn end_with_installs(
+pub(super) async fn end_with_installs(
     tx: &mut Tx,
     pairs: &[(GateId, InstallId)],
     now: Timestamp,

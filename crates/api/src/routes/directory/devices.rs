@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use russet_domain::directory::{DeviceState, Platform};
+use russet_domain::install::is_time_zone;
 use russet_domain::lint::Enrollment;
 use russet_domain::prompts::Ownership;
 use russet_domain::{DeviceId, Holder, Timestamp};
@@ -26,7 +27,7 @@ use crate::state::App;
 use crate::time;
 
 const LIST: &str = "devices";
-const COLUMNS: [Column; 12] = [
+const COLUMNS: [Column; 13] = [
     text("serial"),
     text("platform"),
     text("os_version"),
@@ -39,6 +40,7 @@ const COLUMNS: [Column; 12] = [
     text("mdm_enrollment_id"),
     text("user"),
     text("last_seen_at"),
+    text("time_zone"),
 ];
 /// The longest text of a device's field, in bytes.
 const TEXT_MAX: usize = 255;
@@ -72,6 +74,8 @@ pub(crate) struct DeviceBody {
     user: Option<String>,
     /// When it was last seen, RFC 3339.
     last_seen_at: Option<String>,
+    /// Its time zone, an IANA name such as `Europe/Amsterdam`: updates keep to a window by its clock.
+    time_zone: Option<String>,
 }
 
 /// A device as it stands.
@@ -104,6 +108,10 @@ pub(crate) struct DeviceView {
     user: Option<String>,
     /// When it was last seen.
     last_seen_at: Option<String>,
+    /// Its time zone.
+    time_zone: Option<String>,
+    /// When it last told its managed apps; `GET /api/v1/devices/{serial}/apps` lists them.
+    apps_told_at: Option<String>,
     /// When it was first told of.
     created_at: String,
     /// When anything of it last changed.
@@ -126,6 +134,8 @@ impl From<Device> for DeviceView {
             mdm_enrollment_id: device.mdm_enrollment_id,
             user: device.person,
             last_seen_at: device.last_seen_at.map(time::text),
+            time_zone: device.time_zone,
+            apps_told_at: device.apps_told_at.map(time::text),
             created_at: time::text(device.created_at),
             updated_at: time::text(device.updated_at),
         }
@@ -165,6 +175,7 @@ fn check(body: DeviceBody) -> Result<NewDevice, String> {
         mdm_enrollment_id: body.mdm_enrollment_id,
         person: user.map(str::to_owned),
         last_seen_at: body.last_seen_at.as_deref().map(moment).transpose()?,
+        time_zone: body.time_zone.map(zone).transpose()?,
     })
 }
 
@@ -178,6 +189,13 @@ fn known<T: Copy>(
     let found = words.iter().copied().find(|word| as_str(*word) == text);
     let list = || words.iter().map(|word| as_str(*word)).collect::<Vec<_>>().join(", ");
     found.map(Some).ok_or_else(|| format!("has a {name} that is none of {}", list()))
+}
+
+fn zone(text: String) -> Result<String, String> {
+    if is_time_zone(&text) {
+        return Ok(text);
+    }
+    Err("has a time_zone that is no IANA name, as in Europe/Amsterdam".to_owned())
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

@@ -90,7 +90,9 @@ async fn settle(tx: &mut Tx, job: &Job, now: Timestamp) -> Result<(), ApiError> 
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::ImportUsers
-        | JobKind::RetireUsers => {}
+        | JobKind::RetireUsers
+        | JobKind::Gate
+        | JobKind::PushUpdate => {}
     }
     Ok(())
 }

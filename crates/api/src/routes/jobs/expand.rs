@@ -96,11 +96,11 @@ fn join(holders: &mut Vec<Holder>, members: Vec<Holder>) {
 }
 
 /// The numbers of named assets.
-async fn look_up(
+pub(crate) async fn look_up<'a>(
     db: &mut Db,
     token: &Token,
     kind: JobKind,
-    keys: impl Iterator<Item = &AssetKey>,
+    keys: impl Iterator<Item = &'a AssetKey>,
 ) -> Result<HashMap<AssetKey, AssetId>, ApiError> {
     let mut seen = HashSet::new();
     let names: Vec<AssetKey> = keys.filter(|key| seen.insert(*key)).cloned().collect();

@@ -6,7 +6,7 @@ pub(crate) mod bodies;
 pub(crate) mod cancel;
 pub(crate) mod changes;
 pub(crate) mod events;
-mod expand;
+pub(crate) mod expand;
 pub(crate) mod files;
 pub(crate) mod linting;
 pub(crate) mod list;
@@ -91,7 +91,9 @@ pub(crate) async fn view(db: &mut Db, job: Job) -> Result<JobView, ApiError> {
         | JobKind::TakeOverToken
         | JobKind::HandOverToken
         | JobKind::ImportUsers
-        | JobKind::RetireUsers => None,
+        | JobKind::RetireUsers
+        | JobKind::Gate
+        | JobKind::PushUpdate => None,
     };
     Ok(JobView::new(job, sync))
 }

@@ -97,7 +97,10 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken
-        | JobKind::HandOverToken => {
+        | JobKind::HandOverToken
+        // A new one asks for what is missing and nothing else.
+        | JobKind::Gate
+        | JobKind::PushUpdate => {
             return Err(ApiError::NothingToRetry(id));
         }
     }
@@ -115,7 +118,9 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
         | JobKind::RefreshCatalog
         | JobKind::RegisterNotifications
         | JobKind::TakeOverToken
-        | JobKind::HandOverToken => Wake::Apply(token, job.priority),
+        | JobKind::HandOverToken
+        | JobKind::Gate
+        | JobKind::PushUpdate => Wake::Apply(token, job.priority),
     };
     let shown = view(&mut tx, job).await?;
     let answer = Answer::new(StatusCode::ACCEPTED, Some(address(id)), &shown)?;

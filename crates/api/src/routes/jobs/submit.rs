@@ -28,6 +28,7 @@ use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::retrying::retrying;
 use crate::routes::directory::unbound;
+use crate::routes::mdm::{PushUpdateJob, updates};
 use crate::routes::tokens::must_write;
 use crate::state::App;
 use crate::time;
@@ -42,6 +43,7 @@ pub(crate) enum NewJobBody {
     Sync(SyncTokenJob),
     Move(MoveLicensesJob),
     ToDevices(MoveToDevicesJob),
+    PushUpdate(PushUpdateJob),
 }
 
 /// What a checked body asks for.
@@ -49,6 +51,7 @@ enum Asked {
     Sync { token: TokenId, mode: SyncMode, priority: Priority },
     Move(Wanted),
     ToDevices(moving::Wanted),
+    PushUpdate(updates::Wanted),
 }
 
 /// Who has to know that a job is there.
@@ -57,6 +60,7 @@ pub(crate) enum Wake {
     Sync(TokenId, Priority),
     Apply(TokenId, Priority),
     Moves(JobId),
+    Updates(TokenId, Priority),
 }
 
 /// Submits a job. It is written down with all its changes before this answers, and done by workers afterwards.
@@ -84,6 +88,7 @@ pub(crate) async fn submit(
         Wake::Sync(token, priority) => app.push.sync_token(token, priority).await,
         Wake::Moves(job) => app.push.move_licenses(job).await,
         Wake::Apply(token, priority) => app.push.apply_changes(token, priority).await,
+        Wake::Updates(token, priority) => app.push.push_updates(token, priority).await,
     }
     Ok(answer)
 }
@@ -107,6 +112,7 @@ fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
             let job: MoveToDevicesJob = from_json(&body.bytes)?;
             moving::Wanted::read(job, callbacks).map(Asked::ToDevices)
         }
+        Some(JobKind::PushUpdate) => updates::Wanted::read(from_json(&body.bytes)?).map(Asked::PushUpdate),
         Some(
             JobKind::RenewToken
             | JobKind::RemoveToken
@@ -115,11 +121,12 @@ fn read(body: &Body, callbacks: Rules) -> Result<Asked, ApiError> {
             | JobKind::TakeOverToken
             | JobKind::HandOverToken
             | JobKind::ImportUsers
-            | JobKind::RetireUsers,
+            | JobKind::RetireUsers
+            | JobKind::Gate,
         )
         | None => Err(ApiError::InvalidField {
             field: "kind".to_owned(),
-            why: "it should be `sync_token`, `assign_license`, `revoke_license` or `move_license`".to_owned(),
+            why: "it should be `sync_token`, `assign_license`, `revoke_license`, `move_license` or `push_update`".to_owned(),
         }),
     }
 }
@@ -140,6 +147,10 @@ async fn write(app: &App, actor: &Actor, once: &Once, asked: &Asked) -> Result<(
         Asked::ToDevices(wanted) => {
             let (id, wake) = moving::write(&mut tx, actor, wanted, now).await?;
             (id, wake.map_or(Wake::Nobody, |_| Wake::Moves(id)))
+        }
+        Asked::PushUpdate(wanted) => {
+            let id = updates::write(&mut tx, actor, wanted, now).await?;
+            (id, Wake::Updates(wanted.token, wanted.priority))
         }
     };
     let job = jobs::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))?;

@@ -153,7 +153,7 @@ fn read_lists(
 }
 
 /// The assets, each once.
-pub(super) fn read_assets(
+pub(crate) fn read_assets(
     assets: Vec<NamedAsset>,
     notes: &mut Vec<String>,
 ) -> Result<Vec<AssetKey>, ApiError> {

@@ -8,6 +8,7 @@ pub(crate) mod preview;
 mod submit;
 mod wanted;
 
-pub(crate) use bodies::MoveToDevicesJob;
+pub(crate) use bodies::{CallbackBody, MoveToDevicesJob};
 pub(super) use submit::write;
 pub(super) use wanted::Wanted;
+pub(crate) use wanted::read_address;

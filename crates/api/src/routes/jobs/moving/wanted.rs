@@ -8,7 +8,7 @@ use russet_domain::job::Priority;
 use russet_domain::lint::About;
 use russet_domain::moving::Confirm;
 use russet_domain::{AssetKey, Holder, Secret, TokenId};
-use russet_store::moves::Callback;
+use russet_store::Callback;
 
 use super::bodies::{CallbackBody, ConfirmName, MoveToDevicesJob};
 use crate::error::ApiError;
@@ -128,13 +128,21 @@ fn read_callback(
         }
         (Confirm::None | Confirm::Manual, None) => return Ok(None),
     };
+    read_address(body, rules).map(Some)
+}
+
+/// Whom to tell, and scheme and host of the address, which may be shown.
+///
+/// # Errors
+/// When the address may not be called, or the secret is none.
+pub(crate) fn read_address(body: CallbackBody, rules: Rules) -> Result<(Callback, String), ApiError> {
     let url = CallbackUrl::read(&body.url, rules).map_err(|why| wrong("callback.url", why.to_string()))?;
     let fits = (16..=256).contains(&body.secret.len()) && body.secret.chars().all(|c| c.is_ascii_graphic());
     if !fits {
         return Err(wrong("callback.secret", "it should be 16 to 256 printable ASCII characters".to_owned()));
     }
     let shown = url.shown();
-    Ok(Some((Callback { url: Secret::new(url.reveal()), secret: Secret::new(body.secret) }, shown)))
+    Ok((Callback { url: Secret::new(url.reveal()), secret: Secret::new(body.secret) }, shown))
 }
 
 fn wrong(field: &str, why: String) -> ApiError {
