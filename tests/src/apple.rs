@@ -52,6 +52,12 @@ impl Apple {
         format!("{}/v1", self.simulator.url())
     }
 
+    /// The root of the MDM server's API.
+    #[must_use]
+    pub fn mdm_url(&self) -> String {
+        self.simulator.mdm_url()
+    }
+
     /// Changes what the stores know of a product, or makes something happen to it.
     pub async fn product(&self, method: Method, adam_id: &str, act: &str, body: &Value) -> Value {
         self.control(method, &format!("catalog/products/{adam_id}{act}"), body).await

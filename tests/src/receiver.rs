@@ -20,8 +20,10 @@ pub struct Receiver {
 /// One request.
 #[derive(Debug, Clone)]
 pub struct Told {
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    /// Its headers, their names in small letters.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 impl Told {

@@ -63,7 +63,7 @@ use crate::routes::{
         remove_assignment::remove, requests::ask, requests::withdraw, policies::list, policies::change, run::run,
         drift::show, drift::list, drift::fix, pins::pin, pins::unpin, pins::list, waitlist::list,
         plans::plan, plans::apply,
-        connectors::create, connectors::list, connectors::show, connectors::change, connectors::remove, webhook::receive,
+        connectors::create, connectors::list, connectors::show, connectors::change, connectors::remove, connectors::messages, webhook::receive,
         gate::open, gate::list, installs::list, installs::of_job, device_apps::list, rollouts::list, rollouts::resume,
         installation::show, installation::change, health::healthz, health::readyz, metrics::metrics,
     ),

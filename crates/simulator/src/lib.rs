@@ -1,5 +1,5 @@
 //! Apple's Apps and Books API v2 as a program: locations, licenses, events and notifications, with faults on
-//! command and a ledger that judges its clients.
+//! command and a ledger that judges its clients; and an MDM server with virtual devices that install what they are told.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), russet_simulator::SimulatorError> {
@@ -21,6 +21,7 @@ mod control;
 mod error;
 mod faults;
 mod ledger;
+mod mdm;
 mod notification;
 mod notifier;
 mod rules;

@@ -17,6 +17,8 @@ pub(crate) enum Action {
     Deliver(Delivery),
     /// Deliver what was held back for this location, the last first.
     DeliverHeld { uid: Arc<str> },
+    /// Let a device ask its MDM server for what there is to do.
+    CheckIn { udid: Arc<str> },
 }
 
 struct Entry {

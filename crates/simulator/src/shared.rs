@@ -10,6 +10,8 @@ use crate::catalog::store::Store;
 use crate::clock::{Clock, Mode};
 use crate::faults::{EventFate, Faults};
 use crate::ledger::Ledger;
+use crate::mdm::fleet::Fleet;
+use crate::mdm::webhook::Webhooks;
 use crate::notification::Notification;
 use crate::notifier::Notifier;
 use crate::rules::Rules;
@@ -42,12 +44,14 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) schedule: Schedule,
     pub(crate) notifier: Notifier,
+    pub(crate) fleet: Fleet,
+    pub(crate) webhooks: Webhooks,
     pub(crate) stopping: CancellationToken,
     pub(crate) url: String,
 }
 
 impl Shared {
-    pub(crate) fn new(seed: u64, rules: Rules, notifier: Notifier, url: String) -> Self {
+    pub(crate) fn new(seed: u64, rules: Rules, notifier: Notifier, webhooks: Webhooks, url: String) -> Self {
         Self {
             organization: Mutex::new(Organization::new(seed)),
             rules: RwLock::new(Arc::new(rules)),
@@ -58,6 +62,8 @@ impl Shared {
             clock: Clock::real(),
             schedule: Schedule::default(),
             notifier,
+            fleet: Fleet::default(),
+            webhooks,
             stopping: CancellationToken::new(),
             url,
         }
@@ -181,6 +187,7 @@ impl Shared {
                 }
                 Action::Deliver(delivery) => self.deliver(vec![delivery]),
                 Action::DeliverHeld { uid } => self.deliver_held(&uid),
+                Action::CheckIn { udid } => self.check_in(&udid),
             }
         }
     }

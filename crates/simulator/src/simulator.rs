@@ -10,10 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::control::start::World;
 use crate::error::SimulatorError;
+use crate::mdm::webhook::{self, Webhooks};
 use crate::notifier::Notifier;
 use crate::server::{Door, Switch};
 use crate::shared::Shared;
-use crate::{apple, catalog, control, notifier, shared};
+use crate::{apple, catalog, control, mdm, notifier, shared};
 
 /// What a simulator needs to know to start.
 #[derive(Debug, Clone)]
@@ -51,14 +52,17 @@ impl Simulator {
         let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
         let (sender, batches) = Notifier::new()?;
+        let (webhooks, posts) = Webhooks::new();
+        let poster = webhook::client()?;
         let rules = settings.world.settings.clone();
         rules.check().map_err(SimulatorError::World)?;
-        let shared = Arc::new(Shared::new(settings.seed, rules, sender, url_of(address)));
+        let shared = Arc::new(Shared::new(settings.seed, rules, sender, webhooks, url_of(address)));
         settings.world.build(&shared).map_err(SimulatorError::World)?;
 
         let mut tasks = JoinSet::new();
         tasks.spawn(shared::keep_time(Arc::clone(&shared)));
         tasks.spawn(notifier::run(Arc::clone(&shared), batches));
+        tasks.spawn(webhook::run(Arc::clone(&shared), poster, posts));
         let app = routes(&shared).into_make_service_with_connect_info::<Switch>();
         let stopping = shared.stopping.clone();
         tasks.spawn(async move {
@@ -89,6 +93,12 @@ impl Simulator {
         format!("{}/v1", self.shared.url)
     }
 
+    /// The root of the MDM server's API, as it is given to a client of NanoMDM.
+    #[must_use]
+    pub fn mdm_url(&self) -> String {
+        format!("{}{}", self.shared.url, mdm::PREFIX)
+    }
+
     /// Waits until somebody stops the simulator.
     pub async fn stopped(&self) {
         self.shared.stopping.cancelled().await;
@@ -110,7 +120,7 @@ impl Drop for Simulator {
 }
 
 fn routes(shared: &Arc<Shared>) -> Router {
-    control::routes().merge(apple::routes()).merge(catalog::routes()).with_state(Arc::clone(shared))
+    control::routes().merge(apple::routes()).merge(catalog::routes()).merge(mdm::api::routes()).with_state(Arc::clone(shared))
 }
 
 /// An address that can be called: listening on all addresses means that this machine's own works, too.

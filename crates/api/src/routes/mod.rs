@@ -81,6 +81,7 @@ fn mdm_servers() -> Router<App> {
             "/connectors/{connector}",
             get(connectors::show).patch(connectors::change).delete(connectors::remove),
         )
+        .route("/connectors/{connector}/messages", get(connectors::messages))
         .route("/mdm/{connector}/webhook", post(webhook::receive))
         .route("/gate", post(gate::open))
         .route("/jobs/{job}/gates", get(gate::list))

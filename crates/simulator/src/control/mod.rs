@@ -8,6 +8,7 @@ mod faults;
 mod invitation;
 mod ledger;
 mod locations;
+mod mdm;
 mod page;
 mod portal;
 mod settings;
@@ -61,12 +62,22 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
             get(assignments::stream).post(assignments::add).delete(assignments::remove),
         )
         .merge(catalog_routes())
+        .merge(mdm_routes())
         .route("/_sim/faults", get(faults::list).post(faults::add).delete(faults::clear))
         .route("/_sim/faults/{id}", axum::routing::delete(faults::remove))
         .route("/_sim/ledger", get(ledger::show))
         .route("/_sim/ledger/reset", post(ledger::reset))
         .route("/_sim/requests", get(ledger::requests))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
+}
+
+fn mdm_routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/_sim/mdm", get(mdm::show).patch(mdm::change))
+        .route("/_sim/mdm/devices", post(mdm::add).patch(mdm::behave))
+        .route("/_sim/mdm/devices/{serial}", get(mdm::device))
+        .route("/_sim/mdm/leave", post(mdm::leave))
+        .route("/_sim/mdm/check-in", post(mdm::check_in))
 }
 
 fn catalog_routes() -> Router<Arc<Shared>> {

@@ -126,7 +126,7 @@ pub(super) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Resu
          FROM ",
         (0 id BIGINT, 1 from_state TEXT, 2 to_state TEXT, 3 code TEXT, 4 number BIGINT, 5 ends BOOLEAN),
         " WHERE gates.id = x.id AND gates.state = x.from_state
-          RETURNING gates.job_id, x.from_state, gates.state"
+          RETURNING gates.id, gates.job_id, gates.state"
     );
     if shifts.is_empty() {
         return Ok(0);
@@ -143,10 +143,13 @@ pub(super) async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Resu
         .bind(now.0)
         .bind(now.0)
         .all(tx, |row| {
-            let state = |place| word("gates.state", &row.at::<String>(place)?, GateState::from_text);
-            Ok((JobId(row.at(0)?), state(1)?, state(2)?))
+            let to = word("gates.state", &row.at::<String>(2)?, GateState::from_text)?;
+            Ok((GateId(row.at(0)?), JobId(row.at(1)?), to))
         })
         .await?;
+    let froms: HashMap<GateId, GateState> = shifts.iter().map(|shift| (shift.id, shift.from)).collect();
+    let moved: Vec<_> =
+        moved.into_iter().filter_map(|(id, job, to)| Some((job, *froms.get(&id)?, to))).collect();
     count_steps(tx, &moved, now).await
 }
 

@@ -37,10 +37,18 @@ pub struct Install {
     pub standing: Standing,
 }
 
-/// The columns of an install, of a table called `i` joined with devices called `d`.
+/// The columns of an install, of a table called `i` joined with devices called `d`. Until a device has told what it knows the app
+/// by, the store's word has to do.
 macro_rules! columns {
     () => {
-        "i.id, i.asset_id, i.device_id, i.bundle_id, i.target, i.before_version, i.state, i.tries, i.looks, i.sent_at, d.kiosk"
+        "i.id, i.asset_id, i.device_id, i.target, i.before_version, i.state, i.tries, i.looks, i.sent_at, d.kiosk,
+         coalesce(i.bundle_id, (
+             SELECT p.bundle_id
+             FROM assets pa
+             JOIN tokens pt ON pt.id = pa.token_id
+             JOIN apps p ON p.adam_id = pa.adam_id AND p.country = pt.country
+             WHERE pa.id = i.asset_id AND p.bundle_id IS NOT NULL
+             LIMIT 1)) AS bundle_id"
     };
 }
 use columns;

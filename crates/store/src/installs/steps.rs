@@ -52,7 +52,7 @@ pub async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Result<Vec<
          FROM ",
         (0 id BIGINT, 1 from_state TEXT, 2 to_state TEXT, 3 code TEXT, 4 detail TEXT, 5 due_at BIGINT, 6 ends BOOLEAN),
         " WHERE installs.id = x.id AND installs.state = x.from_state
-          RETURNING installs.id, x.from_state, installs.state"
+          RETURNING installs.id, installs.state"
     );
     if shifts.is_empty() {
         return Ok(Vec::new());
@@ -71,7 +71,7 @@ pub async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Result<Vec<
         .bind(now.0)
         .bind(now.0)
         .all(tx, |row| {
-            let to = word("installs.state", &row.at::<String>(2)?, InstallState::from_text)?;
+            let to = word("installs.state", &row.at::<String>(1)?, InstallState::from_text)?;
             Ok((InstallId(row.at(0)?), to))
         })
         .await?;
@@ -219,7 +219,7 @@ pub async fn took_command(tx: &mut Tx, named: &[(InstallId, String)]) -> Result<
     const NAMED: Sql = bulk!(
         "UPDATE installs SET bundle_id = x.bundle_id FROM ",
         (0 id BIGINT, 1 bundle_id TEXT),
-        " WHERE installs.id = x.id AND installs.bundle_id IS NULL"
+        " WHERE installs.id = x.id"
     );
     if named.is_empty() {
         return Ok(());

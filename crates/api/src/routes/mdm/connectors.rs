@@ -4,11 +4,13 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use russet_domain::Secret;
+use russet_domain::{Secret, Timestamp};
 use russet_domain::connector::ConnectorState;
 use russet_store::connectors::{self, Connector, NewConnector, Patch, Secrets};
-use russet_store::{Db, Tx};
+use russet_store::{Db, Tx, mdm_messages};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::bodies::{ConnectorBody, ConnectorPatch, StateName, api_key, name, url, webhook_key};
 use super::view::ConnectorView;
@@ -143,6 +145,42 @@ pub(crate) async fn show(
     Ok(Json(known(&mut db, &named).await?.into()))
 }
 
+/// The most messages shown.
+const MESSAGES_MAX: usize = 200;
+
+/// A message that an MDM server sent.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MdmMessage)]
+pub(crate) struct MessageView {
+    /// Its number.
+    id: i64,
+    /// When it came.
+    received_at: String,
+    /// `read`, or why it could not be; null until a worker has read it.
+    verdict: Option<String>,
+}
+
+/// Lists the newest messages of a connector's server, with what became of each.
+#[utoipa::path(get, operation_id = "list_mdm_messages", path = "/api/v1/connectors/{connector}/messages", tag = "mdm",
+    params(("connector" = String, Path, description = "The connector's name")),
+    responses((status = 200, description = "Messages, the newest first", body = Page<MessageView>)))]
+pub(crate) async fn messages(
+    State(app): State<App>,
+    Viewer(actor): Viewer,
+    ConnectorInPath(named): ConnectorInPath,
+) -> Result<Json<Page<MessageView>>, ApiError> {
+    actor.must_see_all("MDM servers are")?;
+    let mut db = app.store.read().await?;
+    let connector = known(&mut db, &named).await?;
+    let rows = mdm_messages::verdicts(&mut db, connector.id, MESSAGES_MAX).await?;
+    let view = |(id, at, verdict): (mdm_messages::MessageId, Timestamp, Option<String>)| MessageView {
+        id: id.0,
+        received_at: time::text(at),
+        verdict,
+    };
+    Ok(Json(Page::whole(rows.into_iter().map(view).collect())))
+}
+
 /// Changes a connector. A new address or key lets a parked one begin again, and is looked at at once.
 #[utoipa::path(patch, operation_id = "change_connector", path = "/api/v1/connectors/{connector}", tag = "mdm",
     request_body = ConnectorPatch,
@@ -196,7 +234,7 @@ async fn note_change(
     actor: &Actor,
     named: &str,
     asked: &ConnectorPatch,
-    now: russet_domain::Timestamp,
+    now: Timestamp,
 ) -> Result<(), ApiError> {
     let detail = json!({
         "url": asked.url,

@@ -1,0 +1,118 @@
+//! The server's own API: commands in, pushes out.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, put};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use plist::Value;
+use serde_json::{Map, json};
+
+use super::PREFIX;
+use super::device::Command;
+use crate::server::Switch;
+use crate::shared::Shared;
+
+const USER: &str = "nanomdm";
+/// The largest command.
+const LARGEST: usize = 1024 * 1024;
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route(&format!("{PREFIX}/version"), get(async || Json(json!({ "version": "simulated" }))))
+        .route(&format!("{PREFIX}/v1/enqueue/{{ids}}"), put(enqueue).post(enqueue))
+        .route(&format!("{PREFIX}/v1/push/{{ids}}"), get(push).put(push))
+        .layer(DefaultBodyLimit::max(LARGEST))
+}
+
+fn is_authorized(shared: &Shared, headers: &HeaderMap) -> bool {
+    let mut inner = shared.fleet.inner();
+    let wanted = format!("Basic {}", STANDARD.encode(format!("{USER}:{}", inner.api_key)));
+    let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let is_right = given == Some(&wanted);
+    if !is_right {
+        inner.counts.unauthorized += 1;
+    }
+    is_right
+}
+
+async fn enqueue(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(switch): ConnectInfo<Switch>,
+    Path(ids): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !is_authorized(&shared, &headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let ids: Vec<&str> = ids.split(',').collect();
+    let no_push = query.is_some_and(|query| query.contains("nopush"));
+    let mut inner = shared.fleet.inner();
+    inner.counts.enqueue_calls += 1;
+    if inner.broken > 0 {
+        inner.broken -= 1;
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    let command = match read(&body) {
+        Ok(command) => command,
+        Err(why) => {
+            inner.counts.refused_calls += 1;
+            let body = json!({ "command_error": format!("decoding command: {why}") });
+            return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+        }
+    };
+    let (uuid, request_type) = (command.uuid.clone(), command.request_type.clone());
+    if let Err(why) = inner.enqueue(command, &ids) {
+        inner.counts.refused_calls += 1;
+        let body = json!({ "command_error": why, "command_uuid": uuid, "request_type": request_type });
+        return (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response();
+    }
+    let is_lost = inner.lost > 0;
+    inner.lost -= u32::from(is_lost);
+    drop(inner);
+    let mut said = json!({ "command_uuid": uuid, "request_type": request_type });
+    if no_push {
+        said["no_push"] = true.into();
+    } else {
+        shared.wake_devices(&ids);
+        said["status"] = pushed(&ids).into();
+    }
+    if is_lost {
+        switch.cut();
+    }
+    Json(said).into_response()
+}
+
+async fn push(State(shared): State<Arc<Shared>>, Path(ids): Path<String>, headers: HeaderMap) -> Response {
+    if !is_authorized(&shared, &headers) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let ids: Vec<&str> = ids.split(',').collect();
+    shared.wake_devices(&ids);
+    Json(json!({ "status": pushed(&ids) })).into_response()
+}
+
+/// Apple's answers to the pushes.
+fn pushed(ids: &[&str]) -> Map<String, serde_json::Value> {
+    ids.iter().map(|id| ((*id).to_owned(), json!({ "push_result": format!("push-{id}") }))).collect()
+}
+
+fn read(body: &[u8]) -> Result<Command, String> {
+    let value = Value::from_reader_xml(body).map_err(|error| error.to_string())?;
+    let mut whole = value.into_dictionary().ok_or("not a dictionary")?;
+    let uuid = whole.get("CommandUUID").and_then(Value::as_string).unwrap_or_default().to_owned();
+    let fields = whole.remove("Command").and_then(Value::into_dictionary).ok_or("no Command")?;
+    let request_type = fields.get("RequestType").and_then(Value::as_string).unwrap_or_default().to_owned();
+    if uuid.is_empty() || request_type.is_empty() {
+        return Err("empty CommandUUID or RequestType".to_owned());
+    }
+    Ok(Command { uuid, request_type, fields })
+}
