@@ -98,7 +98,11 @@ async fn pain_1_nothing_is_installed_before_apple_has_confirmed_the_license(prof
     assert_eq!((&ended["state"], &ended["progress"]["settled"]), (&json!("succeeded"), &json!(2)), "{ended}");
     eventually("the caller to be told", async || {
         let told = told(&receiver);
-        if told.iter().filter(|(_, state)| state == "installed").count() == 2 { Ok(()) } else { Err(format!("{told:?}")) }
+        if told.iter().filter(|(_, state)| state == "installed").count() == 2 {
+            Ok(())
+        } else {
+            Err(format!("{told:?}"))
+        }
     })
     .await;
     let installs = world.api.list(&format!("/installs?serial={serial}")).await;
@@ -158,6 +162,13 @@ async fn pain_7_a_duplicate_request_is_in_progress_and_not_failed(profile: Profi
     let (world, token) = world_with(Setup::of(profile), 1, 5).await;
     let devices = serials(0..1);
     world.enroll(&devices, &json!({ "behavior": { "duplicate": 1, "install_ms": 500 } })).await;
+    // The device's error does not tell what it knows the app by; the store does.
+    eventually("the store to have been read", async || {
+        let answer = world.api.send(reqwest::Method::GET, &format!("/apps/{}", app(1)), None).await;
+        let app = if answer.status == 200 { answer.json() } else { return Err(answer.to_string()) };
+        if app["bundle_id"].is_string() { Ok(()) } else { Err(app.to_string()) }
+    })
+    .await;
     let body = json!({ "token": token.id, "serial": devices[0], "apps": named(&[app(1)]), "install": true });
     let (job, _) = open(&world, &body).await;
     until_gate(&world, job, "installed").await;
@@ -203,7 +214,11 @@ async fn a_caller_who_installs_himself_is_told_when_he_may(profile: Profile) {
     });
     let (job, _) = open(&world, &body).await;
     until_gate(&world, job, "ready").await;
-    eventually("some tries", async || if receiver.told().len() >= 2 { Ok(()) } else { Err("none".to_owned()) }).await;
+    eventually(
+        "some tries",
+        async || if receiver.told().len() >= 2 { Ok(()) } else { Err("none".to_owned()) },
+    )
+    .await;
     receiver.answer(204);
     let before = receiver.told().len();
     eventually("the caller to be told", async || {
@@ -214,7 +229,8 @@ async fn a_caller_who_installs_himself_is_told_when_he_may(profile: Profile) {
     let all = receiver.told();
     let last = all.last().expect("news").json();
     assert_eq!(all.len(), before + 1, "told once: {all:?}");
-    let states: Vec<&Value> = last["apps"].as_array().expect("apps").iter().map(|app| &app["state"]).collect();
+    let states: Vec<&Value> =
+        last["apps"].as_array().expect("apps").iter().map(|app| &app["state"]).collect();
     assert_eq!(states, [&json!("ready"), &json!("ready")], "{last}");
     assert_eq!(world.end_of(job).await["state"], "succeeded");
     world.must_be_clean().await;

@@ -38,7 +38,8 @@ async fn with_token(setup: Setup, apps: usize, total: usize) -> (World, Token) {
 }
 
 async fn install(world: &World, token: &Token, serials: &[String]) -> i64 {
-    let body = json!({ "token": token.id, "serials": serials, "apps": [{ "adam_id": app(1) }], "install": true });
+    let body =
+        json!({ "token": token.id, "serials": serials, "apps": [{ "adam_id": app(1) }], "install": true });
     world.api.post("/gate", &body).await.with(202)["job"]["id"].as_i64().expect("a job")
 }
 
@@ -48,11 +49,19 @@ async fn devices_fill_themselves_in_as_they_enroll_and_leave(profile: Profile) {
     let apps = json!({ "com.example.pages": { "adam_id": "1", "external_id": 77 } });
     world.enroll(&serials(0..1), &json!({ "model": "iPad13,1", "os_version": "18.3", "apps": apps })).await;
     // The zone comes with an answer, the rest when it enrolls.
-    let device = world.until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string()).await;
+    let device =
+        world.until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string()).await;
     assert_eq!((&device["mdm"], &device["platform"]), (&json!("nano"), &json!("ipados")), "{device}");
-    assert_eq!((&device["os_version"], &device["mdm_enrollment_id"]), (&json!("18.3"), &json!(format!("UDID-{serial}"))));
+    assert_eq!(
+        (&device["os_version"], &device["mdm_enrollment_id"]),
+        (&json!("18.3"), &json!(format!("UDID-{serial}")))
+    );
     let apps = world.api.list(&format!("/devices/{serial}/apps")).await;
-    assert_eq!((&apps[0]["bundle_id"], &apps[0]["version"]), (&json!("com.example.pages"), &json!(77)), "{apps:?}");
+    assert_eq!(
+        (&apps[0]["bundle_id"], &apps[0]["version"]),
+        (&json!("com.example.pages"), &json!(77)),
+        "{apps:?}"
+    );
     world.apple.control(Method::POST, "mdm/leave", &json!({ "serials": [serial] })).await;
     world.until_device(serial, "unenrolled", |device| device["state"] == "unenrolled").await;
 }
@@ -122,7 +131,11 @@ async fn what_cannot_be_read_is_kept_and_said(profile: Profile) {
         let verdicts: Vec<String> =
             messages.iter().map(|message| message["verdict"].as_str().unwrap_or("-").to_owned()).collect();
         let wrong = verdicts.iter().filter(|verdict| verdict.starts_with("unreadable: ")).count();
-        if wrong == 2 && verdicts.contains(&"read".to_owned()) { Ok(()) } else { Err(format!("{verdicts:?}")) }
+        if wrong == 2 && verdicts.contains(&"read".to_owned()) {
+            Ok(())
+        } else {
+            Err(format!("{verdicts:?}"))
+        }
     })
     .await;
 }
@@ -168,14 +181,19 @@ async fn one_device_that_the_server_does_not_know_keeps_nobody_from_the_app(prof
     let devices = serials(0..12);
     world.enroll(&devices, &json!({})).await;
     for stranger in ["C0STRANGER1", "C0STRANGER2"] {
-        let told = json!({ "serial": stranger, "mdm": "nano", "mdm_enrollment_id": format!("UDID-{stranger}") });
+        let told =
+            json!({ "serial": stranger, "mdm": "nano", "mdm_enrollment_id": format!("UDID-{stranger}") });
         let _ = world.api.post("/devices", &told).await.with(200);
     }
     let mut all = devices.clone();
     all.extend(["C0STRANGER1".to_owned(), "C0STRANGER2".to_owned()]);
     let job = install(&world, &token, &all).await;
     let ended = world.end_of(job).await;
-    assert_eq!((&ended["progress"]["settled"], &ended["progress"]["refused"]), (&json!(12), &json!(2)), "{ended}");
+    assert_eq!(
+        (&ended["progress"]["settled"], &ended["progress"]["refused"]),
+        (&json!(12), &json!(2)),
+        "{ended}"
+    );
     for serial in &devices {
         assert_eq!(world.installs_given(serial).await.len(), 1);
     }
@@ -230,12 +248,17 @@ async fn messages_are_passed_on_as_they_came(profile: Profile) {
     assert_eq!(made["forwards"], true);
     assert!(!made.to_string().contains(&receiver.url()), "where it goes may hold a secret: {made}");
     world.enroll(&serials(0..1), &json!({})).await;
-    eventually("a try", async || if receiver.told().is_empty() { Err("none".to_owned()) } else { Ok(()) }).await;
+    eventually("a try", async || if receiver.told().is_empty() { Err("none".to_owned()) } else { Ok(()) })
+        .await;
     receiver.answer(200);
     eventually("all to be passed on", async || {
         let bodies: Vec<Value> = receiver.told().iter().map(russet_tests::Told::json).collect();
         let topics: Vec<&str> = bodies.iter().filter_map(|body| body["topic"].as_str()).collect();
-        if topics.contains(&"mdm.TokenUpdate") && topics.contains(&"mdm.Connect") { Ok(()) } else { Err(format!("{topics:?}")) }
+        if topics.contains(&"mdm.TokenUpdate") && topics.contains(&"mdm.Connect") {
+            Ok(())
+        } else {
+            Err(format!("{topics:?}"))
+        }
     })
     .await;
     for told in receiver.told() {

@@ -97,7 +97,11 @@ impl Metrics {
             ("repeated", &self.mdm_messages_repeated),
             ("refused", &self.mdm_messages_refused),
         ];
-        out.family("russet_mdm_messages_total", "counter", "Webhooks of MDM servers, by what became of them.");
+        out.family(
+            "russet_mdm_messages_total",
+            "counter",
+            "Webhooks of MDM servers, by what became of them.",
+        );
         for (outcome, counter) in counters {
             out.line("russet_mdm_messages_total", &[("outcome", outcome)], &count(counter));
         }

@@ -59,7 +59,8 @@ pub(crate) fn client(access: &AccessArgs, config: Option<&Path>) -> Result<Clien
     Client::new(&url, &key)
 }
 
-fn read_key(path: &Path) -> Result<Secret, CliError> {
+/// The secret that a file holds: one word.
+pub(crate) fn read_key(path: &Path) -> Result<Secret, CliError> {
     let cannot =
         |why: String| CliError::Usage(format!("the key file {} cannot be read: {why}", path.display()));
     let mut text = String::new();

@@ -79,7 +79,12 @@ impl GateState {
     #[must_use]
     pub fn is_news(self) -> bool {
         match self {
-            Self::Waitlisted | Self::Ready | Self::Installed | Self::Refused | Self::Failed | Self::Cancelled => true,
+            Self::Waitlisted
+            | Self::Ready
+            | Self::Installed
+            | Self::Refused
+            | Self::Failed
+            | Self::Cancelled => true,
             Self::Licensing | Self::Installing => false,
         }
     }

@@ -49,8 +49,8 @@ pub mod user_registration;
 pub use asset::{Asset, AssetKey, Pricing, ProductType};
 pub use holder::{Holder, HolderError};
 pub use id::{
-    AssetId, AssignmentId, ChangeId, CommandId, ConnectorId, DeviceId, GateId, GroupId, InstallId, JobId, KeyId, MoveId,
-    PersonId, RequestId, TokenId, UserId,
+    AssetId, AssignmentId, ChangeId, CommandId, ConnectorId, DeviceId, GateId, GroupId, InstallId, JobId,
+    KeyId, MoveId, PersonId, RequestId, TokenId, UserId,
 };
 pub use secret::Secret;
 pub use time::Timestamp;

@@ -59,9 +59,10 @@ impl Rings {
 #[must_use]
 pub fn place(serial: &str, adam_id: &str) -> u8 {
     // FNV-1a, whose low bits are well mixed for short texts once they are folded.
-    let hash = serial.bytes().chain([0]).chain(adam_id.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash =
+        serial.bytes().chain([0]).chain(adam_id.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     u8::try_from((hash ^ (hash >> 32)) % 100).unwrap_or(0)
 }
 
@@ -129,7 +130,9 @@ mod tests {
 
     #[test]
     fn rings_grow_and_end_with_all() {
-        for wrong in ["", "1", "0,100", "10,1,100", "1,1,100", "1,10,101", "a,100", "1,2,3,4,5,6,7,8,9,10,100"] {
+        for wrong in
+            ["", "1", "0,100", "10,1,100", "1,1,100", "1,10,101", "a,100", "1,2,3,4,5,6,7,8,9,10,100"]
+        {
             assert_eq!(wrong.parse::<Rings>(), Err(RingsError), "{wrong}");
         }
         let rings: Rings = "1,10,100".parse().unwrap();

@@ -9,7 +9,9 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use russet_domain::Secret;
-use russet_mdm::{Callbacks, MovedNews, News, SIGNATURE_HEADER, Settings, TIMESTAMP_HEADER, TellError, Told, sign};
+use russet_mdm::{
+    Callbacks, MovedNews, News, SIGNATURE_HEADER, Settings, TIMESTAMP_HEADER, TellError, Told, sign,
+};
 
 type Seen = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 

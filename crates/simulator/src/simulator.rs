@@ -120,7 +120,11 @@ impl Drop for Simulator {
 }
 
 fn routes(shared: &Arc<Shared>) -> Router {
-    control::routes().merge(apple::routes()).merge(catalog::routes()).merge(mdm::api::routes()).with_state(Arc::clone(shared))
+    control::routes()
+        .merge(apple::routes())
+        .merge(catalog::routes())
+        .merge(mdm::api::routes())
+        .with_state(Arc::clone(shared))
 }
 
 /// An address that can be called: listening on all addresses means that this machine's own works, too.

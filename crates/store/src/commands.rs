@@ -102,12 +102,7 @@ pub async fn sending(db: &mut Db, connector: ConnectorId, limit: usize) -> Resul
 ///
 /// # Errors
 /// As any statement.
-pub async fn end(
-    tx: &mut Tx,
-    id: CommandId,
-    error: Option<&str>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn end(tx: &mut Tx, id: CommandId, error: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
     sql(
         "noting what became of a command",
         "UPDATE mdm_commands SET state = $2, error = $3, sent_at = $4 WHERE id = $1",

@@ -169,9 +169,12 @@ pub async fn list(db: &mut Db, limit: usize) -> Result<Vec<Connector>, StoreErro
 /// # Errors
 /// As any statement.
 pub async fn active(db: &mut Db) -> Result<Vec<ConnectorId>, StoreError> {
-    sql("listing active connectors", "SELECT id FROM connectors WHERE state = 'active' ORDER BY id LIMIT 1000")
-        .all(db, |row| row.get("id").map(ConnectorId))
-        .await
+    sql(
+        "listing active connectors",
+        "SELECT id FROM connectors WHERE state = 'active' ORDER BY id LIMIT 1000",
+    )
+    .all(db, |row| row.get("id").map(ConnectorId))
+    .await
 }
 
 /// What a server is called with.
@@ -179,10 +182,11 @@ pub async fn active(db: &mut Db) -> Result<Vec<ConnectorId>, StoreError> {
 /// # Errors
 /// [`StoreError::Keys`] when it does not open; [`StoreError::Missing`] without such a connector.
 pub async fn secrets(db: &mut Db, id: ConnectorId) -> Result<Secrets, StoreError> {
-    let found = sql("reading a connector's secrets", "SELECT sealed_for, secrets FROM connectors WHERE id = $1")
-        .bind(id.0)
-        .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
-        .await?;
+    let found =
+        sql("reading a connector's secrets", "SELECT sealed_for, secrets FROM connectors WHERE id = $1")
+            .bind(id.0)
+            .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
+            .await?;
     let (sealed_for, whole) = found.ok_or_else(|| StoreError::Missing(format!("connector {id}")))?;
     Secrets::from_text(&CONNECTORS.open(&db.keys(), &sealed_for, &whole)?)
 }
@@ -191,12 +195,7 @@ pub async fn secrets(db: &mut Db, id: ConnectorId) -> Result<Secrets, StoreError
 ///
 /// # Errors
 /// [`StoreError::Missing`] without such a connector.
-pub async fn change(
-    tx: &mut Tx,
-    id: ConnectorId,
-    patch: &Patch,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp) -> Result<(), StoreError> {
     let known = find(tx, id).await?.ok_or_else(|| StoreError::Missing(format!("connector {id}")))?;
     let mut secrets = secrets(tx, id).await?;
     let revives = patch.url.is_some() || patch.api_key.is_some();
@@ -263,12 +262,15 @@ pub async fn checked(
     version: Option<&str>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sql("noting that a connector is right", "UPDATE connectors SET checked_at = $2, version = $3 WHERE id = $1")
-        .bind(id.0)
-        .bind(now.0)
-        .bind(version)
-        .run(tx)
-        .await?;
+    sql(
+        "noting that a connector is right",
+        "UPDATE connectors SET checked_at = $2, version = $3 WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(now.0)
+    .bind(version)
+    .run(tx)
+    .await?;
     Ok(())
 }
 

@@ -65,10 +65,8 @@ pub async fn replace(
     };
     let ids: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
     let ids = json(&ids)?;
-    let rows: Vec<_> = apps
-        .iter()
-        .map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status))
-        .collect();
+    let rows: Vec<_> =
+        apps.iter().map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status)).collect();
     sql("noting that devices told their apps", TOLD).bind(ids.as_str()).bind(now.0).run(tx).await?;
     sql("writing devices' apps", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
     sql("forgetting apps that devices have no more", REST).bind(ids).bind(now.0).run(tx).await?;

@@ -142,7 +142,11 @@ fn rollout(row: &Row) -> Result<Rollout, StoreError> {
         key: asset_key(row.get("adam_id")?, &row.get::<String>("pricing_param")?),
         target: row.get("target")?,
         // One that a person let go on has no rings any more.
-        ring: if state == "resumed" { usize::MAX } else { usize::try_from(row.get::<i64>("ring")?).unwrap_or(0) },
+        ring: if state == "resumed" {
+            usize::MAX
+        } else {
+            usize::try_from(row.get::<i64>("ring")?).unwrap_or(0)
+        },
         halted: state == "halted",
         reason: row.get("reason")?,
         started_at: time(row, "started_at")?,

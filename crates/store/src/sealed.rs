@@ -27,8 +27,19 @@ macro_rules! sealed {
             table: $table,
             column: $column,
             read: concat!(
-                "SELECT ", $id, ", sealed_for, ", $column, " FROM ", $table, " WHERE ", $id, " > $1 AND ", $column,
-                " IS NOT NULL ORDER BY ", $id, " LIMIT $2"
+                "SELECT ",
+                $id,
+                ", sealed_for, ",
+                $column,
+                " FROM ",
+                $table,
+                " WHERE ",
+                $id,
+                " > $1 AND ",
+                $column,
+                " IS NOT NULL ORDER BY ",
+                $id,
+                " LIMIT $2"
             ),
             write: concat!("UPDATE ", $table, " SET ", $column, " = $2 WHERE ", $id, " = $1"),
         }
@@ -51,7 +62,12 @@ impl Sealed {
     }
 
     /// Seals a text for a row.
-    pub(crate) fn seal(&self, keys: &KeyRing, sealed_for: &str, text: &Secret) -> Result<Vec<u8>, StoreError> {
+    pub(crate) fn seal(
+        &self,
+        keys: &KeyRing,
+        sealed_for: &str,
+        text: &Secret,
+    ) -> Result<Vec<u8>, StoreError> {
         keys.seal(self.place(sealed_for), text)
     }
 

@@ -5,9 +5,7 @@ use std::time::Duration;
 use russet_domain::cron::Cron;
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{Timestamp, TokenId};
-use russet_queue::jobs::{
-    PushUpdates, RefreshLimits, RegisterNotifications, SendCommands, Sweep, SyncToken,
-};
+use russet_queue::jobs::{PushUpdates, RefreshLimits, RegisterNotifications, SendCommands, Sweep, SyncToken};
 use russet_queue::{Job, Push, When};
 use russet_store::jobs::{self, Origin};
 use russet_store::{catalog, connectors, schedule, tokens};

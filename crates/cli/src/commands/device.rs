@@ -17,6 +17,8 @@ pub(crate) enum DeviceCommand {
     List(ListArgs),
     /// Show one device.
     Show(OneArgs),
+    /// List the managed apps that a device reported.
+    Apps(OneArgs),
     /// Tell of a device; what is left out stays as it is.
     Add(AddArgs),
     /// Tell of many devices from a CSV or NDJSON file.
@@ -95,7 +97,7 @@ impl DeviceCommand {
     pub(crate) fn access(&self) -> &AccessArgs {
         match self {
             Self::List(args) => &args.access,
-            Self::Show(args) | Self::Unenroll(args) | Self::Delete(args) => &args.access,
+            Self::Show(args) | Self::Apps(args) | Self::Unenroll(args) | Self::Delete(args) => &args.access,
             Self::Add(args) => &args.access,
             Self::Import(args) => &args.access,
         }
@@ -124,6 +126,16 @@ pub(crate) async fn run(command: DeviceCommand, config: Option<&Path>) -> Result
         DeviceCommand::Show(args) => {
             one(&args.access, &client.get(&page(args), &[]).await?);
             Ok(())
+        }
+        DeviceCommand::Apps(args) => {
+            let columns = [
+                ("APP", "bundle_id"),
+                ("STATUS", "status"),
+                ("VERSION", "shown_version"),
+                ("NUMBER", "version"),
+                ("REPORTED", "reported_at"),
+            ];
+            list(&client, &args.access, (&format!("{}/apps", page(args)), &[]), 5_000, columns).await
         }
         DeviceCommand::Add(args) => {
             let text = |text: &Option<String>| text.clone().map(Value::String);

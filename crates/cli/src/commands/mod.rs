@@ -5,11 +5,14 @@ pub(crate) mod app;
 pub(crate) mod assign;
 pub(crate) mod assignment;
 mod audit;
+mod connector;
 pub(crate) mod device;
 pub(crate) mod doctor;
 mod drift;
+mod gate;
 pub(crate) mod group;
 mod history;
+mod install;
 mod installation;
 pub(crate) mod job;
 pub(crate) mod key;
@@ -29,6 +32,7 @@ pub(crate) mod simulator;
 mod supply;
 pub(crate) mod sync;
 pub(crate) mod token;
+mod update;
 pub(crate) mod user;
 mod waitlist;
 mod why;
@@ -94,6 +98,16 @@ pub(crate) enum Command {
     App(app::AppCommand),
     /// Give licenses to devices and users.
     Assign(assign::AssignArgs),
+    /// Make devices ready for apps: licenses first, and the installs only when Apple has confirmed them.
+    Gate(gate::GateArgs),
+    /// Which apps are on their way to which devices, and why not.
+    Installs(install::InstallsArgs),
+    /// Newer versions of apps: push them, see how far they are.
+    #[command(subcommand)]
+    Update(update::UpdateCommand),
+    /// MDM servers that devices are managed by.
+    #[command(subcommand)]
+    Connector(connector::ConnectorCommand),
     /// What an act would do, exactly; with --apply, the act itself.
     Plan(plan::PlanArgs),
     /// Why a device or a user has an app or lacks it, and what would change that.
@@ -151,6 +165,10 @@ impl Command {
             Self::Sync(args) => args.access.json,
             Self::App(command) => command.access().json,
             Self::Assign(args) => args.access.json,
+            Self::Gate(args) => args.access.json,
+            Self::Installs(args) => args.access.json,
+            Self::Update(command) => command.access().json,
+            Self::Connector(command) => command.access().json,
             Self::Pin(command) => command.access().json,
             Self::Plan(args) => args.access.json,
             Self::Why(args) => args.access.json,
@@ -192,6 +210,10 @@ pub(crate) async fn run(command: Command, config: Option<&Path>) -> Result<(), C
         Command::Sync(args) => sync::run(args, config).await,
         Command::App(command) => app::run(command, config).await,
         Command::Assign(args) => assign::run(args, config).await,
+        Command::Gate(args) => gate::run(args, config).await,
+        Command::Installs(args) => install::run(args, config).await,
+        Command::Update(command) => update::run(command, config).await,
+        Command::Connector(command) => connector::run(command, config).await,
         Command::Pin(command) => pin::run(command, config).await,
         Command::Plan(args) => plan::run(args, config).await,
         Command::Why(args) => why::run(args, config).await,

@@ -76,9 +76,11 @@ pub fn after_answer(this: &Standing, answer: &Answer, patience: &Patience, now: 
         | InstallState::Cancelled => return None,
     }
     Some(match answer {
-        Answer::NotNow => {
-            Step { to: InstallState::Sent, code: Some("not_now"), due: Some(now.plus(patience.answer_within)) }
-        }
+        Answer::NotNow => Step {
+            to: InstallState::Sent,
+            code: Some("not_now"),
+            due: Some(now.plus(patience.answer_within)),
+        },
         Answer::Acknowledged { rejection } => match rejection {
             None | Some(Rejection::AlreadyInstalled) => verify(None, patience, now),
             Some(Rejection::AlreadyQueued) => verify(Some("already_queued"), patience, now),

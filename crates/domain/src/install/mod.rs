@@ -4,7 +4,7 @@
 //! ready ─► sending ─► sent ─► verifying ─► installed      the device reports the version
 //!   ▲         │         │         │
 //!   │         │         │         ├──────► resting        tried as often as is good; a new version begins anew
-//!   └─────────┴─────────┴─────────┘
+//!   └─────────┴─────────┴─────────┘                       and is installed if it arrives all the same
 //!                       └────────────────► failed         the device will never do it
 //!     ready, sending, sent, verifying ───► cancelled      nobody wants it any more (rule N-8)
 //! ```
@@ -135,6 +135,10 @@ impl Default for Patience {
 
 /// The longest wait between two looks at a device's apps, and between two tries.
 const WAIT_MAX: Duration = Duration::from_secs(6 * 3600);
+/// The longest wait between two looks at a device that has not answered.
+const UNANSWERED_MAX: Duration = Duration::from_secs(24 * 3600);
+/// How many times longer than for its apps a device is waited for that has not answered.
+const UNANSWERED: u32 = 10;
 
 impl Patience {
     fn doubled(base: Duration, times: u32) -> Duration {
@@ -145,6 +149,13 @@ impl Patience {
     #[must_use]
     pub fn before_try(&self, tries: u32) -> Duration {
         Self::doubled(self.again_after, tries.saturating_sub(1))
+    }
+
+    /// How long to wait before it is looked, after `looks`, what has become of a command that was not answered: some servers call once
+    /// and never again, and an answer that was lost on the way shows in the list of apps only.
+    #[must_use]
+    pub fn before_asking_after(&self, looks: u32) -> Duration {
+        Self::doubled(self.look_after * UNANSWERED, looks).min(UNANSWERED_MAX)
     }
 
     /// How long to wait before the next look at a device's apps, after `looks`.
@@ -167,8 +178,10 @@ pub struct Standing {
     pub tries: u32,
     /// How often the device's apps were looked at since the last try.
     pub looks: u32,
-    /// When the command was last sent.
-    pub sent_at: Timestamp,
+    /// Since when it waits: for an answer, since the command was sent; for the app, since the device took the command.
+    pub since: Timestamp,
+    /// Whether the device said that it was busy, and will fetch the command again by itself.
+    pub busy: bool,
     /// Whether the device runs a single app only (rule N-13).
     pub single_app: bool,
 }
@@ -208,16 +221,43 @@ pub fn explain(code: &str) -> Option<&'static str> {
 
 /// Every code of an install, with its sentence. Rows and clients hold the codes; they never change.
 pub const CODES: &[(&str, &str)] = &[
-    ("license_not_found", "The device found no license for the app yet (9610); it is asked again after a while."),
-    ("not_now", "The device is busy or locked and asked to be left alone; it fetches the command again by itself."),
+    (
+        "license_not_found",
+        "The device found no license for the app yet (9610); it is asked again after a while.",
+    ),
+    (
+        "not_now",
+        "The device is busy or locked and asked to be left alone; it fetches the command again by itself.",
+    ),
     ("already_queued", "The device already has the app in its queue (506); its list of apps will tell."),
-    ("single_app_mode", "The device runs a single app, and in single app mode nothing is updated (rule N-13); end it for long enough to update."),
-    ("user_refused", "The person at the device declined; ask for it again once they agree, with a push_update job."),
-    ("version_differs", "The device reports another version than the store; their regions may differ, and trying again changes nothing."),
-    ("no_progress", "The device took the command as often as is allowed and still does not report the version; unlock it, close the app, and ask again."),
-    ("no_answer", "The device has said nothing for longer than is waited for; see whether it still checks in."),
-    ("not_managed", "The person had installed the app before and did not hand it over; on a supervised device it is taken over without asking."),
-    ("store_disabled", "The App Store is disabled on the device; allow it, or the apps of the organization, in its restrictions."),
+    (
+        "single_app_mode",
+        "The device runs a single app, and in single app mode nothing is updated (rule N-13); end it for long enough to update.",
+    ),
+    (
+        "user_refused",
+        "The person at the device declined; ask for it again once they agree, with a push_update job.",
+    ),
+    (
+        "version_differs",
+        "The device reports another version than the store; their regions may differ, and trying again changes nothing.",
+    ),
+    (
+        "no_progress",
+        "The device took the command as often as is allowed and still does not report the version; unlock it, close the app, and ask again.",
+    ),
+    (
+        "no_answer",
+        "The device has said nothing for longer than is waited for; see whether it still checks in.",
+    ),
+    (
+        "not_managed",
+        "The person had installed the app before and did not hand it over; on a supervised device it is taken over without asking.",
+    ),
+    (
+        "store_disabled",
+        "The App Store is disabled on the device; allow it, or the apps of the organization, in its restrictions.",
+    ),
     ("not_supported", "The app does not run on this device."),
     ("os_too_old", "The device's system is older than the app needs; update the system first."),
     ("install_failed", "The device tried and failed; its error is in `detail`."),
@@ -240,7 +280,8 @@ pub(super) mod tests {
             before: Some(10),
             tries: 1,
             looks: 0,
-            sent_at: Timestamp(0),
+            since: Timestamp(0),
+            busy: false,
             single_app: false,
         }
     }
@@ -266,7 +307,10 @@ pub(super) mod tests {
         let step = again(&Standing { tries: 2, ..sent() }, "no_progress", &patience, now);
         assert_eq!(step.to, InstallState::Ready);
         let last = Standing { tries: 3, ..sent() };
-        assert_eq!(again(&last, "no_progress", &patience, now), Step::end(InstallState::Resting, Some("no_progress")));
+        assert_eq!(
+            again(&last, "no_progress", &patience, now),
+            Step::end(InstallState::Resting, Some("no_progress"))
+        );
         let kiosk = Standing { single_app: true, ..last };
         assert_eq!(again(&kiosk, "no_progress", &patience, now).code, Some("single_app_mode"));
     }

@@ -30,9 +30,18 @@ impl AppStatus {
     pub fn from_text(text: &str) -> Self {
         match text {
             "Managed" => Self::Managed,
-            "NeedsRedemption" | "Redeeming" | "Prompting" | "PromptingForLogin" | "Installing"
-            | "ValidatingPurchase" | "PromptingForUpdate" | "PromptingForUpdateLogin"
-            | "PromptingForManagement" | "ValidatingUpdate" | "Updating" | "Queued" => Self::Underway,
+            "NeedsRedemption"
+            | "Redeeming"
+            | "Prompting"
+            | "PromptingForLogin"
+            | "Installing"
+            | "ValidatingPurchase"
+            | "PromptingForUpdate"
+            | "PromptingForUpdateLogin"
+            | "PromptingForManagement"
+            | "ValidatingUpdate"
+            | "Updating"
+            | "Queued" => Self::Underway,
             "UserRejected" | "UpdateRejected" => Self::UserRejected,
             "ManagementRejected" | "UserInstalledApp" => Self::NotManaged,
             "Failed" => Self::Failed,
@@ -61,21 +70,24 @@ pub fn after_report(
     now: Timestamp,
 ) -> Option<Step> {
     match this.state {
-        InstallState::Sent | InstallState::Verifying => {}
+        // What was given up can arrive all the same: the person closed the app, or unlocked the device.
+        InstallState::Sent | InstallState::Verifying | InstallState::Resting => {}
         // Nothing was sent yet, or it has ended.
         InstallState::Ready
         | InstallState::Sending
         | InstallState::Installed
-        | InstallState::Resting
         | InstallState::Failed
         | InstallState::Cancelled => return None,
     }
     if reported.is_some_and(|reported| has_arrived(this, reported)) {
         return Some(Step::end(InstallState::Installed, None));
     }
-    // A device that has not even answered the command tells of the past.
-    if this.state == InstallState::Sent {
-        return None;
+    match this.state {
+        // Commands are answered in order: a device that answers what was asked after the command has answered the command too, and
+        // that was lost. One that was not asked since tells of the past.
+        InstallState::Sent if this.looks > 0 && !this.busy => {}
+        InstallState::Verifying => {}
+        _ => return None,
     }
     let status = reported.map(|reported| reported.status);
     Some(match status {
@@ -119,10 +131,10 @@ fn moved_elsewhere(this: &Standing, reported: Option<Reported>) -> bool {
 
 /// Looks again later, as long as the device may take.
 fn wait_on(this: &Standing, patience: &Patience, now: Timestamp) -> Step {
-    if now >= this.sent_at.plus(patience.install_within) {
+    if now >= this.since.plus(patience.install_within) {
         return again(this, "no_progress", patience, now);
     }
-    let end = this.sent_at.plus(patience.install_within);
+    let end = this.since.plus(patience.install_within);
     let due = now.plus(patience.before_look(this.looks + 1)).min(end);
     Step { to: InstallState::Verifying, code: None, due: Some(due) }
 }
@@ -132,9 +144,9 @@ fn wait_on(this: &Standing, patience: &Patience, now: Timestamp) -> Step {
 #[must_use]
 pub fn after_silence(this: &Standing, patience: &Patience, now: Timestamp) -> Option<Step> {
     match this.state {
-        InstallState::Sent => (now >= this.sent_at.plus(patience.answer_within))
+        InstallState::Sent => (now >= this.since.plus(patience.answer_within))
             .then(|| Step::end(InstallState::Resting, Some("no_answer"))),
-        InstallState::Verifying => (now >= this.sent_at.plus(patience.install_within))
+        InstallState::Verifying => (now >= this.since.plus(patience.install_within))
             .then(|| again(this, "no_progress", patience, now)),
         InstallState::Ready
         | InstallState::Sending
@@ -168,7 +180,9 @@ mod tests {
 
     #[test]
     fn only_the_version_is_success() {
-        for (version, to) in [(20, InstallState::Installed), (21, InstallState::Installed), (10, InstallState::Verifying)] {
+        for (version, to) in
+            [(20, InstallState::Installed), (21, InstallState::Installed), (10, InstallState::Verifying)]
+        {
             assert_eq!(after(&verifying(), managed(Some(version)), SOON).unwrap().to, to, "{version}");
         }
         assert_eq!(after(&verifying(), managed(None), SOON).unwrap().to, InstallState::Verifying);
@@ -180,6 +194,21 @@ mod tests {
     fn a_device_that_was_asleep_and_has_the_version_is_done() {
         assert_eq!(after(&sent(), managed(Some(20)), SOON).unwrap().to, InstallState::Installed);
         assert_eq!(after(&sent(), managed(Some(10)), SOON), None);
+    }
+
+    #[test]
+    fn an_answer_that_was_lost_shows_in_the_list_that_was_asked_for_afterwards() {
+        let asked = Standing { looks: 1, ..sent() };
+        assert_eq!(after(&asked, managed(Some(10)), SOON).unwrap().to, InstallState::Verifying);
+        assert_eq!(after(&asked, None, SOON).unwrap().to, InstallState::Verifying);
+        assert_eq!(after(&Standing { busy: true, ..asked }, None, SOON), None, "it will answer by itself");
+    }
+
+    #[test]
+    fn what_rests_and_arrives_all_the_same_is_installed() {
+        let rests = Standing { state: InstallState::Resting, tries: 3, ..sent() };
+        assert_eq!(after(&rests, managed(Some(20)), SOON).unwrap().to, InstallState::Installed);
+        assert_eq!(after(&rests, managed(Some(10)), SOON), None);
     }
 
     #[test]
@@ -211,7 +240,7 @@ mod tests {
                 InstallState::Resting => break,
                 InstallState::Ready => {
                     now = step.due.unwrap();
-                    this = Standing { tries: this.tries + 1, looks: 0, sent_at: now, ..this };
+                    this = Standing { tries: this.tries + 1, looks: 0, since: now, ..this };
                 }
                 _ => {
                     now = step.due.unwrap();

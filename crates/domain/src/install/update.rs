@@ -59,7 +59,9 @@ pub fn verdict(facts: Facts<'_>) -> Verdict {
 /// device will say so itself.
 #[must_use]
 pub fn is_older_system(os_version: Option<&str>, minimum: Option<&str>) -> bool {
-    let (Some(os), Some(minimum)) = (os_version.and_then(numbers), minimum.and_then(numbers)) else { return false };
+    let (Some(os), Some(minimum)) = (os_version.and_then(numbers), minimum.and_then(numbers)) else {
+        return false;
+    };
     os.cmp(&minimum) == Ordering::Less
 }
 

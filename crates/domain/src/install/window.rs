@@ -139,10 +139,19 @@ mod tests {
         let skipped = next("02:30-02:45", "2026-03-28T23:00:00Z", "Europe/Amsterdam");
         assert_eq!(skipped, at("2026-03-29T01:00:00Z"));
         // On the evening after it 22:00 is an hour earlier by UTC than the evening before.
-        assert_eq!(next("22:00-23:00", "2026-03-28T12:00:00Z", "Europe/Amsterdam"), at("2026-03-28T21:00:00Z"));
-        assert_eq!(next("22:00-23:00", "2026-03-29T12:00:00Z", "Europe/Amsterdam"), at("2026-03-29T20:00:00Z"));
+        assert_eq!(
+            next("22:00-23:00", "2026-03-28T12:00:00Z", "Europe/Amsterdam"),
+            at("2026-03-28T21:00:00Z")
+        );
+        assert_eq!(
+            next("22:00-23:00", "2026-03-29T12:00:00Z", "Europe/Amsterdam"),
+            at("2026-03-29T20:00:00Z")
+        );
         // In the night of 25 October it is half past two twice; the window begins with the first.
-        assert_eq!(next("02:30-02:45", "2026-10-24T23:00:00Z", "Europe/Amsterdam"), at("2026-10-25T00:30:00Z"));
+        assert_eq!(
+            next("02:30-02:45", "2026-10-24T23:00:00Z", "Europe/Amsterdam"),
+            at("2026-10-25T00:30:00Z")
+        );
     }
 
     #[test]

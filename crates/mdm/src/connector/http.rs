@@ -42,7 +42,10 @@ impl Http {
     pub(super) fn judge(&self, url: &str) -> Result<(), ConnectorError> {
         CallbackUrl::read(url, self.rules).map(|_| ()).map_err(|error| ConnectorError::Wrong {
             host: "the address".to_owned(),
-            why: error.to_string().replace("mdm.allow_inside", "mdm.servers_inside").replace("mdm.allow_http", "mdm.servers_inside"),
+            why: error
+                .to_string()
+                .replace("mdm.allow_inside", "mdm.servers_inside")
+                .replace("mdm.allow_http", "mdm.servers_inside"),
         })
     }
 
@@ -100,7 +103,10 @@ impl Reply {
 
     /// That the server is not the one it is said to be.
     pub(super) fn wrong(self, expected: &str) -> ConnectorError {
-        let why = format!("it answered {} where {expected} was expected; look at the connector's url and kind", self.status);
+        let why = format!(
+            "it answered {} where {expected} was expected; look at the connector's url and kind",
+            self.status
+        );
         ConnectorError::Wrong { host: self.host, why }
     }
 

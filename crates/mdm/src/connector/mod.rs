@@ -79,11 +79,20 @@ impl Connectors {
     ///
     /// # Errors
     /// [`ConnectorError::Later`] and [`ConnectorError::Wrong`]; whatever is not 2xx was not taken.
-    pub async fn forward(&self, to: &Secret, body: &[u8], signature: Option<&str>) -> Result<(), ConnectorError> {
+    pub async fn forward(
+        &self,
+        to: &Secret,
+        body: &[u8],
+        signature: Option<&str>,
+    ) -> Result<(), ConnectorError> {
         let url = to.reveal();
         self.http.judge(url)?;
-        let mut request =
-            self.http.client().post(url).header(CONTENT_TYPE, "application/json; charset=utf-8").body(body.to_vec());
+        let mut request = self
+            .http
+            .client()
+            .post(url)
+            .header(CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(body.to_vec());
         if let Some(signature) = signature {
             request = request.header(MDM_SIGNATURE_HEADER, signature);
         }
@@ -100,7 +109,9 @@ impl Connectors {
         let http = self.http.clone();
         Ok(match address.kind {
             ConnectorKind::Nanomdm => Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "")),
-            ConnectorKind::Nanohub => Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm")),
+            ConnectorKind::Nanohub => {
+                Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm"))
+            }
             ConnectorKind::Micromdm => Box::new(micromdm::Micromdm::new(http, address)),
             ConnectorKind::Webhook => Box::new(webhook::Webhook::new(http, address)),
         })

@@ -71,8 +71,7 @@ impl Connector for Nanomdm {
     async fn check(&self) -> Result<Option<String>, ConnectorError> {
         // The version is told to anybody; a push to nobody is not, and changes nothing.
         let url = self.url("/v1/push/russet-check");
-        let request =
-            self.http.client().get(&url).basic_auth(self.user, Some(self.address.api_key.reveal()));
+        let request = self.http.client().get(&url).basic_auth(self.user, Some(self.address.api_key.reveal()));
         let reply = self.http.send(&url, request).await?;
         if reply.is_elsewhere() {
             return Err(reply.wrong("NanoMDM's API"));
@@ -95,7 +94,9 @@ pub(super) fn escape(id: &str) -> String {
     let mut text = String::with_capacity(id.len());
     for byte in id.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => text.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' => {
+                text.push(char::from(byte))
+            }
             _ => text.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -151,7 +152,8 @@ mod tests {
 
     #[test]
     fn a_command_stands_although_every_push_failed() {
-        let body = r#"{"push_error":"no certificate","command_uuid":"u","request_type":"InstallApplication"}"#;
+        let body =
+            r#"{"push_error":"no certificate","command_uuid":"u","request_type":"InstallApplication"}"#;
         assert_eq!(reply(500, body), Ok(vec![]));
         let body = r#"{"status":{"A":{"push_error":"bad token"}},"command_uuid":"u"}"#;
         assert_eq!(reply(500, body), Ok(vec![]));
@@ -159,17 +161,21 @@ mod tests {
 
     #[test]
     fn those_that_were_refused_are_named() {
-        let body = r#"{"status":{"A":{"push_result":"p"},"B":{"command_error":"no such id"}},"command_uuid":"u"}"#;
+        let body =
+            r#"{"status":{"A":{"push_result":"p"},"B":{"command_error":"no such id"}},"command_uuid":"u"}"#;
         let refused = Refused { enrollment_id: "B".to_owned(), why: "no such id".to_owned() };
         assert_eq!(reply(207, body), Ok(vec![refused]));
     }
 
     #[test]
     fn a_command_that_stands_already_is_no_error() {
-        let body = r#"{"command_error":"ERROR: duplicate key value violates unique constraint \"commands_pkey\""}"#;
+        let body =
+            r#"{"command_error":"ERROR: duplicate key value violates unique constraint \"commands_pkey\""}"#;
         assert_eq!(reply(500, body), Ok(vec![]));
         let body = r#"{"command_error":"decoding command: invalid plist"}"#;
-        assert!(matches!(reply(500, body), Err(ConnectorError::Refused { why, .. }) if why.contains("plist")));
+        assert!(
+            matches!(reply(500, body), Err(ConnectorError::Refused { why, .. }) if why.contains("plist"))
+        );
     }
 
     #[test]

@@ -112,8 +112,14 @@ impl Connector for Webhook {
     }
 
     async fn check(&self) -> Result<Option<String>, ConnectorError> {
-        let told =
-            Told { event: "check", command_uuid: "", act: "none", adam_id: None, bundle_id: None, devices: &[] };
+        let told = Told {
+            event: "check",
+            command_uuid: "",
+            act: "none",
+            adam_id: None,
+            bundle_id: None,
+            devices: &[],
+        };
         self.post(&told).await.map(|_| None)
     }
 }

@@ -74,8 +74,8 @@ impl Who {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Event, Unreadable> {
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|error| Unreadable::new(format!("it is not the JSON of a webhook: {error}")))?;
+    let envelope: Envelope = serde_json::from_slice(body)
+        .map_err(|error| Unreadable::new(format!("it is not the JSON of a webhook: {error}")))?;
     match (envelope.acknowledge_event, envelope.checkin_event) {
         (Some(said), _) => answered(said),
         (None, Some(said)) => checked_in(&envelope.topic, said),

@@ -76,8 +76,9 @@ struct ToldApp {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Vec<Event>, Unreadable> {
-    let body: Body = serde_json::from_slice(body)
-        .map_err(|error| Unreadable::new(format!("it is not {{\"events\": […]}} as the documentation says: {error}")))?;
+    let body: Body = serde_json::from_slice(body).map_err(|error| {
+        Unreadable::new(format!("it is not {{\"events\": […]}} as the documentation says: {error}"))
+    })?;
     if body.events.len() > EVENTS_MAX {
         return Err(Unreadable::new(format!("it holds more than {EVENTS_MAX} events; send several")));
     }
@@ -89,11 +90,16 @@ fn event(told: Told) -> Result<Event, Unreadable> {
         Told::Enrolled { enrollment_id, serial, platform, os_version, time_zone, supervised } => {
             let platform = match platform {
                 Some(word) => Some(Platform::from_text(&word).ok_or_else(|| {
-                    Unreadable::new(format!("{word:?} is no platform; ios, ipados, macos, tvos, visionos and watchos are"))
+                    Unreadable::new(format!(
+                        "{word:?} is no platform; ios, ipados, macos, tvos, visionos and watchos are"
+                    ))
                 })?),
                 None => None,
             };
-            (enrollment_id, What::Enrolling(DeviceFacts { serial, platform, os_version, time_zone, supervised }))
+            (
+                enrollment_id,
+                What::Enrolling(DeviceFacts { serial, platform, os_version, time_zone, supervised }),
+            )
         }
         Told::Unenrolled { enrollment_id } => (enrollment_id, What::Unenrolled),
         Told::Seen { enrollment_id } => (enrollment_id, What::Seen),
@@ -152,7 +158,9 @@ mod tests {
         assert!(
             matches!(&events[1].what, What::Answered(said) if said.answer == Answer::Error { numbers: vec![9_610] })
         );
-        assert!(matches!(&events[2].what, What::Answered(said) if said.apps.as_ref().unwrap()[0].version == Some(7)));
+        assert!(
+            matches!(&events[2].what, What::Answered(said) if said.apps.as_ref().unwrap()[0].version == Some(7))
+        );
         assert_eq!((&events[3].what, &events[4].what), (&What::Seen, &What::Unenrolled));
     }
 

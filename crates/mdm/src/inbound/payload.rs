@@ -13,7 +13,8 @@ const CHAIN_MAX: usize = 10;
 const APPS_MAX: usize = 5_000;
 
 fn dictionary(body: &[u8]) -> Result<Dictionary, Unreadable> {
-    let unreadable = |why: String| Unreadable::new(format!("what the device said is no property list: {why}"));
+    let unreadable =
+        |why: String| Unreadable::new(format!("what the device said is no property list: {why}"));
     let value = Value::from_reader_xml(body).map_err(|error| unreadable(error.to_string()))?;
     value.into_dictionary().ok_or_else(|| unreadable("it is not a dictionary".to_owned()))
 }
@@ -52,9 +53,9 @@ pub(super) fn answer(status: &str, body: &[u8]) -> Result<Answered, Unreadable> 
     let fields = dictionary(body)?;
     let chain = chain(&fields);
     let answer = match status {
-        "Acknowledged" => {
-            Answer::Acknowledged { rejection: text(&fields, "RejectionReason").map(|word| Rejection::from_text(&word)) }
-        }
+        "Acknowledged" => Answer::Acknowledged {
+            rejection: text(&fields, "RejectionReason").map(|word| Rejection::from_text(&word)),
+        },
         "NotNow" => Answer::NotNow,
         // `CommandFormatError`, and what Apple may add.
         _ => Answer::Error { numbers: chain.iter().map(|(number, _, _)| *number).collect() },
@@ -110,5 +111,10 @@ fn apps(fields: &Dictionary) -> Option<Vec<App>> {
 fn app_of(bundle_id: String, status: String, fields: &Dictionary) -> App {
     // Zero is what systems say of an app that is not from the store.
     let version = number(fields, "ExternalVersionIdentifier").filter(|version| *version > 0);
-    App { bundle_id, status, version, shown: text(fields, "ShortVersion").or_else(|| text(fields, "Version")) }
+    App {
+        bundle_id,
+        status,
+        version,
+        shown: text(fields, "ShortVersion").or_else(|| text(fields, "Version")),
+    }
 }

@@ -247,10 +247,7 @@ pub(super) async fn check_in(State(shared): State<Arc<Shared>>, body: Bytes) -> 
     answer(&json!({ "coming": chosen.len() }))
 }
 
-fn chosen(
-    inner: &crate::mdm::fleet::Inner,
-    serials: Option<&[String]>,
-) -> Result<Vec<Arc<str>>, Refusal> {
+fn chosen(inner: &crate::mdm::fleet::Inner, serials: Option<&[String]>) -> Result<Vec<Arc<str>>, Refusal> {
     let Some(serials) = serials else { return Ok(inner.devices.keys().cloned().collect()) };
     serials
         .iter()

@@ -77,12 +77,17 @@ impl Inner {
     /// Puts a command into the queues of devices, of all or of none. The error is the database's.
     pub(crate) fn enqueue(&mut self, command: Command, ids: &[&str]) -> Result<(), String> {
         if self.known.contains(&command.uuid) {
-            return Err("ERROR: duplicate key value violates unique constraint \"commands_pkey\" (SQLSTATE 23505)".to_owned());
+            return Err(
+                "ERROR: duplicate key value violates unique constraint \"commands_pkey\" (SQLSTATE 23505)"
+                    .to_owned(),
+            );
         }
         if ids.iter().any(|id| !self.devices.contains_key(*id)) {
-            return Err("ERROR: insert or update on table \"enrollment_queue\" violates foreign key constraint \
+            return Err(
+                "ERROR: insert or update on table \"enrollment_queue\" violates foreign key constraint \
                         \"enrollment_queue_id_fkey\" (SQLSTATE 23503)"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.known.insert(command.uuid.clone());
         let is_install = command.request_type == "InstallApplication";

@@ -81,7 +81,8 @@ CREATE TABLE mdm_commands (
 CREATE INDEX mdm_commands_sending ON mdm_commands (connector_id, id) WHERE state = 'sending';
 
 -- An app, or a version of it, that a device is to have: at most one that has not ended for a device and an app. target is the
--- external version that is wanted, NULL when any will do. due_at is when it is to be looked at next.
+-- external version that is wanted, NULL when any will do. sent_at is since when it waits for an answer or, once the device took the
+-- command, for the app. due_at is when it is to be looked at next.
 CREATE TABLE installs (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     token_id INTEGER NOT NULL,

@@ -27,6 +27,20 @@ use crate::engine::{Db, Tx};
 use crate::error::StoreError;
 use crate::meta;
 
+/// The country whose store a token's products are looked for in, of tokens called `$tokens`.
+macro_rules! store_country {
+    ($tokens:literal) => {
+        concat!(
+            "upper(coalesce(nullif(",
+            $tokens,
+            ".country, ''), nullif(",
+            $tokens,
+            ".apple_country, ''), 'US'))"
+        )
+    };
+}
+pub(crate) use store_country;
+
 /// Under this name stands the language that names are read in, which workers write and the API reads.
 const LANGUAGE: &str = "catalog_language";
 

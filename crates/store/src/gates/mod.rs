@@ -9,8 +9,8 @@ mod steps;
 
 pub use open::{Opened, open};
 pub use order::{
-    Order, callback, due, next_due, nothing_to_tell, order, set_due, tell_again, told, tokens_with_due,
-    tokens_with_moved,
+    Order, callback, due, next_due, nothing_to_tell, order, set_due, tell_again, tokens_with_due,
+    tokens_with_moved, told,
 };
 pub(crate) use steps::after_installs;
 pub use steps::{Waiting, any_waiting, cancel, waiting};
@@ -99,10 +99,8 @@ pub async fn submit(
     tokens::lock(tx, new.token).await?;
     let job = jobs::insert(tx, new, now).await?;
     order::insert(tx, job, new.token, order, now).await?;
-    let rows: Vec<_> = gates
-        .iter()
-        .map(|gate| (gate.asset.0, kind_of(&gate.holder), gate.holder.id()))
-        .collect();
+    let rows: Vec<_> =
+        gates.iter().map(|gate| (gate.asset.0, kind_of(&gate.holder), gate.holder.id())).collect();
     let written = sql("writing gates", WRITE)
         .bind(json(&rows)?)
         .bind(job.0)

@@ -64,7 +64,14 @@ async fn install(
     for waiting in waiting.iter().filter(|waiting| ready.contains(&waiting.id)) {
         let Some(device) = waiting.device else { continue };
         asked.push((waiting.id, (waiting.asset, device)));
-        wanted.push(Wanted { asset: waiting.asset, device, bundle_id: None, target: None, before: None, due: now });
+        wanted.push(Wanted {
+            asset: waiting.asset,
+            device,
+            bundle_id: None,
+            target: None,
+            before: None,
+            due: now,
+        });
     }
     if wanted.is_empty() {
         return Ok(false);

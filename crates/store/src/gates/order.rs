@@ -185,7 +185,11 @@ pub async fn set_due(tx: &mut Tx, jobs: &[JobId], due: Option<Timestamp>) -> Res
         " WHERE gate_orders.job_id = x.id AND gate_orders.callback IS NOT NULL"
     );
     let rows: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
-    sql("noting when somebody is to be told", DUE).bind(json(&rows)?).bind(due.map(|due| due.0)).run(tx).await?;
+    sql("noting when somebody is to be told", DUE)
+        .bind(json(&rows)?)
+        .bind(due.map(|due| due.0))
+        .run(tx)
+        .await?;
     Ok(())
 }
 

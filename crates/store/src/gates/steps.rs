@@ -214,7 +214,8 @@ pub(super) async fn end_with_installs(
             Ok((InstallId(row.at(0)?), state))
         })
         .await?;
-    let ended: Vec<_> = ended.into_iter().filter_map(|(id, state)| Some((id, after_install(state)?))).collect();
+    let ended: Vec<_> =
+        ended.into_iter().filter_map(|(id, state)| Some((id, after_install(state)?))).collect();
     after_installs(tx, &ended, now).await
 }
 
@@ -240,7 +241,13 @@ pub(crate) async fn after_installs(
         .bind(json(&rows)?)
         .all(tx, |row| {
             let to = word("gates.state", &row.at::<String>(1)?, GateState::from_text)?;
-            Ok(Shift { id: GateId(row.at(0)?), from: GateState::Installing, to, code: row.at(2)?, number: None })
+            Ok(Shift {
+                id: GateId(row.at(0)?),
+                from: GateState::Installing,
+                to,
+                code: row.at(2)?,
+                number: None,
+            })
         })
         .await?;
     shift(tx, &shifts, now).await?;

@@ -2,6 +2,7 @@
 
 use russet_domain::{AssetId, DeviceId, TokenId};
 
+use crate::catalog::store_country;
 use crate::codec::{int, json};
 use crate::engine::{Db, Sql, bulk, sql};
 use crate::error::StoreError;
@@ -54,17 +55,21 @@ pub async fn latest(
 ) -> Result<Vec<Latest>, StoreError> {
     sql(
         "looking for the versions that stores have",
-        "SELECT a.id, a.adam_id, v.platform, coalesce(v.bundle_id, p.bundle_id) AS bundle_id, v.external_id, v.minimum_os
+        concat!(
+            "SELECT a.id, a.adam_id, v.platform, coalesce(v.bundle_id, p.bundle_id) AS bundle_id, v.external_id, v.minimum_os
          FROM assets a
          JOIN tokens t ON t.id = a.token_id
-         JOIN apps p ON p.adam_id = a.adam_id AND p.country = t.country AND p.language = $2
+         JOIN apps p ON p.adam_id = a.adam_id AND p.language = $2 AND p.country = ",
+            store_country!("t"),
+            "
          JOIN app_versions v ON v.adam_id = p.adam_id AND v.country = p.country AND v.language = p.language
          WHERE a.token_id = $1
            AND v.last_seen_at = p.fetched_at
            AND v.external_id IS NOT NULL
            AND coalesce(v.bundle_id, p.bundle_id) IS NOT NULL
          ORDER BY a.id, v.platform
-         LIMIT $3",
+         LIMIT $3"
+        ),
     )
     .bind(token.0)
     .bind(language)
@@ -84,7 +89,7 @@ pub async fn latest(
 
 /// Enrolled devices with an older version of one of these apps, who hold a license for it or whose persons do, and whom no
 /// assignment has let go (rules S-38 and N-8): those after a device, by device, at most `limit`. Left out is what is under way
-/// or was tried for this version and rests, unless `again`.
+/// or was tried for this version and rests; nothing is, with `again`.
 ///
 /// # Errors
 /// As any statement.
@@ -123,14 +128,15 @@ pub async fn candidates(
                     SELECT 1
                     FROM licenses l
                     WHERE l.asset_id = x.asset_id AND l.holder_kind = 'u' AND l.holder_id = p.client_user_id AND l.held))
-            AND NOT EXISTS (
+            AND ($3 = 1
+              OR NOT EXISTS (
                     SELECT 1
                     FROM installs i
                     WHERE i.asset_id = x.asset_id
                       AND i.device_id = d.id
                       AND (i.ended_at IS NULL
-                        OR ($3 = 0 AND i.target = x.version AND i.state IN ('resting', 'failed')
-                            AND i.code NOT IN ('no_connector', 'not_enrolled'))))
+                        OR (i.target = x.version AND i.state IN ('resting', 'failed')
+                            AND i.code NOT IN ('no_connector', 'not_enrolled')))))
           ORDER BY d.id, x.place
           LIMIT $4"
     );

@@ -4,7 +4,7 @@ use russet_domain::lint::Enrollment;
 use russet_domain::{CommandId, ConnectorId, Timestamp};
 
 use super::{Install, columns, install};
-use crate::codec::int;
+use crate::codec::{int, maybe_time};
 use crate::engine::{Db, Row, sql};
 use crate::error::StoreError;
 
@@ -19,6 +19,8 @@ pub struct Due {
     pub enrollment_id: String,
     /// Whether the device is a person's own, under User Enrollment.
     pub user_enrollment: bool,
+    /// When the device was last heard of.
+    pub seen_at: Option<Timestamp>,
 }
 
 macro_rules! select {
@@ -26,7 +28,7 @@ macro_rules! select {
         concat!(
             "SELECT ",
             columns!(),
-            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment
+            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at
              FROM installs i
              JOIN devices d ON d.id = i.device_id
              JOIN assets a ON a.id = i.asset_id ",
@@ -78,7 +80,7 @@ pub async fn due_to_look(
         select!(
             "WHERE i.connector_id = $1
                AND i.due_at <= $2
-               AND i.state = 'verifying'
+               AND i.state IN ('verifying', 'sent')
                AND d.mdm_enrollment_id IS NOT NULL
              ORDER BY i.due_at, i.id
              LIMIT $3"
@@ -181,10 +183,10 @@ fn due(row: &Row) -> Result<Due, StoreError> {
         install: install(row)?,
         adam_id: row.get("adam_id")?,
         enrollment_id: row.get("mdm_enrollment_id")?,
+        seen_at: maybe_time(row, "last_seen_at")?,
         user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
     })
 }
-
 
 fn is_user_enrollment(word: &str) -> bool {
     [Enrollment::User, Enrollment::AccountDrivenUser].iter().any(|enrollment| enrollment.as_str() == word)

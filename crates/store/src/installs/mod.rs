@@ -41,14 +41,17 @@ pub struct Install {
 /// by, the store's word has to do.
 macro_rules! columns {
     () => {
-        "i.id, i.asset_id, i.device_id, i.target, i.before_version, i.state, i.tries, i.looks, i.sent_at, d.kiosk,
-         coalesce(i.bundle_id, (
-             SELECT p.bundle_id
-             FROM assets pa
-             JOIN tokens pt ON pt.id = pa.token_id
-             JOIN apps p ON p.adam_id = pa.adam_id AND p.country = pt.country
-             WHERE pa.id = i.asset_id AND p.bundle_id IS NOT NULL
-             LIMIT 1)) AS bundle_id"
+        concat!(
+            "i.id, i.asset_id, i.device_id, i.target, i.before_version, i.state, i.code, i.tries, i.looks, i.sent_at, d.kiosk,
+             coalesce(i.bundle_id, (
+                 SELECT p.bundle_id
+                 FROM assets pa
+                 JOIN tokens pt ON pt.id = pa.token_id
+                 JOIN apps p ON p.adam_id = pa.adam_id AND p.country = ",
+            $crate::catalog::store_country!("pt"),
+            " WHERE pa.id = i.asset_id AND p.bundle_id IS NOT NULL
+                 LIMIT 1)) AS bundle_id"
+        )
     };
 }
 use columns;
@@ -66,7 +69,8 @@ fn install(row: &Row) -> Result<Install, StoreError> {
             before: row.get("before_version")?,
             tries: number("tries")?,
             looks: number("looks")?,
-            sent_at: Timestamp(row.get("sent_at")?),
+            since: Timestamp(row.get("sent_at")?),
+            busy: row.get::<Option<String>>("code")?.as_deref() == Some("not_now"),
             single_app: row.get("kiosk")?,
         },
     })

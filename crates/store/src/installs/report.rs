@@ -68,7 +68,7 @@ pub async fn waiting_for_report(db: &mut Db, devices: &[DeviceId]) -> Result<Vec
         (0 id BIGINT),
         " CROSS JOIN installs i
           CROSS JOIN devices d
-          WHERE i.device_id = x.id AND i.ended_at IS NULL AND i.state IN ('sent', 'verifying') AND d.id = i.device_id"
+          WHERE i.device_id = x.id AND i.state IN ('sent', 'verifying', 'resting') AND d.id = i.device_id"
     );
     let rows: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
     sql("looking for installs that wait for reports", WAITING).bind(json(&rows)?).all(db, install).await

@@ -47,6 +47,8 @@ pub async fn shift(tx: &mut Tx, shifts: &[Shift], now: Timestamp) -> Result<Vec<
              code = x.code,
              detail = x.detail,
              due_at = x.due_at,
+             sent_at = CASE WHEN x.to_state = 'verifying' AND x.from_state <> 'verifying' THEN $2 ELSE installs.sent_at END,
+             looks = CASE WHEN x.to_state = 'verifying' AND x.from_state <> 'verifying' THEN 0 ELSE installs.looks END,
              updated_at = $2,
              ended_at = CASE WHEN x.ends THEN $3 END
          FROM ",

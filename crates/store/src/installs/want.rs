@@ -56,7 +56,14 @@ pub async fn want(
         let rows: Vec<_> = batch
             .iter()
             .map(|wanted| {
-                (wanted.asset.0, wanted.device.0, &wanted.bundle_id, wanted.target, wanted.before, wanted.due.0)
+                (
+                    wanted.asset.0,
+                    wanted.device.0,
+                    &wanted.bundle_id,
+                    wanted.target,
+                    wanted.before,
+                    wanted.due.0,
+                )
             })
             .collect();
         let rows = json(&rows)?;
@@ -184,7 +191,12 @@ pub async fn withdraw(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<u64, St
 ///
 /// # Errors
 /// As any statement.
-pub async fn withdraw_left(tx: &mut Tx, token: TokenId, limit: usize, now: Timestamp) -> Result<u64, StoreError> {
+pub async fn withdraw_left(
+    tx: &mut Tx,
+    token: TokenId,
+    limit: usize,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let found = sql(
         "looking for installs of devices that have left",
         "SELECT i.id

@@ -153,8 +153,12 @@ pub(crate) async fn add_counted(
         .iter()
         .map(|(job, Counts([d0, d1, d2, d3, d4, d5, d6]))| (job.0, d0, d1, d2, d3, d4, d5, d6))
         .collect();
-    let standing =
-        sql("moving jobs' counts", ADD).bind(json(&rows)?).bind(now.0).bind(counted.number()).all(tx, standing).await?;
+    let standing = sql("moving jobs' counts", ADD)
+        .bind(json(&rows)?)
+        .bind(now.0)
+        .bind(counted.number())
+        .all(tx, standing)
+        .await?;
     let moved: Vec<_> = standing
         .into_iter()
         .map(|job| (job.id, job.state, next_state(&job)))

@@ -9,11 +9,9 @@ mod steer;
 mod steps;
 mod together;
 
-pub use facts::{Fact, Pair, facts};
 pub use crate::sealed::Callback;
-pub use order::{
-    NewOrder, Order, callback, due, note_error, order, set_due, tell_again, told_well,
-};
+pub use facts::{Fact, Pair, facts};
+pub use order::{NewOrder, Order, callback, due, note_error, order, set_due, tell_again, told_well};
 pub use steer::{Outcome, cancel, confirm, retry};
 pub use steps::{Ended, Shift, ended, mark_told, shift, unconfirmed, unlink};
 pub use together::{Group, groups, shift_groups};

@@ -4,6 +4,7 @@ use russet_domain::sync_schedule::SyncSchedule;
 use russet_domain::token::TokenState;
 use russet_domain::{Timestamp, TokenId};
 
+use crate::catalog::store_country;
 use crate::codec::{maybe_time, word_in};
 use crate::engine::{Db, sql};
 use crate::error::StoreError;
@@ -70,10 +71,11 @@ pub async fn ids_to_keep_registered(db: &mut Db) -> Result<Vec<TokenId>, StoreEr
 pub async fn ids_to_update(db: &mut Db, country: Option<&str>) -> Result<Vec<TokenId>, StoreError> {
     sql(
         "listing tokens to update",
-        "SELECT id
-         FROM tokens
-         WHERE auto_update AND NOT removing AND ($1 IS NULL OR country = $1)
-         ORDER BY id",
+        concat!(
+            "SELECT t.id FROM tokens t WHERE t.auto_update AND NOT t.removing AND ($1 IS NULL OR $1 = ",
+            store_country!("t"),
+            ") ORDER BY t.id"
+        ),
     )
     .bind(country)
     .all(db, |row| row.get("id").map(TokenId))

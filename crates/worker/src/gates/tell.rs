@@ -45,7 +45,8 @@ async fn one(ctx: &Context, token: TokenId, job: JobId, seen: Timestamp) -> Resu
     let mut tx = ctx.begin().await?;
     match told {
         Ok(_) => {
-            let told: Vec<(GateId, &str)> = untold.iter().map(|gate| (gate.id, gate.state.as_str())).collect();
+            let told: Vec<(GateId, &str)> =
+                untold.iter().map(|gate| (gate.id, gate.state.as_str())).collect();
             gates::told(&mut tx, job, &told).await?;
             // There may be more by now; the next look finds out.
             gates::set_due(&mut tx, &[job], Some(now)).await?;
@@ -69,7 +70,8 @@ async fn one(ctx: &Context, token: TokenId, job: JobId, seen: Timestamp) -> Resu
 /// Tells one set of states from another.
 fn digest(gates: &[Gate]) -> u64 {
     // The order of states in their life is all that has to count; an app goes through few of them and never back.
-    let place = |state: GateState| GateState::ALL.iter().position(|other| *other == state).unwrap_or(0) as u64;
+    let place =
+        |state: GateState| GateState::ALL.iter().position(|other| *other == state).unwrap_or(0) as u64;
     gates.iter().fold(0_u64, |sum, gate| sum.wrapping_mul(31).wrapping_add(place(gate.state)))
 }
 

@@ -57,7 +57,11 @@ impl Handler for Handlers {
         if let Some(token) = token
             && let Err(error) = gates::wake(&ctx, token).await
         {
-            tracing::debug!(token.id = token.0, error = chain(&error), "gates were not woken; the sweep will");
+            tracing::debug!(
+                token.id = token.0,
+                error = chain(&error),
+                "gates were not woken; the sweep will"
+            );
         }
         let ending = match result {
             Ok(ending) => ending,

@@ -113,8 +113,15 @@ async fn expand(ctx: &Context, token: &Token, latest: &[Latest], job: &Job) -> R
     let now = ctx.now();
     jobs::set_result(&mut tx, job.id, &result.to_string(), now).await?;
     if found.wanted == 0 {
-        jobs::ended(&mut tx, job.id, russet_domain::job::JobState::Succeeded, None, Some(&result.to_string()), now)
-            .await?;
+        jobs::ended(
+            &mut tx,
+            job.id,
+            russet_domain::job::JobState::Succeeded,
+            None,
+            Some(&result.to_string()),
+            now,
+        )
+        .await?;
     } else {
         jobs::started(&mut tx, job.id, now).await?;
     }

@@ -52,7 +52,11 @@ pub(crate) async fn send_commands(job: SendCommands, ctx: &Context) -> Result<En
 
 /// Sees whether address and key are right, before anything else is sent: a wrong key is said when it is entered, and not when
 /// the first device needs an app.
-async fn check(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Option<Ending>, JobError> {
+async fn check(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+) -> Result<Option<Ending>, JobError> {
     match server.check().await {
         Ok(version) => {
             let mut tx = ctx.begin().await?;

@@ -14,8 +14,8 @@ use russet_queue::jobs::{
 use russet_queue::{Ending, Push, When};
 use russet_store::changes::held;
 use russet_store::{
-    catalog, chain, commands, gates, hand_overs, idempotency, installs, marks, mdm_messages, notifications, sweep,
-    tokens,
+    catalog, chain, commands, gates, hand_overs, idempotency, installs, marks, mdm_messages, notifications,
+    sweep, tokens,
 };
 
 use crate::catalog::message;

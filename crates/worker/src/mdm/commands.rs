@@ -68,7 +68,11 @@ pub(crate) async fn failed(
     let mut tx = ctx.begin().await?;
     let until = if error.parks() {
         if connectors::park(&mut tx, connector.id, &why, now).await? {
-            tracing::error!(connector.name = connector.name, error = why, "an MDM server is parked until somebody acts");
+            tracing::error!(
+                connector.name = connector.name,
+                error = why,
+                "an MDM server is parked until somebody acts"
+            );
         }
         None
     } else {

@@ -32,7 +32,11 @@ struct Errand<'a> {
 
 /// Sends again what nobody knows the fate of, under the name it had: a server that has it says so. Only devices that have not
 /// answered get it.
-pub(crate) async fn finish(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
+pub(crate) async fn finish(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+) -> Result<Sent, JobError> {
     let mut db = ctx.store.read().await?;
     let open = commands::sending(&mut db, connector.id, server.devices_max()).await?;
     drop(db);
@@ -49,7 +53,8 @@ pub(crate) async fn finish(ctx: &Context, connector: &Connector, server: &dyn Se
             tx.commit().await?;
             continue;
         };
-        let errand = Errand { id: command.id, command: Command { uuid: command.uuid, act }, devices: &devices };
+        let errand =
+            Errand { id: command.id, command: Command { uuid: command.uuid, act }, devices: &devices };
         match send(ctx, connector, server, &errand).await? {
             Sent::Devices(devices) => sent += devices,
             Sent::Later(until) => return Ok(Sent::Later(until)),
@@ -59,7 +64,11 @@ pub(crate) async fn finish(ctx: &Context, connector: &Connector, server: &dyn Se
 }
 
 /// Sends a batch of what is due.
-pub(crate) async fn send_due(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
+pub(crate) async fn send_due(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+) -> Result<Sent, JobError> {
     let now = ctx.now();
     let mut db = ctx.store.read().await?;
     let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
@@ -93,7 +102,8 @@ async fn begin<'a>(
     let uuid = Uuid::new_v4().to_string();
     let mut tx = ctx.begin().await?;
     let asset = Some(first.install.asset);
-    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await? else {
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await?
+    else {
         return Ok(None);
     };
     let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();
@@ -137,7 +147,7 @@ async fn write_down(
     let waits = Step {
         to: InstallState::Sent,
         code: None,
-        due: Some(now.plus(ctx.mdm_settings.patience().answer_within)),
+        due: Some(now.plus(ctx.mdm_settings.patience().before_asking_after(0))),
     };
     let shifts: Vec<Shift> = errand
         .devices
@@ -210,7 +220,8 @@ async fn try_part(
     let Some(first) = devices.first() else { return Ok(Part::Sent) };
     let mut tx = ctx.begin().await?;
     let asset = Some(first.install.asset);
-    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await? else {
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await?
+    else {
         return Ok(Part::Sent);
     };
     let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();

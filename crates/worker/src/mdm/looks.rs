@@ -3,23 +3,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use russet_domain::install::after_silence;
-use russet_domain::DeviceId;
+use russet_domain::install::{InstallState, Patience, Step, after_silence};
+use russet_domain::{DeviceId, Timestamp};
 use russet_mdm::{Act, Command, Connector as Server};
 use russet_store::connectors::Connector;
-use russet_store::installs::{self, Due, Shift};
 use russet_store::device_apps;
+use russet_store::installs::{self, Due, Shift};
 use uuid::Uuid;
 
 use super::commands::send_to_all;
 use crate::context::Context;
 use crate::error::JobError;
 
+/// How soon a device is looked at again at the least.
+const LEAST: Duration = Duration::from_millis(500);
 /// Overdue installs that are given up together.
 const OVERDUE_MAX: usize = 5_000;
 
 /// Asks devices for their apps whose installs are to be verified. Tells how many were asked.
-pub(crate) async fn verify(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<usize, JobError> {
+pub(crate) async fn verify(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+) -> Result<usize, JobError> {
     let now = ctx.now();
     let mut db = ctx.store.read().await?;
     // A device with many installs is asked once.
@@ -32,18 +38,19 @@ pub(crate) async fn verify(ctx: &Context, connector: &Connector, server: &dyn Se
     let mut ended = Vec::new();
     let mut looks = Vec::new();
     let mut devices: BTreeMap<DeviceId, String> = BTreeMap::new();
-    for Due { install, enrollment_id, .. } in &due {
-        let standing = &install.standing;
-        // The last look is the one at the end of the time it may take; what it brings decides, and silence decides too.
-        if standing.looks > 0
-            && let Some(step) = after_silence(standing, &patience, now)
-        {
-            ended.push(Shift { id: install.id, from: standing.state, step, detail: None });
-            continue;
+    for due in &due {
+        let Due { install, enrollment_id, .. } = due;
+        let (next, ask) = match next_look(due, &patience, now) {
+            Look::End(step) => {
+                ended.push(Shift { id: install.id, from: install.standing.state, step, detail: None });
+                continue;
+            }
+            Look::Later { next, ask } => (next, ask),
+        };
+        looks.push((install.id, next.max(now.plus(LEAST))));
+        if ask {
+            devices.insert(install.device, enrollment_id.clone());
         }
-        let end = standing.sent_at.plus(patience.install_within).max(now.plus(patience.look_after));
-        looks.push((install.id, now.plus(patience.before_look(standing.looks + 1)).min(end)));
-        devices.insert(install.device, enrollment_id.clone());
     }
     // Counted before it is asked: whatever becomes of the question, the next look is later.
     let asked: Vec<DeviceId> = devices.keys().copied().collect();
@@ -55,6 +62,41 @@ pub(crate) async fn verify(ctx: &Context, connector: &Connector, server: &dyn Se
     let ids: Vec<String> = devices.into_values().collect();
     ask(ctx, connector, server, &ids).await?;
     Ok(due.len())
+}
+
+/// What is done about an install that is due.
+enum Look {
+    /// It has come to an end.
+    End(Step),
+    /// The next look is at `next`; whether the device is asked now.
+    Later { next: Timestamp, ask: bool },
+}
+
+fn next_look(due: &Due, patience: &Patience, now: Timestamp) -> Look {
+    let standing = &due.install.standing;
+    if standing.state == InstallState::Sent {
+        if let Some(step) = after_silence(standing, patience, now) {
+            return Look::End(step);
+        }
+        // One that sleeps is asked once and not again before it was heard of: questions would only pile up for it.
+        let ask = standing.looks == 0 || due.seen_at.is_some_and(|seen| seen > standing.since);
+        let end = standing.since.plus(patience.answer_within);
+        return Look::Later {
+            next: now.plus(patience.before_asking_after(standing.looks + 1)).min(end),
+            ask,
+        };
+    }
+    // After the last look, at the end of the time it may take, silence has a while of its own before it decides.
+    if let Some(step) = after_silence(standing, patience, now.minus(patience.look_after)) {
+        return Look::End(step);
+    }
+    let end = standing.since.plus(patience.install_within);
+    let next = if now >= end {
+        end.plus(patience.look_after)
+    } else {
+        now.plus(patience.before_look(standing.looks + 1)).min(end)
+    };
+    Look::Later { next, ask: true }
 }
 
 /// Gives up on devices that have said nothing for as long as is waited for.
@@ -101,7 +143,12 @@ pub(crate) async fn take_stock(
     Ok(ids.len())
 }
 
-async fn ask(ctx: &Context, connector: &Connector, server: &dyn Server, ids: &[String]) -> Result<(), JobError> {
+async fn ask(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    ids: &[String],
+) -> Result<(), JobError> {
     for ids in ids.chunks(server.devices_max()) {
         let command = Command { uuid: Uuid::new_v4().to_string(), act: Act::ListApps };
         send_to_all(ctx, connector, server, &command, ids).await?;

@@ -6,11 +6,11 @@ use russet_domain::directory::DeviceState;
 use russet_domain::install::{Answer, InstallState, Step, after_answer, after_report};
 use russet_domain::{DeviceId, Timestamp};
 use russet_mdm::inbound::{Answered, App, DeviceFacts, Event, What};
+use russet_store::Tx;
 use russet_store::connectors::{self, Connector};
 use russet_store::device_apps::{self, DeviceApp};
 use russet_store::directory::devices::{self, Device, NewDevice};
 use russet_store::directory::enrollments;
-use russet_store::Tx;
 use russet_store::installs::{self, Install, Shift, Waiting};
 use russet_store::mdm_messages::{self, MessageId};
 
@@ -56,7 +56,8 @@ pub(crate) async fn write_down(
     let mut tx = ctx.begin().await?;
     done.reconcile = take_in_devices(&mut tx, connector, &batch, now).await?;
     let known = known(&mut tx, connector, &batch).await?;
-    done.strangers = batch.seen.iter().filter(|id| !known.contains_key(*id) && batch.is_here(id)).cloned().collect();
+    done.strangers =
+        batch.seen.iter().filter(|id| !known.contains_key(*id) && batch.is_here(id)).cloned().collect();
     done.reconcile |= unenroll(&mut tx, &batch, &known, now).await?;
     let ids: Vec<DeviceId> = known.values().map(|device| device.id).collect();
     enrollments::seen(&mut tx, &ids, now).await?;
@@ -151,7 +152,11 @@ async fn take_in_devices(
     Ok(true)
 }
 
-async fn known(tx: &mut Tx, connector: &Connector, batch: &Batch) -> Result<HashMap<String, Device>, JobError> {
+async fn known(
+    tx: &mut Tx,
+    connector: &Connector,
+    batch: &Batch,
+) -> Result<HashMap<String, Device>, JobError> {
     let ids: Vec<&str> = batch.seen.iter().map(String::as_str).collect();
     let devices = enrollments::devices(tx, &connector.name, &ids).await?;
     let named = |device: Device| Some((device.mdm_enrollment_id.clone()?, device));

@@ -22,7 +22,9 @@ pub(crate) async fn ask(ctx: &Context, connector: &Connector, strangers: &[Strin
     let mut tx = ctx.begin().await?;
     for enrollment_id in strangers {
         let marker = marker(connector, enrollment_id, now);
-        if let Some(id) = commands::begin(&mut tx, connector.id, &marker, CommandKind::Describe, None, now).await? {
+        if let Some(id) =
+            commands::begin(&mut tx, connector.id, &marker, CommandKind::Describe, None, now).await?
+        {
             commands::end(&mut tx, id, None, now).await?;
             ask.push(enrollment_id.clone());
         }
@@ -37,7 +39,11 @@ pub(crate) async fn ask(ctx: &Context, connector: &Connector, strangers: &[Strin
         let command = command(Uuid::new_v4().to_string());
         send_to_all(ctx, connector, server.as_ref(), &command, devices).await?;
     }
-    tracing::info!(connector.name = connector.name, devices = ask.len(), "devices that nobody knew were asked who they are");
+    tracing::info!(
+        connector.name = connector.name,
+        devices = ask.len(),
+        "devices that nobody knew were asked who they are"
+    );
     Ok(())
 }
 

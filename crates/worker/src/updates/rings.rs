@@ -32,7 +32,9 @@ impl<'a> Rings<'a> {
         let rollouts = rollouts::list(&mut db, token, ROLLOUTS_MAX).await?;
         drop(db);
         let mut shares = HashMap::new();
-        for rollout in rollouts.into_iter().filter(|rollout| current.contains(&(rollout.asset, rollout.target))) {
+        for rollout in
+            rollouts.into_iter().filter(|rollout| current.contains(&(rollout.asset, rollout.target)))
+        {
             let share = step(ctx, &rules, &rollout).await?;
             shares.insert((rollout.asset, rollout.target), share);
         }

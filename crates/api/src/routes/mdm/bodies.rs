@@ -105,9 +105,11 @@ pub(super) fn api_key(text: &str) -> Result<Secret, ApiError> {
 }
 
 pub(super) fn webhook_key(text: &str) -> Result<Secret, ApiError> {
-    let fits = (WEBHOOK_KEY_MIN..=KEY_MAX).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+    let fits =
+        (WEBHOOK_KEY_MIN..=KEY_MAX).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
     if !fits {
-        let why = format!("it should be {WEBHOOK_KEY_MIN} to {KEY_MAX} printable ASCII characters without blanks");
+        let why =
+            format!("it should be {WEBHOOK_KEY_MIN} to {KEY_MAX} printable ASCII characters without blanks");
         return Err(wrong("webhook_key", why));
     }
     Ok(Secret::new(text))

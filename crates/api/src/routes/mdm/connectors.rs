@@ -4,8 +4,8 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use russet_domain::{Secret, Timestamp};
 use russet_domain::connector::ConnectorState;
+use russet_domain::{Secret, Timestamp};
 use russet_store::connectors::{self, Connector, NewConnector, Patch, Secrets};
 use russet_store::{Db, Tx, mdm_messages};
 use serde::Serialize;
@@ -106,10 +106,14 @@ async fn insert(
     let Some(id) = connectors::insert(&mut tx, new, now).await? else {
         return Err(ApiError::Conflict {
             code: "connector_exists",
-            text: format!("There is a connector called {} already; PATCH it, or choose another name.", new.name),
+            text: format!(
+                "There is a connector called {} already; PATCH it, or choose another name.",
+                new.name
+            ),
         });
     };
-    let detail = json!({ "kind": new.kind.as_str(), "url": new.url, "forwards": new.secrets.forward_to.is_some() });
+    let detail =
+        json!({ "kind": new.kind.as_str(), "url": new.url, "forwards": new.secrets.forward_to.is_some() });
     audit::note(&mut tx, actor, "connector.create", &format!("connector {}", new.name), &detail, now).await?;
     let view = ConnectorView::from(known(&mut tx, &new.name).await?);
     let answer = Answer::new(StatusCode::CREATED, Some(format!("/api/v1/connectors/{}", new.name)), &view)?;
@@ -264,7 +268,8 @@ pub(crate) async fn remove(
         let mut tx = app.store.begin().await?;
         let connector = known(&mut tx, &named).await?;
         connectors::remove(&mut tx, connector.id, now).await?;
-        audit::note(&mut tx, &actor, "connector.remove", &format!("connector {named}"), &json!({}), now).await?;
+        audit::note(&mut tx, &actor, "connector.remove", &format!("connector {named}"), &json!({}), now)
+            .await?;
         tx.commit().await?;
         Ok(())
     })

@@ -137,7 +137,8 @@ fn read_holders(
     serials: Option<Vec<String>>,
     user: Option<String>,
 ) -> Result<Vec<Holder>, ApiError> {
-    let device = |serial: &str, field: &str| Holder::device(serial).map_err(|why| wrong(field, why.to_string()));
+    let device =
+        |serial: &str, field: &str| Holder::device(serial).map_err(|why| wrong(field, why.to_string()));
     match (serial, serials, user) {
         (Some(serial), None, None) => Ok(vec![device(&serial, "serial")?]),
         (None, Some(serials), None) if serials.is_empty() => Err(ApiError::EmptyList("serials")),
@@ -174,8 +175,8 @@ async fn write(app: &App, actor: &Actor, once: &Once, wanted: &Wanted) -> Result
             wanted.holders.iter().map(|holder| NewGate { asset: *asset, holder: holder.clone() })
         })
         .collect();
-    let may_wait = wanted.if_none_free == IfNoneFree::Wait
-        && policies::read(&mut tx, token.id).await?.has_waitlist();
+    let may_wait =
+        wanted.if_none_free == IfNoneFree::Wait && policies::read(&mut tx, token.id).await?.has_waitlist();
     let id = submit(&mut tx, actor, wanted, &gates, may_wait, now).await?;
     let job = jobs::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))?;
     let shown = gates::list(&mut tx, id, 1_000, None).await?;

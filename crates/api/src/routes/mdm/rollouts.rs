@@ -77,7 +77,8 @@ pub(crate) async fn resume(
         if rollouts::resume(&mut tx, token.id, &asked.adam_id, now).await? == 0 {
             return Err(ApiError::Conflict {
                 code: "nothing_halted",
-                text: "No version of this app is halted; GET the token's rollouts to see how far they are.".to_owned(),
+                text: "No version of this app is halted; GET the token's rollouts to see how far they are."
+                    .to_owned(),
             });
         }
         let detail = json!({ "adam_id": asked.adam_id });

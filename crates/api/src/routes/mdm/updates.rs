@@ -2,8 +2,8 @@
 
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::{Holder, JobId, Timestamp, TokenId};
-use russet_store::jobs::{self, NewJob, Origin};
 use russet_store::Tx;
+use russet_store::jobs::{self, NewJob, Origin};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;

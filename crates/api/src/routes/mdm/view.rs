@@ -230,7 +230,11 @@ pub(crate) struct RolloutView {
 }
 
 impl RolloutView {
-    pub(super) fn new(rollout: Rollout, percent: u8, installs: std::collections::BTreeMap<&'static str, u64>) -> Self {
+    pub(super) fn new(
+        rollout: Rollout,
+        percent: u8,
+        installs: std::collections::BTreeMap<&'static str, u64>,
+    ) -> Self {
         Self {
             adam_id: rollout.key.adam_id,
             version: rollout.target,

@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn a_body_is_signed_with_the_key_or_not_at_all() {
         let key = Secret::new("0123456789abcdef");
-        let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"0123456789abcdef"), b"{}");
+        let tag =
+            ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"0123456789abcdef"), b"{}");
         let signature = STANDARD.encode(tag);
         assert!(is_signed(&key, b"{}", &signature));
         assert!(!is_signed(&key, b"{ }", &signature));

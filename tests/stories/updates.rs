@@ -1,0 +1,452 @@
+//! Newer versions: found by number, pushed in their time, to few devices first, and never without end (pains 31 to 33, wish 13).
+
+use std::time::Duration;
+
+use reqwest::Method;
+use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials};
+use serde_json::{Value, json};
+
+use crate::gate::quick;
+
+on_both_profiles!(
+    s_38_a_newer_version_is_pushed_and_the_device_reports_it,
+    n_1_a_device_with_a_license_gets_its_app_and_its_updates_through_the_mdm_server,
+    n_7_an_update_that_takes_its_time_is_looked_at_until_it_is_there,
+    n_8_a_device_that_has_left_the_assignment_gets_no_more_updates,
+    n_9_a_device_that_sleeps_gets_its_update_when_it_wakes,
+    n_11_a_switched_off_token_or_assignment_is_left_alone,
+    n_12_a_person_who_declines_is_not_asked_again_for_this_version,
+    n_13_a_device_in_single_app_mode_rests_in_words,
+    pain_31_the_same_update_is_asked_for_once_however_often_it_is_found,
+    pain_32_a_device_that_never_gets_the_version_ends_in_words,
+    pain_33_a_store_that_offers_the_device_another_version_ends_in_words,
+    pain_33_a_system_that_is_too_old_gets_no_update,
+    a_new_version_begins_anew_and_a_job_tries_again,
+    a_ring_of_failures_halts_the_version_until_somebody_says_otherwise,
+    updates_keep_to_the_window_by_the_clock_of_the_device,
+    a_job_pushes_what_it_names_and_nothing_else,
+    bad_update_jobs_and_policies_are_refused_in_words,
+);
+
+/// Devices with the first app in the version that the store had.
+struct Fleet {
+    world: World,
+    token: Token,
+    devices: Vec<String>,
+    bundle_id: String,
+}
+
+impl Fleet {
+    /// Devices that hold licenses for the first app and report it, and a store that was read.
+    async fn start(setup: Setup, devices: usize) -> Self {
+        let world = World::start(setup).await;
+        let location = world.apple.location("North", 2, 1_000, 0).await;
+        let token = world.token(&location, "north").await;
+        let switch = json!({ "auto_update": true });
+        let _ =
+            world.api.send(Method::PATCH, &format!("/tokens/{}", token.id), Some(&switch)).await.with(200);
+        world.connect("nano").await;
+        let product = world.apple.product(Method::GET, &app(1), "", &Value::Null).await;
+        let versions = product["editions"]["ios"]["versions"].as_array().expect("versions").clone();
+        let current = versions.last().expect("a version")["external_id"].clone();
+        let bundle_id = product["bundle_id"].as_str().expect("a bundle").to_owned();
+        let devices = serials(0..devices);
+        world.succeed(&token.assign(&[app(1)], &devices, &[])).await;
+        let has = json!({ bundle_id.clone(): { "adam_id": app(1), "external_id": current } });
+        world.enroll(&devices, &json!({ "apps": has })).await;
+        for serial in &devices {
+            world
+                .until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string())
+                .await;
+        }
+        let fleet = Self { world, token, devices, bundle_id };
+        fleet.read_store().await;
+        fleet
+    }
+
+    async fn read_store(&self) {
+        let job = self.world.api.post("/apps/refresh", &json!({ "token": self.token.id })).await.with(202);
+        self.world.end_of(job["id"].as_i64().expect("a job")).await;
+    }
+
+    /// Publishes a version and has the store read; what follows from it follows by itself.
+    async fn publish(&self, external_id: u64) {
+        let version = json!({ "version": format!("9.{external_id}"), "external_id": external_id });
+        self.world.apple.product(Method::POST, &app(1), "/versions", &version).await;
+        self.read_store().await;
+    }
+
+    async fn push(&self, more: Value) -> Value {
+        let mut job = json!({ "kind": "push_update", "token": self.token.id });
+        for (name, value) in more.as_object().expect("an object") {
+            job[name] = value.clone();
+        }
+        let id = self.world.submit(&job).await;
+        self.world.end_of(id).await
+    }
+
+    async fn installs(&self) -> Vec<Value> {
+        self.world.api.list(&format!("/installs?token={}", self.token.id)).await
+    }
+
+    async fn policy(&self, policies: Value) {
+        let path = format!("/tokens/{}/policies", self.token.id);
+        let _ = self.world.api.send(Method::PATCH, &path, Some(&policies)).await.with(200);
+    }
+
+    /// How many installs all devices were given.
+    async fn given(&self) -> usize {
+        let mut given = 0;
+        for serial in &self.devices {
+            given += self.world.installs_given(serial).await.len();
+        }
+        given
+    }
+
+    async fn version_of(&self, serial: &str) -> Value {
+        let device = self.world.virtual_device(serial).await;
+        device["apps"][&self.bundle_id]["external_id"].clone()
+    }
+}
+
+/// Whether an assignment gives the app to the device that was asked about.
+fn holds(explained: &Value) -> bool {
+    let assignments = explained["items"][0]["assignments"].as_array().cloned().unwrap_or_default();
+    assignments.iter().any(|assignment| assignment["holds"] == true)
+}
+
+const NEWER: u64 = 990_000_001;
+
+async fn s_38_a_newer_version_is_pushed_and_the_device_reports_it(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 5).await;
+    let calls = fleet.world.mdm(&json!({})).await["counts"]["enqueue_calls"].as_u64().expect("calls");
+    fleet.publish(NEWER).await;
+    for serial in &fleet.devices {
+        let install = fleet.world.until_install(serial, "installed").await;
+        assert_eq!(
+            (&install["target_version"], &install["reported_version"]),
+            (&json!(NEWER), &json!(NEWER))
+        );
+        assert_eq!(fleet.version_of(serial).await, json!(NEWER));
+    }
+    // One call for all of them, and one to see whether it is there.
+    let after = fleet.world.mdm(&json!({})).await["counts"]["enqueue_calls"].as_u64().expect("calls");
+    assert!(after - calls <= 4, "{} calls for 5 devices", after - calls);
+    assert_eq!(fleet.given().await, 5);
+    let rollouts = fleet.world.api.list(&format!("/tokens/{}/rollouts", fleet.token.id)).await;
+    assert_eq!((&rollouts[0]["version"], &rollouts[0]["installs"]["installed"]), (&json!(NEWER), &json!(5)));
+}
+
+async fn n_1_a_device_with_a_license_gets_its_app_and_its_updates_through_the_mdm_server(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    let serial = &fleet.devices[0];
+    let body = json!({ "token": fleet.token.id, "serial": serial, "apps": [{ "adam_id": app(2) }], "install": true });
+    let job = fleet.world.api.post("/gate", &body).await.with(202)["job"]["id"].as_i64().expect("a job");
+    fleet.world.end_of(job).await;
+    fleet.publish(NEWER).await;
+    eventually("the update", async || {
+        let version = fleet.version_of(serial).await;
+        if version == json!(NEWER) { Ok(()) } else { Err(version.to_string()) }
+    })
+    .await;
+    let given = fleet.world.installs_given(serial).await;
+    assert_eq!(given.len(), 2, "one install and one update, both as commands: {given:?}");
+}
+
+async fn n_7_an_update_that_takes_its_time_is_looked_at_until_it_is_there(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)).setting("MDM__INSTALL_WITHIN_S", "30"), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "install_ms": 2_500 })).await;
+    fleet.publish(NEWER).await;
+    let install = fleet.world.until_install(&fleet.devices[0], "installed").await;
+    assert_eq!((&install["tries"], &install["reported_version"]), (&json!(1), &json!(NEWER)), "{install}");
+}
+
+async fn n_8_a_device_that_has_left_the_assignment_gets_no_more_updates(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 2).await;
+    let world = &fleet.world;
+    // The licenses stay with whoever leaves; the updates do not.
+    fleet.policy(json!({ "on_leave_ios": "keep" })).await;
+    let _ = world.api.post("/groups", &json!({ "name": "class", "kind": "devices" })).await.with(200);
+    let members = json!({ "members": fleet.devices });
+    let _ = world.api.send(Method::PUT, "/groups/class/members", Some(&members)).await.with(200);
+    let assignment =
+        json!({ "token": fleet.token.id, "adam_id": app(1), "group": "class", "intent": "required" });
+    let _ = world.api.post("/assignments", &assignment).await.with(201);
+    let why = |serial: &str| format!("/explain?token={}&serial={serial}&adam_id={}", fleet.token.id, app(1));
+    eventually("the assignment to hold", async || {
+        let explained = world.api.get(&why(&fleet.devices[1])).await;
+        if holds(&explained) { Ok(()) } else { Err(explained.to_string()) }
+    })
+    .await;
+    let left = json!({ "remove": [fleet.devices[1]] });
+    let _ = world.api.send(Method::PATCH, "/groups/class/members", Some(&left)).await.with(200);
+    eventually("the device to have left", async || {
+        let explained = world.api.get(&why(&fleet.devices[1])).await;
+        if holds(&explained) { Err(explained.to_string()) } else { Ok(()) }
+    })
+    .await;
+    // What follows from it is decided a moment later.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fleet.publish(NEWER).await;
+    world.until_install(&fleet.devices[0], "installed").await;
+    let ended = fleet.push(json!({})).await;
+    world.must_have_succeeded(&ended);
+    assert_eq!(world.installs_given(&fleet.devices[1]).await, Vec::<Value>::new());
+}
+
+async fn n_9_a_device_that_sleeps_gets_its_update_when_it_wakes(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "asleep": true })).await;
+    fleet.publish(NEWER).await;
+    fleet.world.until_install(&fleet.devices[0], "sent").await;
+    // Longer than an awake device may take for a try.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let install = fleet.world.until_install(&fleet.devices[0], "sent").await;
+    assert_eq!(install["tries"], 1, "{install}");
+    fleet.world.behave(&fleet.devices, &json!({ "asleep": false, "not_now": 2 })).await;
+    fleet.world.until_install(&fleet.devices[0], "installed").await;
+}
+
+async fn n_11_a_switched_off_token_or_assignment_is_left_alone(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 2).await;
+    let world = &fleet.world;
+    let _ = world.api.post("/groups", &json!({ "name": "still", "kind": "devices" })).await.with(200);
+    let members = json!({ "members": [fleet.devices[1]] });
+    let _ = world.api.send(Method::PUT, "/groups/still/members", Some(&members)).await.with(200);
+    let assignment = json!({
+        "token": fleet.token.id, "adam_id": app(1), "group": "still", "intent": "required", "auto_update": false,
+    });
+    let _ = world.api.post("/assignments", &assignment).await.with(201);
+    let why = format!("/explain?token={}&serial={}&adam_id={}", fleet.token.id, fleet.devices[1], app(1));
+    eventually("the assignment to hold", async || {
+        let explained = world.api.get(&why).await;
+        if holds(&explained) { Ok(()) } else { Err(explained.to_string()) }
+    })
+    .await;
+    fleet.publish(NEWER).await;
+    world.until_install(&fleet.devices[0], "installed").await;
+    let token = format!("/tokens/{}", fleet.token.id);
+    let _ = world.api.send(Method::PATCH, &token, Some(&json!({ "auto_update": false }))).await.with(200);
+    fleet.publish(NEWER + 1).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.installs_given(&fleet.devices[0]).await.len(), 1, "the token's switch is off");
+    assert_eq!(world.installs_given(&fleet.devices[1]).await.len(), 0, "the assignment's switch is off");
+    // Who asks for it in so many words gets it.
+    world.must_have_succeeded(&fleet.push(json!({})).await);
+    assert_eq!(fleet.version_of(&fleet.devices[1]).await, json!(NEWER + 1));
+}
+
+async fn n_12_a_person_who_declines_is_not_asked_again_for_this_version(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
+    fleet.publish(NEWER).await;
+    let install = fleet.world.until_install(&fleet.devices[0], "resting").await;
+    assert_eq!((&install["code"], &install["tries"]), (&json!("user_refused"), &json!(1)), "{install}");
+    fleet.read_store().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(fleet.given().await, 1);
+}
+
+async fn n_13_a_device_in_single_app_mode_rests_in_words(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    let kiosk = json!({ "serial": fleet.devices[0], "kiosk": true });
+    let _ = fleet.world.api.post("/devices", &kiosk).await.with(200);
+    fleet.world.behave(&fleet.devices, &json!({ "single_app": true })).await;
+    fleet.publish(NEWER).await;
+    let install = fleet.world.until_install(&fleet.devices[0], "resting").await;
+    assert_eq!((&install["code"], &install["tries"]), (&json!("single_app_mode"), &json!(3)), "{install}");
+    assert!(
+        install["explanation"].as_str().is_some_and(|text| text.contains("single app mode")),
+        "{install}"
+    );
+}
+
+async fn pain_31_the_same_update_is_asked_for_once_however_often_it_is_found(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)).setting("MDM__INSTALL_WITHIN_S", "60"), 3).await;
+    fleet.world.behave(&fleet.devices, &json!({ "install_ms": 4_000 })).await;
+    fleet.publish(NEWER).await;
+    for _ in 0..5 {
+        fleet.read_store().await;
+    }
+    let jobs = [fleet.push(json!({})).await, fleet.push(json!({})).await];
+    let installs = fleet.installs().await;
+    for job in &jobs {
+        assert_eq!(job["state"], "succeeded", "{job} {installs:?}");
+    }
+    assert_eq!(installs.len(), 3);
+    assert_eq!(fleet.given().await, 3);
+}
+
+async fn pain_32_a_device_that_never_gets_the_version_ends_in_words(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "locked": true })).await;
+    fleet.publish(NEWER).await;
+    let install = fleet.world.until_install(&fleet.devices[0], "resting").await;
+    assert_eq!((&install["code"], &install["tries"]), (&json!("no_progress"), &json!(3)), "{install}");
+    for _ in 0..3 {
+        fleet.read_store().await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(fleet.given().await, 3, "it rests");
+}
+
+async fn pain_33_a_store_that_offers_the_device_another_version_ends_in_words(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "storefront": "jp" })).await;
+    let version = |id: u64, storefront: &str| json!({ "version": format!("9.{id}"), "external_id": id, "storefronts": [storefront] });
+    fleet.world.apple.product(Method::POST, &app(1), "/versions", &version(NEWER - 1, "jp")).await;
+    fleet.world.apple.product(Method::POST, &app(1), "/versions", &version(NEWER, "nl")).await;
+    fleet.read_store().await;
+    let install = fleet.world.until_install(&fleet.devices[0], "resting").await;
+    assert_eq!(
+        (&install["code"], &install["reported_version"]),
+        (&json!("version_differs"), &json!(NEWER - 1)),
+        "{install}"
+    );
+    fleet.read_store().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(fleet.given().await, 1);
+}
+
+async fn pain_33_a_system_that_is_too_old_gets_no_update(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    let version = json!({ "version": "9.9", "external_id": NEWER, "minimum_os": "99.0" });
+    fleet.world.apple.product(Method::POST, &app(1), "/versions", &version).await;
+    fleet.read_store().await;
+    let ended = fleet.push(json!({})).await;
+    assert_eq!(ended["result"], json!({ "updates": 0, "system_too_old": 1 }), "{ended}");
+    assert_eq!(fleet.given().await, 0);
+}
+
+async fn a_new_version_begins_anew_and_a_job_tries_again(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
+    fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
+    fleet.publish(NEWER).await;
+    fleet.world.until_install(&fleet.devices[0], "resting").await;
+    fleet.world.behave(&fleet.devices, &json!({ "refuses": false })).await;
+    let ended = fleet.push(json!({})).await;
+    fleet.world.must_have_succeeded(&ended);
+    assert_eq!(fleet.version_of(&fleet.devices[0]).await, json!(NEWER));
+    let of_job = fleet.world.api.list(&format!("/jobs/{}/installs", ended["id"])).await;
+    assert_eq!((of_job.len(), &of_job[0]["state"]), (1, &json!("installed")), "{of_job:?}");
+    fleet.publish(NEWER + 1).await;
+    eventually("the next version", async || {
+        let version = fleet.version_of(&fleet.devices[0]).await;
+        if version == json!(NEWER + 1) { Ok(()) } else { Err(version.to_string()) }
+    })
+    .await;
+}
+
+async fn a_ring_of_failures_halts_the_version_until_somebody_says_otherwise(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 60).await;
+    fleet.policy(json!({ "update_rings": "30,100", "update_soak_hours": "0" })).await;
+    fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
+    fleet.publish(NEWER).await;
+    let first = eventually("the first ring to end", async || {
+        let installs = fleet.installs().await;
+        let resting = installs.iter().filter(|install| install["state"] == "resting").count();
+        if resting >= 5 && resting == installs.len() {
+            Ok(resting)
+        } else {
+            Err(format!("{resting} of {}", installs.len()))
+        }
+    })
+    .await;
+    assert!(first < 40, "{first} of 60 devices are no first ring of thirty percent");
+    fleet.read_store().await;
+    let rollout = eventually("the halt", async || {
+        let rollouts = fleet.world.api.list(&format!("/tokens/{}/rollouts", fleet.token.id)).await;
+        match rollouts.first() {
+            Some(rollout) if rollout["halted"] == true => Ok(rollout.clone()),
+            _ => Err(format!("{rollouts:?}")),
+        }
+    })
+    .await;
+    assert!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("failed")), "{rollout}");
+    for _ in 0..2 {
+        fleet.read_store().await;
+    }
+    assert_eq!(fleet.installs().await.len(), first, "nobody else gets it");
+    fleet.world.behave(&fleet.devices, &json!({ "refuses": false })).await;
+    let path = format!("/tokens/{}/rollouts/resume", fleet.token.id);
+    let _ = fleet.world.api.post(&path, &json!({ "adam_id": app(1) })).await.with(204);
+    eventually("the rest to have it", async || {
+        let installs = fleet.installs().await;
+        let installed = installs.iter().filter(|install| install["state"] == "installed").count();
+        if installed == 60 - first { Ok(()) } else { Err(format!("{installed}")) }
+    })
+    .await;
+    assert_eq!(
+        fleet.world.api.post(&path, &json!({ "adam_id": app(1) })).await.problem().0,
+        "nothing_halted"
+    );
+}
+
+async fn updates_keep_to_the_window_by_the_clock_of_the_device(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 2).await;
+    // Two zones of which at any time one is in the window of twelve hours and the other is not.
+    let half_past = |serial: &String, zone: &str| json!({ "serial": serial, "time_zone": zone });
+    let _ = fleet.world.api.post("/devices", &half_past(&fleet.devices[0], "Etc/GMT")).await.with(200);
+    let _ = fleet.world.api.post("/devices", &half_past(&fleet.devices[1], "Etc/GMT-12")).await.with(200);
+    let hour = russet_tests::now_ms() / 3_600_000 % 24;
+    let window = format!("{:02}:00-{:02}:00", (hour + 24 - 1) % 24, (hour + 6) % 24);
+    fleet.policy(json!({ "update_window": window })).await;
+    fleet.publish(NEWER).await;
+    fleet.world.until_install(&fleet.devices[0], "installed").await;
+    let waiting = fleet.world.until_install(&fleet.devices[1], "ready").await;
+    let due = russet_tests::millis(waiting["due_at"].as_str().expect("a moment"));
+    assert!(due > russet_tests::now_ms() + 3_600_000, "{waiting}");
+    assert_eq!(fleet.world.installs_given(&fleet.devices[1]).await, Vec::<Value>::new());
+    // A job may wait for the window, or not.
+    let id = fleet
+        .world
+        .submit(&json!({ "kind": "push_update", "token": fleet.token.id, "when": "window" }))
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let job = fleet.world.job(id).await;
+    assert_eq!(job["progress"]["planned"], 1, "{job}");
+}
+
+async fn a_job_pushes_what_it_names_and_nothing_else(profile: Profile) {
+    let fleet = Fleet::start(quick(Setup::of(profile)), 3).await;
+    let token = format!("/tokens/{}", fleet.token.id);
+    let _ =
+        fleet.world.api.send(Method::PATCH, &token, Some(&json!({ "auto_update": false }))).await.with(200);
+    fleet.publish(NEWER).await;
+    let ended = fleet.push(json!({ "apps": [app(2)] })).await;
+    assert_eq!((&ended["state"], &ended["result"]["updates"]), (&json!("succeeded"), &json!(0)), "{ended}");
+    let ended = fleet.push(json!({ "apps": [app(1)], "serials": [fleet.devices[2]] })).await;
+    fleet.world.must_have_succeeded(&ended);
+    assert_eq!((&ended["progress"]["settled"], fleet.given().await), (&json!(1), 1), "{ended}");
+    assert_eq!(fleet.version_of(&fleet.devices[2]).await, json!(NEWER));
+}
+
+async fn bad_update_jobs_and_policies_are_refused_in_words(profile: Profile) {
+    let world = World::start(quick(Setup::of(profile))).await;
+    let location = world.apple.location("North", 1, 1, 0).await;
+    let token = world.token(&location, "north").await;
+    let job = |field: &str, value: Value| {
+        let mut job = json!({ "kind": "push_update", "token": token.id });
+        job[field] = value;
+        job
+    };
+    for (field, value, code) in [
+        ("apps", json!([]), "empty_list"),
+        ("apps", json!(["pages"]), "invalid_field"),
+        ("serials", json!(["not a serial"]), "invalid_field"),
+        ("when", json!("later"), "invalid_field"),
+        ("token", json!(99), "unknown_token"),
+    ] {
+        assert_eq!(world.api.post("/jobs", &job(field, value)).await.problem().0, code, "{field}");
+    }
+    let path = format!("/tokens/{}/policies", token.id);
+    for (name, value) in [("update_window", "22-5"), ("update_rings", "10,1,100"), ("update_soak_hours", "x")]
+    {
+        let (code, detail) =
+            world.api.send(Method::PATCH, &path, Some(&json!({ name: value }))).await.problem();
+        assert_eq!(code, "invalid_field", "{name}");
+        assert!(detail.contains("such as") || detail.contains("number"), "{detail}");
+    }
+    let zone = json!({ "serial": "C0A", "time_zone": "Mars/Olympus" });
+    assert!(world.api.post("/devices", &zone).await.problem().1.contains("time_zone"));
+}
