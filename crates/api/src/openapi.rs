@@ -2,7 +2,7 @@
 
 use axum::Json;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
@@ -110,6 +110,11 @@ impl Modify for Keys {
         };
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("key", bearer("An API key, made with `russet key create`."));
+        let signature = ApiKeyValue::with_description(
+            "X-Hmac-Signature",
+            "The HMAC-SHA256 of the body with the connector's `webhook_key`, in base64.",
+        );
+        components.add_security_scheme("mdm", SecurityScheme::ApiKey(ApiKey::Header(signature)));
         components.add_security_scheme("apple", bearer("The secret that Apple was given with the address."));
     }
 }

@@ -24,10 +24,7 @@ pub(crate) async fn forward(ctx: &Context, connector: &Connector) -> Result<Opti
     drop(db);
     let Some(to) = secrets.and_then(|secrets| secrets.forward_to) else { return next(ctx, connector).await };
     for message in due {
-        let error = match ctx.servers.forward(&to, &message.body, message.signature.as_deref()).await {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        };
+        let error = ctx.servers.forward(&to, &message.body, message.signature.as_deref()).await.err();
         let mut tx = ctx.begin().await?;
         match error {
             None => mdm_messages::forwarded(&mut tx, message.id).await?,

@@ -29,7 +29,7 @@ const SIGNATURE_MAX: usize = 256;
 
 /// Takes a message of an MDM server. Proved by `X-Hmac-Signature`, the HMAC-SHA256 of the body with the connector's `webhook_key` in
 /// base64; MicroMDM, which cannot sign, gives the key as the password of HTTP Basic.
-#[utoipa::path(post, operation_id = "receive_mdm_message", path = "/api/v1/mdm/{connector}/webhook", tag = "mdm", security(()),
+#[utoipa::path(post, operation_id = "receive_mdm_message", path = "/api/v1/mdm/{connector}/webhook", tag = "mdm", security(("mdm" = [])),
     params(("connector" = String, Path, description = "The connector's name")),
     request_body(content = Object, description = "The server's webhook"),
     responses(
