@@ -26,6 +26,10 @@ enum Which {
     Night(Passed),
     /// Who of 100,000 devices in 500 groups should have what: `--profile single|cluster`, `--quick`.
     Reconcile(Passed),
+    /// 1,000 devices at the gate at once: `--profile single|cluster`, `--devices N`, `--apps N`.
+    Gate(Passed),
+    /// Newer versions for 100,000 devices with 20 apps each: `--profile single|cluster`, `--devices N`, `--apps N`.
+    Updates(Passed),
 }
 
 /// Arguments that the program itself understands.
@@ -46,6 +50,8 @@ impl Bench {
             Which::Pace(passed) => ("pace", passed),
             Which::Night(passed) => ("night", passed),
             Which::Reconcile(passed) => ("reconcile", passed),
+            Which::Gate(passed) => ("gate", passed),
+            Which::Updates(passed) => ("updates", passed),
         };
         let mut command = vec!["run", "--release", "--package", "russet", "--", "bench", name];
         command.extend(passed.arguments.iter().map(String::as_str));

@@ -2,6 +2,7 @@
 //! measurement.
 
 mod cpu;
+mod gate;
 mod licenses;
 mod night;
 mod pace;
@@ -9,6 +10,7 @@ mod queue;
 mod reconcile;
 mod setup;
 mod sync;
+mod updates;
 
 use clap::Subcommand;
 
@@ -29,6 +31,10 @@ pub(crate) enum BenchCommand {
     Night(night::NightArgs),
     /// Find out who of a large organization should have what.
     Reconcile(reconcile::ReconcileArgs),
+    /// A crowd of devices that wait for licenses at once.
+    Gate(gate::GateArgs),
+    /// Find devices with older versions, and get the newer ones onto them.
+    Updates(updates::UpdatesArgs),
     /// The worker that `queue` measures.
     #[command(hide = true)]
     QueueWorker(queue::WorkerArgs),
@@ -42,6 +48,8 @@ pub(crate) async fn run(command: BenchCommand) -> Result<(), CliError> {
         BenchCommand::Pace(args) => pace::run(args).await,
         BenchCommand::Night(args) => night::run(args).await,
         BenchCommand::Reconcile(args) => reconcile::run(args).await,
+        BenchCommand::Gate(args) => gate::run(args).await,
+        BenchCommand::Updates(args) => updates::run(args).await,
         BenchCommand::QueueWorker(args) => queue::run_worker(args).await,
     }
 }

@@ -60,6 +60,22 @@ impl Setup {
         crate::demo::apple::answer("setting up the simulator", request).await
     }
 
+    /// Changes something about the simulator.
+    pub(super) async fn change(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let request = self.http.patch(self.under(path)).json(body);
+        crate::demo::apple::answer("setting up the simulator", request).await
+    }
+
+    /// Looks at something of the simulator.
+    pub(super) async fn look(&self, path: &str) -> Result<Value, CliError> {
+        crate::demo::apple::answer("looking at the simulator", self.http.get(self.under(path))).await
+    }
+
+    /// An address of the simulator.
+    pub(super) fn under(&self, path: &str) -> String {
+        format!("{}{path}", self.simulator)
+    }
+
     /// All that the simulator has counted.
     pub(super) async fn ledger(&self) -> Result<Value, CliError> {
         let request = self.http.get(format!("{}/_sim/ledger", self.simulator));
