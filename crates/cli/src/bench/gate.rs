@@ -49,14 +49,12 @@ pub(super) async fn run(args: GateArgs) -> Result<(), CliError> {
         .buffer_unordered(AT_ONCE)
         .try_collect()
         .await?;
-    let mut waits: Vec<i64> = stream::iter(jobs)
-        .map(|job| wait_of(&setup, job))
-        .buffer_unordered(AT_ONCE)
-        .try_collect()
-        .await?;
+    let mut waits: Vec<i64> =
+        stream::iter(jobs).map(|job| wait_of(&setup, job)).buffer_unordered(AT_ONCE).try_collect().await?;
     waits.sort_unstable();
     let at = |share: usize| waits.get((waits.len() * share / 100).min(waits.len() - 1)).copied().unwrap_or(0);
-    let bound = u64::from(args.devices).div_ceil(HOLDERS_OF_A_REQUEST) * u64::from(args.apps).div_ceil(ASSETS_OF_A_REQUEST);
+    let bound = u64::from(args.devices).div_ceil(HOLDERS_OF_A_REQUEST)
+        * u64::from(args.apps).div_ceil(ASSETS_OF_A_REQUEST);
     print::json(&json!({
         "bench": "gate",
         "devices": args.devices,

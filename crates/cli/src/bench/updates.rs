@@ -133,7 +133,8 @@ impl Bench {
         self.setup.stack.forget_peaks(role);
         let before = self.setup.look("/_sim/mdm").await?["counts"].clone();
         let began = Instant::now();
-        let answer = self.setup.client.post("jobs", &json!({"kind": "push_update", "token": self.token})).await?;
+        let answer =
+            self.setup.client.post("jobs", &json!({"kind": "push_update", "token": self.token})).await?;
         let id = answer.body["id"].as_i64().unwrap_or_default();
         self.until("the devices to have the newer versions", async |bench| {
             Ok(bench.setup.client.get(&format!("jobs/{id}"), &[]).await?["ended_at"].is_string())

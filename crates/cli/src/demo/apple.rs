@@ -33,8 +33,7 @@ impl Apple {
     /// How the demo's Apple behaves: an event takes a moment, notifications come soon after.
     pub(crate) async fn behave(&self) -> Result<(), CliError> {
         let rules = json!({"allow_http": true, "event_delay_ms": 400, "latency_ms": 5});
-        let request = self.http.patch(format!("{}/_sim/settings", self.url)).json(&rules);
-        answer("setting up the simulator", request).await.map(drop)
+        self.change("/_sim/settings", &rules).await.map(drop)
     }
 
     /// Makes a location with its apps, enough licenses for all, and all users.
@@ -55,7 +54,7 @@ impl Apple {
 
     /// Counts of requests and violations since the start.
     pub(crate) async fn ledger(&self) -> Result<Value, CliError> {
-        answer("reading the ledger", self.http.get(format!("{}/_sim/ledger", self.url))).await
+        self.look("/_sim/ledger").await
     }
 
     /// Who holds what, as Apple has it.
@@ -67,8 +66,24 @@ impl Apple {
         lines.lines().filter(|line| !line.is_empty()).map(held).collect()
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
-        answer("setting up the simulator", self.http.post(format!("{}{path}", self.url)).json(body)).await
+    /// Makes something of the simulator.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        answer("setting up the simulator", self.http.post(self.under(path)).json(body)).await
+    }
+
+    /// Changes something of the simulator.
+    pub(crate) async fn change(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        answer("setting up the simulator", self.http.patch(self.under(path)).json(body)).await
+    }
+
+    /// Looks at something of the simulator.
+    pub(crate) async fn look(&self, path: &str) -> Result<Value, CliError> {
+        answer("looking at the simulator", self.http.get(self.under(path))).await
+    }
+
+    /// An address of the simulator.
+    pub(crate) fn under(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
     }
 }
 

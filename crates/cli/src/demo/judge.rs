@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::Token;
 use super::apple::{Apple, Held};
 use super::groups::{self, DEVICES};
+use super::updates::Updated;
 use crate::client::Client;
 use crate::error::CliError;
 use crate::print;
@@ -95,6 +96,7 @@ pub(super) struct Result {
     rate_violations: u64,
     violations: u64,
     mismatches: usize,
+    updated: Updated,
     seconds: f64,
 }
 
@@ -105,6 +107,7 @@ impl Result {
         ledger: &Value,
         assigned: &Compared,
         revoked: &Compared,
+        updated: Updated,
         took: Duration,
     ) -> Self {
         let count = |of: &Value, pointer: &str| of.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
@@ -121,19 +124,25 @@ impl Result {
             rate_violations: count(ledger, "/violations/rate"),
             violations: count(ledger, "/violations/total"),
             mismatches: assigned.mismatches + revoked.mismatches,
+            updated,
             seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
         }
     }
 
     pub(super) fn ok(&self) -> bool {
-        self.mismatches == 0 && self.violations == 0
+        self.mismatches == 0 && self.violations == 0 && self.updated.ok()
     }
 
     /// Why it is not well.
     pub(super) fn trouble(&self) -> String {
         format!(
-            "{} licenses are not where they should be, and the simulator counted {} violations",
-            self.mismatches, self.violations
+            "{} licenses are not where they should be, the simulator counted {} violations, and {} of {} devices have the \
+             newer version with {} who declined it",
+            self.mismatches,
+            self.violations,
+            self.updated.updated,
+            self.updated.devices,
+            self.updated.declined
         )
     }
 
@@ -157,6 +166,7 @@ impl Result {
             "one_per_pair": self.assigned + self.revoked,
             "rate_violations": self.rate_violations,
             "mismatches": self.mismatches,
+            "updates": self.updated.json(),
             "seconds": self.seconds,
         })
     }
@@ -183,6 +193,12 @@ impl Result {
             ("requests of all kinds", self.total.to_string()),
             ("rate violations", self.rate_violations.to_string()),
             ("licenses not where they should be", self.mismatches.to_string()),
+            (
+                "devices with the newer version",
+                format!("{} of {}", self.updated.updated, self.updated.devices),
+            ),
+            ("people who declined it", self.updated.declined.to_string()),
+            ("calls to the MDM server for that", self.updated.calls.to_string()),
             ("seconds", self.seconds.to_string()),
         ]);
     }

@@ -1,10 +1,11 @@
-//! Runs the main job from end to end against the simulator: three tokens, thousands of licenses given and taken back, and
-//! every one of them compared with Apple's own list.
+//! Runs the main job from end to end against the simulator: three tokens, thousands of licenses given and taken back, a
+//! newer version on 2,000 devices, and every license compared with Apple's own list.
 
 pub(crate) mod apple;
 mod groups;
 mod judge;
 mod show;
+mod updates;
 mod work;
 
 use std::time::{Duration, Instant};
@@ -54,7 +55,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), CliError> {
     let show = Show::new();
     show.step("starting the simulator and Russet");
     let simulator = Simulator::start(russet_simulator::Settings::default()).await.map_err(failed)?;
-    let settings = [("RUSSET_LOG", "warn"), ("RUSSET_APPLE__POLL_AFTER_S", "20")];
+    let settings = [
+        ("RUSSET_LOG", "warn"),
+        ("RUSSET_APPLE__POLL_AFTER_S", "20"),
+        // As patient with virtual devices as they need.
+        ("RUSSET_MDM__INSTALL_LOOK_S", "1"),
+    ];
     let mut stack =
         Stack::start(args.profile, &simulator.apple_url(), WORKERS, Servers::Any, &settings).await?;
     stack.servers().iter().for_each(|server| show.remark(server));
@@ -75,12 +81,14 @@ pub(crate) async fn run(args: DemoArgs) -> Result<(), CliError> {
     show.step("assigning");
     work::assign(&client, &tokens, &show, &mut stack).await?;
     let held = judge::compare(&client, &apple, &tokens, judge::Half::Assigned).await?;
+    show.step("a newer version goes out to 2,000 devices");
+    let updated = updates::push(&client, &apple, &stack.url, &tokens[0]).await?;
     show.step("taking a fifth back");
     work::revoke(&client, &tokens, &show, &mut stack).await?;
     let left = judge::compare(&client, &apple, &tokens, judge::Half::Revoked).await?;
     let ledger = apple.ledger().await?;
 
-    let result = judge::Result::new(args.profile, &before, &ledger, &held, &left, began.elapsed());
+    let result = judge::Result::new(args.profile, &before, &ledger, &held, &left, updated, began.elapsed());
     show.done();
     if !args.json || !args.exit {
         result.table();

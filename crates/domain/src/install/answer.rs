@@ -100,7 +100,7 @@ pub fn after_answer(this: &Standing, answer: &Answer, patience: &Patience, now: 
 }
 
 fn verify(code: Option<&'static str>, patience: &Patience, now: Timestamp) -> Step {
-    Step { to: InstallState::Verifying, code, due: Some(now.plus(patience.before_look(0))) }
+    Step { to: InstallState::Verifying, code, due: Some(patience.look_at(now, patience.before_look(0))) }
 }
 
 /// Decides what follows when the MDM server does not take the command for this device, and for it alone: it does not know it.

@@ -165,6 +165,16 @@ impl Patience {
     }
 }
 
+impl Patience {
+    /// The moment of a look that is not to be made before `wait` is over: looks at devices are made together, so that many share a call.
+    #[must_use]
+    pub fn look_at(&self, now: Timestamp, wait: Duration) -> Timestamp {
+        let together = i64::try_from((self.look_after / 2).as_millis()).unwrap_or(i64::MAX).max(1);
+        let moment = now.plus(wait).0;
+        Timestamp(moment.saturating_add(together - 1) / together * together)
+    }
+}
+
 /// An install as it stands, for whoever decides what comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
@@ -299,6 +309,17 @@ pub(super) mod tests {
         assert_eq!(patience.before_try(1), Duration::from_secs(60));
         assert_eq!(patience.before_try(3), Duration::from_secs(240));
         assert_eq!(patience.before_look(40), WAIT_MAX);
+    }
+
+    #[test]
+    fn looks_that_are_due_within_half_a_wait_are_made_together() {
+        let patience = Patience::default();
+        let at = |now| patience.look_at(Timestamp(now), Duration::from_secs(60));
+        assert_eq!(
+            (at(1), at(29_999), at(30_000)),
+            (Timestamp(90_000), Timestamp(90_000), Timestamp(90_000))
+        );
+        assert_eq!(at(30_001), Timestamp(120_000));
     }
 
     #[test]

@@ -135,7 +135,7 @@ fn wait_on(this: &Standing, patience: &Patience, now: Timestamp) -> Step {
         return again(this, "no_progress", patience, now);
     }
     let end = this.since.plus(patience.install_within);
-    let due = now.plus(patience.before_look(this.looks + 1)).min(end);
+    let due = patience.look_at(now, patience.before_look(this.looks + 1)).min(end);
     Step { to: InstallState::Verifying, code: None, due: Some(due) }
 }
 

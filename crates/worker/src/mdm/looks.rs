@@ -94,7 +94,7 @@ fn next_look(due: &Due, patience: &Patience, now: Timestamp) -> Look {
     let next = if now >= end {
         end.plus(patience.look_after)
     } else {
-        now.plus(patience.before_look(standing.looks + 1)).min(end)
+        patience.look_at(now, patience.before_look(standing.looks + 1)).min(end)
     };
     Look::Later { next, ask: true }
 }

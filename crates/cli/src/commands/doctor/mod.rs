@@ -3,6 +3,7 @@
 mod apple;
 mod catalog;
 mod clock;
+mod connectors;
 mod database;
 mod keys;
 mod notifications;
@@ -106,6 +107,7 @@ async fn examine(settings: &Settings, config: Option<&Path>) -> Vec<Finding> {
     if let Some(store) = &store {
         within("schema", database::schema(store), &mut findings).await;
         within("tokens", tokens::examine(store), &mut findings).await;
+        within("mdm", connectors::examine(store), &mut findings).await;
     }
     within("key", keys::examine(settings, store.as_ref()), &mut findings).await;
     let queue = within("queue", queue::open(settings), &mut findings).await.flatten();
