@@ -35,6 +35,7 @@ mod portal;
 mod redis_down;
 mod refusals;
 mod registration;
+mod removal;
 mod revoke;
 mod schedule;
 mod secrets;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials};
+use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials, users};
 use serde_json::{Value, json};
 
 use crate::gate::quick;
 
 on_both_profiles!(
+    s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices,
     s_38_a_newer_version_is_pushed_and_the_device_reports_it,
     n_1_a_device_with_a_license_gets_its_app_and_its_updates_through_the_mdm_server,
     n_7_an_update_that_takes_its_time_is_looked_at_until_it_is_there,
@@ -116,6 +117,31 @@ fn holds(explained: &Value) -> bool {
 }
 
 const NEWER: u64 = 990_000_001;
+
+async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(profile: Profile) {
+    let world = World::start(quick(Setup::of(profile))).await;
+    let location = world.apple.location("North", 1, 10, 2).await;
+    let token = world.token(&location, "north").await;
+    let switch = json!({ "auto_update": true });
+    let _ = world.api.send(Method::PATCH, &format!("/tokens/{}", token.id), Some(&switch)).await.with(200);
+    world.connect("nano").await;
+    let people = users(1..3);
+    world.succeed(&token.assign(&[app(1)], &[], &people[..1])).await;
+    let product = world.apple.product(Method::GET, &app(1), "", &Value::Null).await;
+    let has = json!({ product["bundle_id"].as_str().expect("a bundle"): { "adam_id": app(1), "external_id": 100 } });
+    for (serial, person) in serials(0..2).iter().zip(&people) {
+        let told = json!({ "serial": serial, "user": person });
+        let _ = world.api.post("/devices", &told).await.with(200);
+        world.enroll(std::slice::from_ref(serial), &json!({ "apps": has, "user": person })).await;
+        world.until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string()).await;
+    }
+    let job = world.api.post("/apps/refresh", &json!({ "token": token.id })).await.with(202);
+    world.end_of(job["id"].as_i64().expect("a job")).await;
+    let install = world.until_install(&serials(0..1)[0], "installed").await;
+    assert!(install["reported_version"].as_i64().is_some_and(|version| version > 100), "{install}");
+    // Whose person holds no license has the app by other means, and nothing is sent.
+    assert_eq!(world.api.list(&format!("/installs?serial={}", serials(1..2)[0])).await, Vec::<Value>::new());
+}
 
 async fn s_38_a_newer_version_is_pushed_and_the_device_reports_it(profile: Profile) {
     let fleet = Fleet::start(quick(Setup::of(profile)), 5).await;

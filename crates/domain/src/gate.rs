@@ -131,7 +131,9 @@ pub fn after_change(gate: GateState, change: State, install: bool) -> Option<Gat
 pub fn after_install(install: InstallState) -> Option<GateState> {
     match install {
         InstallState::Installed => Some(GateState::Installed),
-        InstallState::Resting | InstallState::Failed | InstallState::Cancelled => Some(GateState::Failed),
+        InstallState::Removed | InstallState::Resting | InstallState::Failed | InstallState::Cancelled => {
+            Some(GateState::Failed)
+        }
         InstallState::Ready | InstallState::Sending | InstallState::Sent | InstallState::Verifying => None,
     }
 }

@@ -36,7 +36,7 @@ fn said() -> Plist {
 
 fn bytes(value: &Plist) -> Vec<u8> {
     let mut bytes = Vec::new();
-    value.to_writer_xml(&mut bytes).unwrap();
+    value.to_writer_xml(&mut bytes).expect("it can be spelled");
     bytes
 }
 
@@ -44,7 +44,8 @@ fn envelopes(payload: &[u8]) -> Vec<Value> {
     let who = json!({ "udid": "U", "enrollment_id": "E", "ids": { "id": "U", "type": "Device" }, "url_params": {} });
     let with = |more: Value| {
         let mut said = who.clone();
-        said.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (Some(fields), Some(more)) = (said.as_object_mut(), more.as_object()) else { return said };
+        fields.extend(more.clone());
         said
     };
     let payload = STANDARD.encode(payload);

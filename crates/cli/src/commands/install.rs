@@ -20,7 +20,7 @@ pub(crate) struct InstallsArgs {
     /// Only those of this app, by number.
     #[arg(long, value_name = "ADAM_ID")]
     app: Option<String>,
-    /// Only those that are ready, sending, sent, verifying, installed, resting, failed or cancelled.
+    /// Only those that are ready, sending, sent, verifying, installed, removed, resting, failed or cancelled.
     #[arg(long)]
     state: Option<String>,
     /// The most that are listed.
@@ -42,6 +42,7 @@ pub(crate) async fn run(args: InstallsArgs, config: Option<&Path>) -> Result<(),
     let columns = [
         ("DEVICE", "serial"),
         ("APP", "adam_id"),
+        ("ACT", "act"),
         ("STATE", "state"),
         ("WANTED", "target_version"),
         ("REPORTED", "reported_version"),

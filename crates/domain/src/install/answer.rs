@@ -71,6 +71,7 @@ pub fn after_answer(this: &Standing, answer: &Answer, patience: &Patience, now: 
         InstallState::Ready
         | InstallState::Verifying
         | InstallState::Installed
+        | InstallState::Removed
         | InstallState::Resting
         | InstallState::Failed
         | InstallState::Cancelled => return None,

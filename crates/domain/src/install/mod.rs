@@ -9,6 +9,8 @@
 //!     ready, sending, sent, verifying ───► cancelled      nobody wants it any more (rule N-8)
 //! ```
 //!
+//! An app that is to go has the same life, and ends as removed once the device reports it no more.
+//!
 //! A device that says that it took the command has installed nothing yet: only its list of apps tells
 //! (<https://developer.apple.com/documentation/devicemanagement/managed-application-list-command>). What is tried is counted by
 //! device, app and version, and bounded, so that no two systems that disagree about a version can loop.
@@ -41,6 +43,8 @@ pub enum InstallState {
     Verifying,
     /// The device reports the app, in the wanted version if there is one.
     Installed,
+    /// The app was to go, and the device reports it no more.
+    Removed,
     /// Tried as often as is good. Nothing tries again by itself for this version.
     Resting,
     /// The device will never do it, and `code` says why.
@@ -51,12 +55,13 @@ pub enum InstallState {
 
 impl InstallState {
     /// Every state, in the order of an install's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ready,
         Self::Sending,
         Self::Sent,
         Self::Verifying,
         Self::Installed,
+        Self::Removed,
         Self::Resting,
         Self::Failed,
         Self::Cancelled,
@@ -71,6 +76,7 @@ impl InstallState {
             Self::Sent => "sent",
             Self::Verifying => "verifying",
             Self::Installed => "installed",
+            Self::Removed => "removed",
             Self::Resting => "resting",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -87,7 +93,7 @@ impl InstallState {
     #[must_use]
     pub fn has_ended(self) -> bool {
         match self {
-            Self::Installed | Self::Resting | Self::Failed | Self::Cancelled => true,
+            Self::Installed | Self::Removed | Self::Resting | Self::Failed | Self::Cancelled => true,
             Self::Ready | Self::Sending | Self::Sent | Self::Verifying => false,
         }
     }
@@ -98,7 +104,7 @@ impl InstallState {
         match self {
             Self::Ready => State::Planned,
             Self::Sending | Self::Sent | Self::Verifying => State::Accepted,
-            Self::Installed => State::Settled,
+            Self::Installed | Self::Removed => State::Settled,
             Self::Resting | Self::Failed => State::Refused,
             Self::Cancelled => State::Cancelled,
         }
@@ -180,6 +186,8 @@ impl Patience {
 pub struct Standing {
     /// Where it has got to.
     pub state: InstallState,
+    /// Whether the app is to go.
+    pub removes: bool,
     /// The external version that is wanted; nothing when any will do.
     pub target: Option<i64>,
     /// The external version that the device reported when this began; nothing when it had none or nobody knew.
@@ -275,6 +283,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("not_enrolled", "The MDM server does not know the device; enroll it again."),
     ("no_connector", "No connector is known for the device's MDM server."),
     ("left", "The device is not to have the app any more, so nothing more is sent (rule N-8)."),
+    ("wanted_again", "The device is to have the app again, so it is not removed."),
     ("withdrawn", "The job was cancelled before the command was sent."),
     ("halted", "Too many devices of an earlier ring failed; resume it once the reason is known."),
 ];
@@ -286,6 +295,7 @@ pub(super) mod tests {
     pub(super) fn sent() -> Standing {
         Standing {
             state: InstallState::Sent,
+            removes: false,
             target: Some(20),
             before: Some(10),
             tries: 1,

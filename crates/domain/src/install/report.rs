@@ -76,8 +76,12 @@ pub fn after_report(
         InstallState::Ready
         | InstallState::Sending
         | InstallState::Installed
+        | InstallState::Removed
         | InstallState::Failed
         | InstallState::Cancelled => return None,
+    }
+    if this.removes {
+        return after_report_of_removal(this, reported, patience, now);
     }
     if reported.is_some_and(|reported| has_arrived(this, reported)) {
         return Some(Step::end(InstallState::Installed, None));
@@ -101,6 +105,19 @@ pub fn after_report(
             wait_on(this, patience, now)
         }
     })
+}
+
+/// The same of an app that is to go.
+fn after_report_of_removal(
+    this: &Standing,
+    reported: Option<Reported>,
+    patience: &Patience,
+    now: Timestamp,
+) -> Option<Step> {
+    if reported.is_none_or(|reported| reported.status == AppStatus::Removed) {
+        return Some(Step::end(InstallState::Removed, None));
+    }
+    (this.state == InstallState::Verifying).then(|| wait_on(this, patience, now))
 }
 
 /// Whether the device has what was wanted. A device that tells no version has it as soon as it has the app, unless it had it
@@ -151,6 +168,7 @@ pub fn after_silence(this: &Standing, patience: &Patience, now: Timestamp) -> Op
         InstallState::Ready
         | InstallState::Sending
         | InstallState::Installed
+        | InstallState::Removed
         | InstallState::Resting
         | InstallState::Failed
         | InstallState::Cancelled => None,
@@ -250,6 +268,15 @@ mod tests {
         }
         assert_eq!(this.tries, patience.tries_max);
         assert!(now >= Timestamp(0).plus(Duration::from_secs(3 * 24 * 3600)), "each try has its day");
+    }
+
+    #[test]
+    fn an_app_that_is_to_go_is_gone_when_the_device_reports_it_no_more() {
+        let this = Standing { removes: true, ..verifying() };
+        assert_eq!(after(&this, managed(Some(10)), SOON).unwrap().to, InstallState::Verifying);
+        assert_eq!(after(&this, None, SOON).unwrap().to, InstallState::Removed);
+        let uninstalled = Some(Reported { status: AppStatus::Removed, version: None });
+        assert_eq!(after(&this, uninstalled, SOON).unwrap().to, InstallState::Removed);
     }
 
     #[test]

@@ -46,6 +46,8 @@ struct NewDevices {
     os_version: String,
     #[serde(default = "time_zone")]
     time_zone: String,
+    /// Whose they are, by `clientUserId`.
+    user: Option<String>,
     #[serde(default)]
     behavior: Behavior,
     /// Apps that they have: bundle id to product and version.
@@ -162,6 +164,7 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, body: Bytes) -> Answe
             model: new.model.clone(),
             os_version: new.os_version.clone(),
             time_zone: new.time_zone.clone(),
+            user: new.user.clone(),
             enrolled: new.enroll,
             behavior: new.behavior.clone(),
             apps: apps.clone(),

@@ -98,6 +98,8 @@ pub(crate) struct Device {
     pub(crate) model: String,
     pub(crate) os_version: String,
     pub(crate) time_zone: String,
+    /// Whose it is, by `clientUserId`: an app can come with that person's license too.
+    pub(crate) user: Option<String>,
     pub(crate) enrolled: bool,
     pub(crate) behavior: Behavior,
     pub(crate) apps: BTreeMap<String, Installed>,

@@ -51,7 +51,7 @@ fn install(
         device.behavior.no_license -= 1;
         return Answer::error(NO_LICENSE);
     }
-    if !is_licensed(organization, &adam_id, &device.serial) {
+    if !is_licensed(organization, &adam_id, device) {
         return Answer::error(NO_LICENSE);
     }
     if device.behavior.duplicate > 0 {
@@ -120,13 +120,16 @@ fn start(
     Some(facts.bundle_id)
 }
 
-/// Whether a device holds a license for a product, wherever.
-fn is_licensed(organization: &Organization, adam_id: &str, serial: &str) -> bool {
+/// Whether a device, or whose it is, holds a license for a product, wherever.
+fn is_licensed(organization: &Organization, adam_id: &str, device: &Device) -> bool {
     organization.locations.values().any(|location| {
-        let Some(holder) = location.holders.find(HolderKind::Device, serial) else { return false };
-        [Pricing::Standard, Pricing::Plus].into_iter().any(|pricing| {
-            let key = AssetKey { adam_id: adam_id.to_owned(), pricing };
-            location.asset_id(&key).is_some_and(|asset| location.licenses.contains((asset, holder)))
+        let of_device = location.holders.find(HolderKind::Device, &device.serial);
+        let of_user = device.user.as_deref().and_then(|user| location.holders.find(HolderKind::User, user));
+        of_device.into_iter().chain(of_user).any(|holder| {
+            [Pricing::Standard, Pricing::Plus].into_iter().any(|pricing| {
+                let key = AssetKey { adam_id: adam_id.to_owned(), pricing };
+                location.asset_id(&key).is_some_and(|asset| location.licenses.contains((asset, holder)))
+            })
         })
     })
 }

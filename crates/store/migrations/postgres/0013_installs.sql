@@ -80,7 +80,8 @@ CREATE TABLE mdm_commands (
 
 CREATE INDEX mdm_commands_sending ON mdm_commands (connector_id, id) WHERE state = 'sending';
 
--- An app, or a version of it, that a device is to have: at most one that has not ended for a device and an app. target is the
+-- An app, or a version of it, that a device is to have, or an app that it is to have no more (removes): at most one that has not ended
+-- for a device and an app. target is the
 -- external version that is wanted, NULL when any will do. sent_at is since when it waits for an answer or, once the device took the
 -- command, for the app. due_at is when it is to be looked at next.
 CREATE TABLE installs (
@@ -89,6 +90,7 @@ CREATE TABLE installs (
     asset_id BIGINT NOT NULL,
     device_id BIGINT NOT NULL,
     connector_id BIGINT,
+    removes BOOLEAN NOT NULL DEFAULT false,
     bundle_id TEXT COLLATE "C",
     target BIGINT,
     before_version BIGINT,

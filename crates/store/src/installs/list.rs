@@ -18,6 +18,8 @@ pub struct Entry {
     pub key: AssetKey,
     /// The device.
     pub serial: String,
+    /// Whether the app is to go.
+    pub removes: bool,
     /// What devices know the app by.
     pub bundle_id: Option<String>,
     /// The external version that is wanted.
@@ -60,7 +62,7 @@ pub struct Filter {
 macro_rules! select {
     ($from:literal, $rest:literal) => {
         concat!(
-            "SELECT i.id, i.token_id, a.adam_id, a.pricing_param, d.serial, i.bundle_id, i.target, r.version AS reported,
+            "SELECT i.id, i.token_id, a.adam_id, a.pricing_param, d.serial, i.removes, i.bundle_id, i.target, r.version AS reported,
                     r.shown, i.state, i.code, i.detail, i.tries, i.due_at, i.created_at, i.updated_at, i.ended_at
              FROM ",
             $from,
@@ -158,6 +160,7 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
         token: TokenId(row.get("token_id")?),
         key: asset_key(row.get("adam_id")?, &row.get::<String>("pricing_param")?),
         serial: row.get("serial")?,
+        removes: row.get("removes")?,
         bundle_id: row.get("bundle_id")?,
         target: row.get("target")?,
         reported: row.get("reported")?,

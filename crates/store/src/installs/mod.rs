@@ -3,6 +3,7 @@
 mod detect;
 mod due;
 mod list;
+mod remove;
 mod report;
 mod steps;
 mod want;
@@ -10,6 +11,7 @@ mod want;
 pub use detect::{Candidate, Latest, candidates, latest};
 pub use due::{Due, connectors_with_due, due_to_look, due_to_send, next_due, of_command, overdue};
 pub use list::{Entry, Filter, counts_of_app, list, of_job};
+pub use remove::want_removed;
 pub use report::{Waiting, open_of_devices, waiting_for_answer, waiting_for_report};
 pub(crate) use steps::orphan;
 pub use steps::{Moved, Shift, begin, looked, rename, shift, stranded, took_command};
@@ -42,7 +44,7 @@ pub struct Install {
 macro_rules! columns {
     () => {
         concat!(
-            "i.id, i.asset_id, i.device_id, i.target, i.before_version, i.state, i.code, i.tries, i.looks, i.sent_at, d.kiosk,
+            "i.id, i.asset_id, i.device_id, i.removes, i.target, i.before_version, i.state, i.code, i.tries, i.looks, i.sent_at, d.kiosk,
              coalesce(i.bundle_id, (
                  SELECT p.bundle_id
                  FROM assets pa
@@ -65,6 +67,7 @@ fn install(row: &Row) -> Result<Install, StoreError> {
         bundle_id: row.get("bundle_id")?,
         standing: Standing {
             state: word_in(row, "state", InstallState::from_text)?,
+            removes: row.get("removes")?,
             target: row.get("target")?,
             before: row.get("before_version")?,
             tries: number("tries")?,

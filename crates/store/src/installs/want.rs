@@ -67,6 +67,7 @@ pub async fn want(
             })
             .collect();
         let rows = json(&rows)?;
+        super::remove::call_off(tx, &rows, now).await?;
         joined.new += write(tx, token, &rows, now).await?;
         let found = under_way(tx, &rows, now).await?;
         if let Some(job) = job {
@@ -206,6 +207,7 @@ pub async fn withdraw_left(
          WHERE i.token_id = $1
            AND i.ended_at IS NULL
            AND i.state = 'ready'
+           AND NOT i.removes
            AND (EXISTS (
                    SELECT 1
                    FROM entitlements e
@@ -255,11 +257,22 @@ async fn cancel(
     code: &'static str,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
+    let found = found.into_iter().map(|id| (id, InstallState::Ready)).collect();
+    cancel_from(tx, found, code, now).await
+}
+
+/// Cancels installs, each seen in a state.
+pub(super) async fn cancel_from(
+    tx: &mut Tx,
+    found: Vec<(InstallId, InstallState)>,
+    code: &'static str,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
     let shifts: Vec<super::Shift> = found
         .into_iter()
-        .map(|id| super::Shift {
+        .map(|(id, from)| super::Shift {
             id,
-            from: InstallState::Ready,
+            from,
             step: russet_domain::install::Step { to: InstallState::Cancelled, code: Some(code), due: None },
             detail: None,
         })

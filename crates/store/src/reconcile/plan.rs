@@ -6,7 +6,7 @@ use russet_domain::change::Action;
 use russet_domain::job::{JobKind, Priority};
 use russet_domain::policy::Policies;
 use russet_domain::reconcile::{Left, Standing, Verdict, decide as verdict};
-use russet_domain::{Timestamp, TokenId};
+use russet_domain::{AssetId, Holder, Timestamp, TokenId};
 use serde_json::json;
 
 use super::{Decision, Picture, holders_of, of_asset, of_holders, write};
@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::jobs::{NewJob, Origin};
 use crate::submit::{Wish, submit};
 use crate::tokens::{self, Token};
-use crate::{marks, policies};
+use crate::{installs, marks, policies};
 
 /// The most licenses that one job moves.
 const WISHES_MAX: usize = 50_000;
@@ -40,6 +40,8 @@ pub struct Moves {
     pub revokes: Vec<(Wish, Left)>,
     /// How many apps are to go from their devices as well.
     pub removals: usize,
+    /// Of these, those of devices.
+    pub removed: Vec<(AssetId, String)>,
     /// Whether who gets no license waits for one.
     pub waits: bool,
 }
@@ -116,8 +118,11 @@ impl Moves {
             Some(Action::Revoke) => {
                 // Whoever gives something back has a reason; one without would be a mistake of the decision's.
                 let left = verdict.entitlement.and_then(|known| known.left).unwrap_or(Left::LeftGroup);
-                self.revokes.push((wish, left));
+                if let (true, Holder::Device(serial)) = (verdict.remove_app, &wish.holder) {
+                    self.removed.push((wish.asset, serial.clone()));
+                }
                 self.removals += usize::from(verdict.remove_app);
+                self.revokes.push((wish, left));
             }
             None => {}
         }
@@ -183,7 +188,9 @@ impl Moves {
         }
         let revokes = self.revokes.into_iter().map(|(wish, _)| wish).collect();
         let new = NewJob { notes, ..new_job(token, JobKind::RevokeLicense) };
-        write_jobs(tx, &new, revokes, json!({ "remove_app": removals }), now).await
+        write_jobs(tx, &new, revokes, json!({ "remove_app": removals }), now).await?;
+        installs::want_removed(tx, token, &self.removed, now).await?;
+        Ok(())
     }
 }
 

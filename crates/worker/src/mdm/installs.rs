@@ -45,7 +45,8 @@ pub(crate) async fn finish(
         let mut db = ctx.store.read().await?;
         let devices = installs::of_command(&mut db, command.id).await?;
         drop(db);
-        let first = devices.first().filter(|_| command.kind == CommandKind::Install);
+        let is_errand = matches!(command.kind, CommandKind::Install | CommandKind::Remove);
+        let first = devices.first().filter(|_| is_errand);
         let Some(act) = first.and_then(act_of) else {
             // A question that may not have arrived is asked again when it is due again.
             let mut tx = ctx.begin().await?;
@@ -86,8 +87,20 @@ pub(crate) async fn send_due(
 
 /// The command of an install; those with the same can share a call.
 fn act_of(due: &Due) -> Option<Act> {
+    if due.install.standing.removes {
+        return due.install.bundle_id.clone().map(|bundle_id| Act::RemoveApp { bundle_id });
+    }
     let adam_id = due.adam_id.parse().ok()?;
     Some(Act::InstallApp { adam_id, user_enrollment: due.user_enrollment })
+}
+
+fn kind_of(act: &Act) -> CommandKind {
+    match act {
+        Act::RemoveApp { .. } => CommandKind::Remove,
+        Act::InstallApp { .. } => CommandKind::Install,
+        Act::ListApps => CommandKind::ListApps,
+        Act::Describe => CommandKind::Describe,
+    }
 }
 
 /// Writes the command down with the installs that go out with it.
@@ -102,8 +115,7 @@ async fn begin<'a>(
     let uuid = Uuid::new_v4().to_string();
     let mut tx = ctx.begin().await?;
     let asset = Some(first.install.asset);
-    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await?
-    else {
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, kind_of(&act), asset, now).await? else {
         return Ok(None);
     };
     let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();
@@ -220,8 +232,7 @@ async fn try_part(
     let Some(first) = devices.first() else { return Ok(Part::Sent) };
     let mut tx = ctx.begin().await?;
     let asset = Some(first.install.asset);
-    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, CommandKind::Install, asset, now).await?
-    else {
+    let Some(id) = commands::begin(&mut tx, connector.id, &uuid, kind_of(act), asset, now).await? else {
         return Ok(Part::Sent);
     };
     let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();

@@ -93,7 +93,7 @@ fn counts(by_state: Vec<(InstallState, u64)>) -> Counts {
             }
             InstallState::Installed => counts.installed += number,
             InstallState::Resting | InstallState::Failed => counts.failed += number,
-            InstallState::Cancelled => {}
+            InstallState::Removed | InstallState::Cancelled => {}
         }
     }
     counts

@@ -127,6 +127,8 @@ pub(crate) struct InstallView {
     adam_id: String,
     /// The device.
     serial: String,
+    /// `install`, or `remove` when the app is to go.
+    act: &'static str,
     /// What devices know the app by.
     bundle_id: Option<String>,
     /// The external version that is wanted; null when any will do.
@@ -135,7 +137,7 @@ pub(crate) struct InstallView {
     reported_version: Option<i64>,
     /// The version that people read, as the device reports it.
     shown_version: Option<String>,
-    /// `ready`, `sending`, `sent`, `verifying`, `installed`, `resting`, `failed` or `cancelled`.
+    /// `ready`, `sending`, `sent`, `verifying`, `installed`, `removed`, `resting`, `failed` or `cancelled`.
     state: &'static str,
     /// The stable name of why.
     code: Option<String>,
@@ -162,6 +164,7 @@ impl From<Entry> for InstallView {
             token: entry.token.0,
             adam_id: entry.key.adam_id,
             serial: entry.serial,
+            act: if entry.removes { "remove" } else { "install" },
             bundle_id: entry.bundle_id,
             target_version: entry.target,
             reported_version: entry.reported,
