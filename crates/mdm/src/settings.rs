@@ -37,6 +37,8 @@ pub struct Settings {
     pub answer_within_s: u64,
     /// How often each device is asked for its apps, in seconds.
     pub inventory_every_s: u64,
+    /// How long what servers told is kept once it was read, in hours.
+    pub keep_messages_hours: u64,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             install_within_s: 86_400,
             answer_within_s: 2_592_000,
             inventory_every_s: 86_400,
+            keep_messages_hours: 24,
         }
     }
 }
@@ -107,6 +110,7 @@ impl Settings {
             ("mdm.install_within_s", self.install_within_s, 1, 2_592_000),
             ("mdm.answer_within_s", self.answer_within_s, 1, 31_536_000),
             ("mdm.inventory_every_s", self.inventory_every_s, 1, 31_536_000),
+            ("mdm.keep_messages_hours", self.keep_messages_hours, 1, 87_600),
         ];
         let wrong = |(name, value, least, most)| {
             (value < least || value > most)

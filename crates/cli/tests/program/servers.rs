@@ -138,6 +138,7 @@ async fn the_doctor_finds_a_sound_installation_sound() {
             "store",
             "schema",
             "tokens",
+            "mdm",
             "key",
             "queue",
             "clock",

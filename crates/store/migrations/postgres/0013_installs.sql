@@ -111,6 +111,7 @@ CREATE UNIQUE INDEX installs_live ON installs (device_id, asset_id) WHERE ended_
 CREATE INDEX installs_of_version ON installs (asset_id, target, device_id);
 CREATE INDEX installs_by_device ON installs (device_id, id);
 CREATE INDEX installs_due ON installs (connector_id, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX installs_ended ON installs (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX installs_sending ON installs (connector_id, id) WHERE state = 'sending';
 CREATE INDEX installs_by_command ON installs (command_id) WHERE command_id IS NOT NULL;
 

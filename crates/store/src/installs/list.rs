@@ -3,8 +3,8 @@
 use russet_domain::install::InstallState;
 use russet_domain::{AssetId, AssetKey, InstallId, JobId, Timestamp, TokenId};
 
-use crate::codec::{asset_key, count, int, maybe_time, time, word_in};
-use crate::engine::{Db, Row, sql};
+use crate::codec::{asset_key, count, int, json, maybe_time, time, word_in};
+use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 
 /// An install with the names of what it is about.
@@ -153,6 +153,35 @@ pub async fn counts_of_app(
     .all(db, |row| Ok((word_in(row, "state", InstallState::from_text)?, count(row.get("found")?))))
     .await
 }
+
+/// Deletes installs that ended well, or were called off, before `before`, at most `limit`; tells how many. Those that rest or failed stay:
+/// they are what keeps a version from being tried again without end.
+///
+/// # Errors
+/// As any statement.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    const OLD: &str = "
+        SELECT id
+        FROM installs
+        WHERE ended_at < $1 AND state IN ('installed', 'removed', 'cancelled')
+        ORDER BY ended_at
+        LIMIT $2";
+    let old: Vec<(i64,)> = sql("looking for old installs", OLD)
+        .bind(before.0)
+        .bind(int(limit))
+        .all(tx, |row| Ok((row.get("id")?,)))
+        .await?;
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let ids = json(&old)?;
+    sql("letting jobs go of old installs", LINKS).bind(ids.as_str()).run(tx).await?;
+    sql("deleting old installs", OLD_ONES).bind(ids).run(tx).await
+}
+
+const LINKS: Sql =
+    bulk!("DELETE FROM job_installs WHERE install_id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
+const OLD_ONES: Sql = bulk!("DELETE FROM installs WHERE id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
 
 fn entry(row: &Row) -> Result<Entry, StoreError> {
     Ok(Entry {

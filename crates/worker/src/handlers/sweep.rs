@@ -24,6 +24,8 @@ use crate::error::JobError;
 
 /// The most of each kind that one sweep looks at; the next one goes on.
 const AT_MOST: usize = 5_000;
+/// How long installs are remembered that ended well. Rollouts go by them for as long as they may stay with a ring.
+const INSTALLS_KEPT: Duration = Duration::from_secs(90 * 86_400);
 /// The most blocks of the audit chain that one sweep seals.
 const BLOCKS_MAX: usize = 20;
 
@@ -161,7 +163,9 @@ async fn clean_up(ctx: &Context) -> Result<(), JobError> {
     let before = ctx.now().minus(Duration::from_secs(ctx.settings.keep_hours * 3600));
     let mut tx = ctx.begin().await?;
     notifications::purge_read(&mut tx, before, AT_MOST).await?;
-    mdm_messages::purge_read(&mut tx, before, AT_MOST).await?;
+    let told = ctx.now().minus(Duration::from_secs(ctx.mdm_settings.keep_messages_hours * 3600));
+    mdm_messages::purge_read(&mut tx, told, AT_MOST).await?;
+    installs::purge(&mut tx, ctx.now().minus(INSTALLS_KEPT), AT_MOST).await?;
     // Devices may answer for as long as they are waited for.
     let answered = before.minus(ctx.mdm_settings.patience().answer_within);
     commands::purge(&mut tx, answered, AT_MOST).await?;

@@ -1,0 +1,219 @@
+//! Installs: one for a device and an app, counted by every job that waits for it, sealed secrets beside them, and forgotten in the end.
+
+#![allow(clippy::unwrap_used, reason = "a step that cannot be taken fails its test")]
+
+mod common;
+
+use common::*;
+use russet_domain::connector::ConnectorKind;
+use russet_domain::install::{InstallState, Step};
+use russet_domain::job::{JobKind, JobState};
+use russet_domain::{AssetId, DeviceId, InstallId, JobId, Secret, Timestamp, TokenId};
+use russet_store::commands::{self, CommandKind};
+use russet_store::connectors::{self, NewConnector, Secrets};
+use russet_store::directory::devices::{self, NewDevice};
+use russet_store::installs::{self, Shift, Wanted};
+use russet_store::{Store, jobs};
+
+/// A token with an app, a connector, and devices D0 to D2 of which the last is managed by nobody that is known.
+async fn school(store: &Store) -> (TokenId, AssetId, Vec<DeviceId>) {
+    let (token, assets) = location(store, "north", 1).await;
+    let mut tx = store.begin().await.unwrap();
+    let secrets = Secrets {
+        api_key: Secret::new("opaque-api-key"),
+        webhook_key: Secret::new("opaque-webhook-key"),
+        forward_to: Some(Secret::new("https://elsewhere.example/opaque")),
+    };
+    let url = "https://mdm.example.org".to_owned();
+    let new = NewConnector { name: "nano".to_owned(), kind: ConnectorKind::Nanomdm, url, secrets };
+    connectors::insert(&mut tx, &new, NOW).await.unwrap().unwrap();
+    assert_eq!(connectors::insert(&mut tx, &new, NOW).await.unwrap(), None, "a name is one connector's");
+    let told: Vec<NewDevice> = (0..3)
+        .map(|number| NewDevice {
+            serial: format!("D{number}"),
+            mdm: Some(if number < 2 { "nano" } else { "elsewhere" }.to_owned()),
+            mdm_enrollment_id: Some(format!("E{number}")),
+            ..NewDevice::default()
+        })
+        .collect();
+    devices::tell(&mut tx, &told, NOW).await.unwrap();
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(devices::find(&mut tx, &format!("D{number}")).await.unwrap().unwrap().id);
+    }
+    tx.commit().await.unwrap();
+    (token, assets[0], ids)
+}
+
+fn wanted(asset: AssetId, device: DeviceId, target: i64) -> Wanted {
+    Wanted { asset, device, bundle_id: None, target: Some(target), before: None, due: NOW }
+}
+
+async fn job_of(store: &Store, token: TokenId) -> JobId {
+    let mut tx = store.begin().await.unwrap();
+    let id = jobs::insert(&mut tx, &job(JobKind::PushUpdate, token), NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+async fn want(store: &Store, token: TokenId, job: JobId, all: &[Wanted]) -> installs::Joined {
+    let mut tx = store.begin().await.unwrap();
+    let joined = installs::want(&mut tx, token, Some(job), all, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    joined
+}
+
+async fn shift(store: &Store, id: InstallId, from: InstallState, to: InstallState, now: Timestamp) -> usize {
+    let mut tx = store.begin().await.unwrap();
+    let step = Step { to, code: None, due: None };
+    let moved = installs::shift(&mut tx, &[Shift { id, from, step, detail: None }], now).await.unwrap();
+    tx.commit().await.unwrap();
+    moved.len()
+}
+
+async fn found(store: &Store, id: JobId) -> jobs::Job {
+    jobs::find(&mut store.read().await.unwrap(), id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_second_wish_joins_the_first_and_both_jobs_end_with_it() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let (first, second) = (job_of(store, token).await, job_of(store, token).await);
+        let one = want(store, token, first, &[wanted(asset, devices[0], 7)]).await;
+        let other = want(store, token, second, &[wanted(asset, devices[0], 9)]).await;
+        assert_eq!((one.new, other.new), (1, 0));
+        assert_eq!(one.installs, other.installs);
+        let id = one.installs[&(asset, devices[0])];
+        // What was not sent yet goes for the newer version.
+        let due = installs::due_to_send(
+            &mut store.read().await.unwrap(),
+            connectors::by_name(&mut store.read().await.unwrap(), "nano").await.unwrap().unwrap().id,
+            NOW,
+            10,
+        )
+        .await
+        .unwrap();
+        assert_eq!((due.len(), due[0].install.standing.target), (1, Some(9)));
+        assert_eq!(shift(store, id, InstallState::Ready, InstallState::Sent, later(1)).await, 1);
+        // Taken again from where it was, nothing moves.
+        assert_eq!(shift(store, id, InstallState::Ready, InstallState::Installed, later(1)).await, 0);
+        assert_eq!(shift(store, id, InstallState::Sent, InstallState::Installed, later(2)).await, 1);
+        for job in [first, second] {
+            let job = found(store, job).await;
+            assert_eq!((job.state, job.progress.settled, job.progress.total()), (JobState::Succeeded, 1, 1));
+        }
+        // Wished for again, it is a new one.
+        let third = job_of(store, token).await;
+        assert_eq!(want(store, token, third, &[wanted(asset, devices[0], 9)]).await.new, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_device_whose_server_nobody_knows_fails_at_once_in_words() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let job = job_of(store, token).await;
+        let all = [wanted(asset, devices[1], 7), wanted(asset, devices[2], 7)];
+        want(store, token, job, &all).await;
+        let job = found(store, job).await;
+        assert_eq!((job.progress.planned, job.progress.refused), (1, 1));
+        let mut db = store.read().await.unwrap();
+        let rows = installs::of_job(&mut db, job.id, 10, None).await.unwrap();
+        let codes: Vec<_> = rows.iter().map(|row| (row.serial.as_str(), row.code.as_deref())).collect();
+        assert_eq!(codes, [("D1", None), ("D2", Some("no_connector"))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_app_that_is_wanted_again_is_not_removed_and_the_other_way_round() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let app = "INSERT INTO apps (adam_id, country, language, state, state_since, bundle_id, first_seen_at, looked_at)
+                   SELECT a.adam_id, upper(coalesce(t.country, 'US')), 'en', 'listed', 0, 'com.a', 0, 0
+                   FROM assets a JOIN tokens t ON t.id = a.token_id";
+        side.run(app).await;
+        side.run(&format!("INSERT INTO device_apps VALUES ({}, 'com.a', 7, NULL, 'Managed', 0)", devices[0].0)).await;
+        let job = job_of(store, token).await;
+        let install = want(store, token, job, &[wanted(asset, devices[0], 9)]).await.installs[&(asset, devices[0])];
+        let mut tx = store.begin().await.unwrap();
+        // The second device reports no such app, and there is nothing to remove.
+        let pairs = [(asset, "D0".to_owned()), (asset, "D1".to_owned())];
+        assert_eq!(installs::want_removed(&mut tx, token, &pairs, NOW).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        let codes = "SELECT state || ' ' || coalesce(code, '') FROM installs ORDER BY id";
+        assert_eq!(side.texts(codes).await, ["cancelled left", "ready "]);
+        assert_eq!(found(store, job).await.state, JobState::Cancelled);
+        let again = job_of(store, token).await;
+        let joined = want(store, token, again, &[wanted(asset, devices[0], 9)]).await;
+        assert_ne!(joined.installs[&(asset, devices[0])], install);
+        assert_eq!(side.texts(codes).await, ["cancelled left", "cancelled wanted_again", "ready "]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_ended_well_is_forgotten_after_a_while_and_what_rests_is_not() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let job = job_of(store, token).await;
+        let all = [wanted(asset, devices[0], 7), wanted(asset, devices[1], 7)];
+        let joined = want(store, token, job, &all).await;
+        let of = |device: usize| joined.installs[&(asset, devices[device])];
+        shift(store, of(0), InstallState::Ready, InstallState::Installed, later(5)).await;
+        shift(store, of(1), InstallState::Ready, InstallState::Resting, later(5)).await;
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(installs::purge(&mut tx, later(5), 10).await.unwrap(), 0, "not old enough");
+        assert_eq!(installs::purge(&mut tx, later(6), 10).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(side.texts("SELECT state FROM installs").await, ["resting"]);
+        assert_eq!(side.number("SELECT count(*) FROM job_installs").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn installs_of_a_command_that_is_over_are_found_stranded() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let job = job_of(store, token).await;
+        let id =
+            want(store, token, job, &[wanted(asset, devices[0], 7)]).await.installs[&(asset, devices[0])];
+        let mut tx = store.begin().await.unwrap();
+        let connector = connectors::by_name(&mut tx, "nano").await.unwrap().unwrap().id;
+        let begin = commands::begin(&mut tx, connector, "u-1", CommandKind::Install, Some(asset), NOW);
+        let command = begin.await.unwrap().unwrap();
+        assert_eq!(installs::begin(&mut tx, command, &[id], NOW).await.unwrap(), [id]);
+        // Begun twice, it goes out once.
+        assert!(installs::begin(&mut tx, command, &[id], NOW).await.unwrap().is_empty());
+        assert!(installs::stranded(&mut tx, connector, 10).await.unwrap().is_empty());
+        assert_eq!(installs::of_command(&mut tx, command).await.unwrap().len(), 1);
+        commands::end(&mut tx, command, Some("refused"), NOW).await.unwrap();
+        assert_eq!(installs::stranded(&mut tx, connector, 10).await.unwrap(), [id]);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_server_is_called_with_is_sealed() {
+    on_both(|side| async move {
+        let store = &side.store;
+        school(store).await;
+        let mut db = store.read().await.unwrap();
+        let connector = connectors::by_name(&mut db, "nano").await.unwrap().unwrap();
+        let secrets = connectors::secrets(&mut db, connector.id).await.unwrap();
+        assert_eq!(secrets.api_key.reveal(), "opaque-api-key");
+        assert!(connector.forwards);
+        let clear = "SELECT count(*) FROM connectors WHERE CAST(secrets AS TEXT) LIKE '%opaque%'";
+        assert_eq!(side.number(clear).await, 0);
+    })
+    .await;
+}
