@@ -2,7 +2,6 @@
 
 use russet_domain::connector::{ConnectorKind, ConnectorState};
 use russet_domain::{ConnectorId, Secret, Timestamp};
-use uuid::Uuid;
 
 use crate::codec::{count, from_json, int, json, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Tx, sql};
@@ -109,8 +108,7 @@ pub async fn insert(
     new: &NewConnector,
     now: Timestamp,
 ) -> Result<Option<ConnectorId>, StoreError> {
-    let sealed_for = Uuid::new_v4().to_string();
-    let sealed = CONNECTORS.seal(&tx.keys(), &sealed_for, &new.secrets.to_text()?)?;
+    let (sealed_for, sealed) = CONNECTORS.seal(&tx.keys(), &new.secrets.to_text()?)?;
     sql(
         "writing a connector",
         "INSERT INTO connectors (name, kind, url, sealed_for, secrets, forwards, state, state_at, created_at, updated_at)
@@ -182,13 +180,9 @@ pub async fn active(db: &mut Db) -> Result<Vec<ConnectorId>, StoreError> {
 /// # Errors
 /// [`StoreError::Keys`] when it does not open; [`StoreError::Missing`] without such a connector.
 pub async fn secrets(db: &mut Db, id: ConnectorId) -> Result<Secrets, StoreError> {
-    let found =
-        sql("reading a connector's secrets", "SELECT sealed_for, secrets FROM connectors WHERE id = $1")
-            .bind(id.0)
-            .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
-            .await?;
-    let (sealed_for, whole) = found.ok_or_else(|| StoreError::Missing(format!("connector {id}")))?;
-    Secrets::from_text(&CONNECTORS.open(&db.keys(), &sealed_for, &whole)?)
+    let text =
+        CONNECTORS.text(db, id.0).await?.ok_or_else(|| StoreError::Missing(format!("connector {id}")))?;
+    Secrets::from_text(&text)
 }
 
 /// Changes a connector. A change of address or key lets a parked one begin again.
@@ -214,8 +208,7 @@ pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp)
         (ConnectorState::Parked, Some(_)) => Some("an administrator parked it".to_owned()),
         (ConnectorState::Parked, None) => known.reason.clone(),
     };
-    let sealed_for = Uuid::new_v4().to_string();
-    let sealed = CONNECTORS.seal(&tx.keys(), &sealed_for, &secrets.to_text()?)?;
+    let (sealed_for, sealed) = CONNECTORS.seal(&tx.keys(), &secrets.to_text()?)?;
     sql(
         "changing a connector",
         "UPDATE connectors

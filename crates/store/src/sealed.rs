@@ -1,9 +1,10 @@
 //! Columns of sealed texts whose rows say in `sealed_for` what they are bound to: a random name that never changes.
 
-use russet_domain::Secret;
+use russet_domain::{JobId, Secret};
+use uuid::Uuid;
 
 use crate::codec::{from_json, int, json};
-use crate::engine::{Tx, sql};
+use crate::engine::{Db, Tx, sql};
 use crate::error::StoreError;
 use crate::seal::{KeyRing, Place};
 
@@ -14,6 +15,10 @@ const BATCH: usize = 100;
 pub(crate) struct Sealed {
     table: &'static str,
     column: &'static str,
+    /// Both, for errors.
+    name: &'static str,
+    /// Reads `sealed_for` and sealed text of a row that has one.
+    find: &'static str,
     /// Reads number, `sealed_for` and sealed text of the rows after a number.
     read: &'static str,
     /// Writes the sealed text of a row.
@@ -26,6 +31,18 @@ macro_rules! sealed {
         Sealed {
             table: $table,
             column: $column,
+            name: concat!($table, ".", $column),
+            find: concat!(
+                "SELECT sealed_for, ",
+                $column,
+                " FROM ",
+                $table,
+                " WHERE ",
+                $id,
+                " = $1 AND ",
+                $column,
+                " IS NOT NULL"
+            ),
             read: concat!(
                 "SELECT ",
                 $id,
@@ -61,19 +78,39 @@ impl Sealed {
         Place { table: self.table, column: self.column, row: sealed_for }
     }
 
-    /// Seals a text for a row.
-    pub(crate) fn seal(
-        &self,
-        keys: &KeyRing,
-        sealed_for: &str,
-        text: &Secret,
-    ) -> Result<Vec<u8>, StoreError> {
-        keys.seal(self.place(sealed_for), text)
+    /// Seals a text for a row that is about to be written, or given a new text: what goes into `sealed_for`, and beside it.
+    pub(crate) fn seal(&self, keys: &KeyRing, text: &Secret) -> Result<(String, Vec<u8>), StoreError> {
+        let sealed_for = Uuid::new_v4().to_string();
+        let whole = keys.seal(self.place(&sealed_for), text)?;
+        Ok((sealed_for, whole))
     }
 
-    /// Opens the text of a row.
-    pub(crate) fn open(&self, keys: &KeyRing, sealed_for: &str, whole: &[u8]) -> Result<Secret, StoreError> {
-        keys.open(self.place(sealed_for), whole)
+    /// The text of a row; `None` without one.
+    pub(crate) async fn text(&self, db: &mut Db, id: i64) -> Result<Option<Secret>, StoreError> {
+        let found = sql("reading a sealed text", self.find)
+            .bind(id)
+            .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
+            .await?;
+        let Some((sealed_for, whole)) = found else { return Ok(None) };
+        db.keys().open(self.place(&sealed_for), &whole).map(Some)
+    }
+
+    /// Seals whom to tell, if anybody, for a row that is about to be written.
+    pub(crate) fn seal_callback(
+        &self,
+        keys: &KeyRing,
+        callback: Option<&Callback>,
+    ) -> Result<(String, Option<Vec<u8>>), StoreError> {
+        let sealed_for = Uuid::new_v4().to_string();
+        let seal = |callback: &Callback| keys.seal(self.place(&sealed_for), &callback.to_text()?);
+        let whole = callback.map(seal).transpose()?;
+        Ok((sealed_for, whole))
+    }
+
+    /// Whom to tell of a job.
+    pub(crate) async fn callback(&self, db: &mut Db, job: JobId) -> Result<Option<Callback>, StoreError> {
+        let text = self.text(db, job.0).await?;
+        text.map(|text| Callback::from_text(self.name, &text)).transpose()
     }
 
     /// Seals some rows after a number with the current key. Answers how many it sealed anew and the last number it looked
@@ -91,8 +128,8 @@ impl Sealed {
             if keys.is_current(&whole) {
                 continue;
             }
-            let text = self.open(&keys, &sealed_for, &whole)?;
-            let anew = self.seal(&keys, &sealed_for, &text)?;
+            let text = keys.open(self.place(&sealed_for), &whole)?;
+            let anew = keys.seal(self.place(&sealed_for), &text)?;
             sql("sealing a text anew", self.write).bind(id).bind(anew).run(tx).await?;
             moved += 1;
         }
@@ -111,12 +148,12 @@ pub struct Callback {
 
 impl Callback {
     /// As one text, to be sealed.
-    pub(crate) fn to_text(&self) -> Result<Secret, StoreError> {
+    fn to_text(&self) -> Result<Secret, StoreError> {
         Ok(Secret::new(json(&(self.url.reveal(), self.secret.reveal()))?))
     }
 
     /// From such a text.
-    pub(crate) fn from_text(what: &'static str, text: &Secret) -> Result<Self, StoreError> {
+    fn from_text(what: &'static str, text: &Secret) -> Result<Self, StoreError> {
         let (url, secret): (String, String) = from_json(what, text.reveal())?;
         Ok(Self { url: Secret::new(url), secret: Secret::new(secret) })
     }

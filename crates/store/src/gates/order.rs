@@ -1,7 +1,6 @@
 //! What a job's gates have in common: whether we install, whom to tell, and when.
 
 use russet_domain::{GateId, JobId, Timestamp, TokenId};
-use uuid::Uuid;
 
 use super::NewOrder;
 use crate::codec::{int, json};
@@ -29,12 +28,7 @@ pub(super) async fn insert(
     new: &NewOrder,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sealed_for = Uuid::new_v4().to_string();
-    let keys = tx.keys();
-    let sealed = match &new.callback {
-        Some(callback) => Some(GATE_CALLBACKS.seal(&keys, &sealed_for, &callback.to_text()?)?),
-        None => None,
-    };
+    let (sealed_for, sealed) = GATE_CALLBACKS.seal_callback(&tx.keys(), new.callback.as_ref())?;
     sql(
         "writing what gates have in common",
         "INSERT INTO gate_orders (job_id, token_id, install, sealed_for, callback, due_at)
@@ -78,16 +72,7 @@ pub async fn order(db: &mut Db, job: JobId) -> Result<Option<Order>, StoreError>
 /// # Errors
 /// [`StoreError::Keys`] when it does not open.
 pub async fn callback(db: &mut Db, job: JobId) -> Result<Option<Callback>, StoreError> {
-    let found = sql(
-        "reading whom to tell of gates",
-        "SELECT sealed_for, callback FROM gate_orders WHERE job_id = $1 AND callback IS NOT NULL",
-    )
-    .bind(job.0)
-    .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
-    .await?;
-    let Some((sealed_for, sealed)) = found else { return Ok(None) };
-    let text = GATE_CALLBACKS.open(&db.keys(), &sealed_for, &sealed)?;
-    Callback::from_text("gate_orders.callback", &text).map(Some)
+    GATE_CALLBACKS.callback(db, job).await
 }
 
 /// A token's jobs whose callbacks are to be told by now, and since when.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use russet_domain::moving::Confirm;
 use russet_domain::{JobId, Timestamp};
-use uuid::Uuid;
 
 use crate::codec::{int, word};
 use crate::engine::{Db, Tx, sql};
@@ -43,12 +42,7 @@ pub(super) async fn insert(
     new: &NewOrder,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let sealed_for = Uuid::new_v4().to_string();
-    let keys = tx.keys();
-    let sealed = match &new.callback {
-        Some(callback) => Some(MOVE_CALLBACKS.seal(&keys, &sealed_for, &callback.to_text()?)?),
-        None => None,
-    };
+    let (sealed_for, sealed) = MOVE_CALLBACKS.seal_callback(&tx.keys(), new.callback.as_ref())?;
     sql(
         "writing what moves have in common",
         "INSERT INTO move_orders (job_id, confirm, confirm_within_ms, sealed_for, callback, due_at)
@@ -92,16 +86,7 @@ pub async fn order(db: &mut Db, job: JobId) -> Result<Option<Order>, StoreError>
 /// # Errors
 /// [`StoreError::Keys`] when it does not open.
 pub async fn callback(db: &mut Db, job: JobId) -> Result<Option<Callback>, StoreError> {
-    let found = sql(
-        "reading whom to tell of moves",
-        "SELECT sealed_for, callback FROM move_orders WHERE job_id = $1 AND callback IS NOT NULL",
-    )
-    .bind(job.0)
-    .maybe(db, |row| Ok((row.at::<String>(0)?, row.at::<Vec<u8>>(1)?)))
-    .await?;
-    let Some((sealed_for, sealed)) = found else { return Ok(None) };
-    let text = MOVE_CALLBACKS.open(&db.keys(), &sealed_for, &sealed)?;
-    Callback::from_text("move_orders.callback", &text).map(Some)
+    MOVE_CALLBACKS.callback(db, job).await
 }
 
 /// Notes when a job's moves are to be looked at next; `None` when they have ended.
