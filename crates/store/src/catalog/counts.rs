@@ -6,7 +6,7 @@ use russet_domain::asset::UNLIMITED_TOTAL;
 use russet_domain::{Pricing, ProductType, TokenId};
 
 use super::list::place;
-use super::{Owned, Place, Quality};
+use super::{Owned, Place, Quality, store_country};
 use crate::codec::{count, from_json, json};
 use crate::engine::{Db, Row, Sql, sql};
 use crate::error::StoreError;
@@ -20,7 +20,7 @@ pub(super) struct Scope {
 }
 
 macro_rules! scoped {
-    ($select:literal, $ids:literal, $among:literal, $group:literal) => {
+    ($select:expr, $ids:literal, $among:literal, $group:literal) => {
         concat!(
             $select,
             " FROM (SELECT ",
@@ -41,7 +41,7 @@ macro_rules! scoped {
 }
 
 macro_rules! on_both {
-    ($select:literal, $group:literal) => {
+    ($select:expr, $group:literal) => {
         Sql {
             sqlite: scoped!(
                 $select,
@@ -61,21 +61,24 @@ macro_rules! on_both {
 
 /// Adds up by product, quality and country, and with `$4 = 1` by token.
 const COUNTS: Sql = on_both!(
-    "SELECT a.adam_id,
-            CASE WHEN $4 = 1 THEN a.token_id ELSE 0 END AS token_id,
-            a.pricing_param,
-            upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US')) AS country,
-            min(t.name) AS token_name,
-            min(a.product_type) AS product_type,
-            min(a.platforms) AS platforms,
-            CAST(max(CASE WHEN a.device_assignable THEN 1 ELSE 0 END) AS BIGINT) AS device_assignable,
-            CAST(max(CASE WHEN a.revocable THEN 1 ELSE 0 END) AS BIGINT) AS revocable,
-            CAST(count(*) AS BIGINT) AS tokens,
-            CAST(sum(CASE WHEN a.total >= $5 THEN 1 ELSE 0 END) AS BIGINT) AS unlimited,
-            CAST(sum(CASE WHEN a.total >= $5 THEN 0 ELSE a.total END) AS BIGINT) AS total,
-            CAST(sum(CASE WHEN a.total >= $5 THEN 0 ELSE a.available END) AS BIGINT) AS available,
-            CAST(sum(a.assigned) AS BIGINT) AS assigned,
-            CAST(sum(a.retired) AS BIGINT) AS retired",
+    concat!(
+        "SELECT a.adam_id,
+                CASE WHEN $4 = 1 THEN a.token_id ELSE 0 END AS token_id,
+                a.pricing_param, ",
+        store_country!("t"),
+        " AS country,
+                min(t.name) AS token_name,
+                min(a.product_type) AS product_type,
+                min(a.platforms) AS platforms,
+                CAST(max(CASE WHEN a.device_assignable THEN 1 ELSE 0 END) AS BIGINT) AS device_assignable,
+                CAST(max(CASE WHEN a.revocable THEN 1 ELSE 0 END) AS BIGINT) AS revocable,
+                CAST(count(*) AS BIGINT) AS tokens,
+                CAST(sum(CASE WHEN a.total >= $5 THEN 1 ELSE 0 END) AS BIGINT) AS unlimited,
+                CAST(sum(CASE WHEN a.total >= $5 THEN 0 ELSE a.total END) AS BIGINT) AS total,
+                CAST(sum(CASE WHEN a.total >= $5 THEN 0 ELSE a.available END) AS BIGINT) AS available,
+                CAST(sum(a.assigned) AS BIGINT) AS assigned,
+                CAST(sum(a.retired) AS BIGINT) AS retired"
+    ),
     "1, 2, 3, 4"
 );
 
@@ -164,10 +167,13 @@ fn counted(row: &Row) -> Result<Owned, StoreError> {
 
 /// In which countries' stores products are owned, by how many different tokens.
 const COUNTRIES: Sql = on_both!(
-    "SELECT a.adam_id,
-            CASE WHEN $4 = 1 THEN a.token_id ELSE 0 END AS token_id,
-            upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US')) AS country,
-            CAST(count(DISTINCT a.token_id) AS BIGINT) AS tokens",
+    concat!(
+        "SELECT a.adam_id,
+                CASE WHEN $4 = 1 THEN a.token_id ELSE 0 END AS token_id, ",
+        store_country!("t"),
+        " AS country,
+                CAST(count(DISTINCT a.token_id) AS BIGINT) AS tokens"
+    ),
     "1, 2, 3"
 );
 

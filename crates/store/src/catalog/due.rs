@@ -6,7 +6,7 @@ use russet_domain::catalog::{Known, Listing};
 use russet_domain::token::TokenState;
 use russet_domain::{ProductType, Timestamp, TokenId};
 
-use super::Storefront;
+use super::{Storefront, store_country};
 use crate::codec::{from_json, int, json, word};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
@@ -52,23 +52,27 @@ pub async fn due(
 ) -> Result<Vec<Due>, StoreError> {
     // Steps from one number to the next, of which there are few, rather than through all assets, of which there are many.
     const DUE: Sql = bulk!(
-        "WITH RECURSIVE ids (adam_id) AS (
-             SELECT min(adam_id) FROM assets
-             UNION ALL
-             SELECT (SELECT min(a.adam_id) FROM assets a WHERE a.adam_id > ids.adam_id)
-             FROM ids
-             WHERE ids.adam_id IS NOT NULL)
-         SELECT a.adam_id, a.token_id, a.product_type, a.platforms, d.state, d.state_since, d.found_in, d.fetched_at
-         FROM (SELECT ids.adam_id, p.state, p.state_since, p.found_in, p.fetched_at,
-                      (SELECT o.id
-                       FROM assets o
-                       JOIN tokens t ON t.id = o.token_id
-                       WHERE o.adam_id = ids.adam_id
-                         AND NOT o.gone
-                         AND NOT t.removing
-                         AND t.account_type = $4
-                         AND upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US')) = $2
-                         AND t.state IN (SELECT x.state FROM ",
+        concat!(
+            "WITH RECURSIVE ids (adam_id) AS (
+                 SELECT min(adam_id) FROM assets
+                 UNION ALL
+                 SELECT (SELECT min(a.adam_id) FROM assets a WHERE a.adam_id > ids.adam_id)
+                 FROM ids
+                 WHERE ids.adam_id IS NOT NULL)
+             SELECT a.adam_id, a.token_id, a.product_type, a.platforms, d.state, d.state_since, d.found_in, d.fetched_at
+             FROM (SELECT ids.adam_id, p.state, p.state_since, p.found_in, p.fetched_at,
+                          (SELECT o.id
+                           FROM assets o
+                           JOIN tokens t ON t.id = o.token_id
+                           WHERE o.adam_id = ids.adam_id
+                             AND NOT o.gone
+                             AND NOT t.removing
+                             AND t.account_type = $4
+                             AND ",
+            store_country!("t"),
+            " = $2
+                             AND t.state IN (SELECT x.state FROM "
+        ),
         (0 state TEXT),
         ")
                        ORDER BY o.token_id, o.id
@@ -128,15 +132,19 @@ pub async fn owners(
         "SELECT a.adam_id, a.token_id, t.state
          FROM ",
         (0 adam_id TEXT),
-        " CROSS JOIN assets a
-          JOIN tokens t ON t.id = a.token_id
-          WHERE a.adam_id = x.adam_id
-            AND NOT a.gone
-            AND NOT t.removing
-            AND upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US')) = $2
-            AND t.account_type = $3
-          ORDER BY a.token_id
-          LIMIT 100000"
+        concat!(
+            " CROSS JOIN assets a
+              JOIN tokens t ON t.id = a.token_id
+              WHERE a.adam_id = x.adam_id
+                AND NOT a.gone
+                AND NOT t.removing
+                AND ",
+            store_country!("t"),
+            " = $2
+                AND t.account_type = $3
+              ORDER BY a.token_id
+              LIMIT 100000"
+        )
     );
     let ids: Vec<_> = ids.iter().map(|id| (id,)).collect();
     let found = sql("looking for owners of products", OWNERS)
@@ -200,20 +208,26 @@ pub async fn is_incomplete(
 ) -> Result<Option<Storefront>, StoreError> {
     sql(
         "looking whether a token's products are known",
-        "SELECT upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US')) AS country, t.account_type
-         FROM tokens t
-         WHERE t.id = $1
-           AND EXISTS (
-             SELECT 1
-             FROM assets a
-             WHERE a.token_id = t.id
-               AND NOT a.gone
-               AND NOT EXISTS (
+        concat!(
+            "SELECT ",
+            store_country!("t"),
+            " AS country, t.account_type
+             FROM tokens t
+             WHERE t.id = $1
+               AND EXISTS (
                  SELECT 1
-                 FROM apps p
-                 WHERE p.adam_id = a.adam_id
-                   AND p.country = upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US'))
-                   AND p.language = $2))",
+                 FROM assets a
+                 WHERE a.token_id = t.id
+                   AND NOT a.gone
+                   AND NOT EXISTS (
+                     SELECT 1
+                     FROM apps p
+                     WHERE p.adam_id = a.adam_id
+                       AND p.country = ",
+            store_country!("t"),
+            "
+                       AND p.language = $2))"
+        ),
     )
     .bind(token.0)
     .bind(language)
@@ -228,10 +242,14 @@ pub async fn is_incomplete(
 pub async fn storefronts(db: &mut Db, token: Option<TokenId>) -> Result<Vec<Storefront>, StoreError> {
     sql(
         "listing storefronts",
-        "SELECT DISTINCT upper(coalesce(nullif(country, ''), nullif(apple_country, ''), 'US')) AS country, account_type
-         FROM tokens
-         WHERE NOT removing AND ($1 IS NULL OR id = $1)
-         ORDER BY 1, 2",
+        concat!(
+            "SELECT DISTINCT ",
+            store_country!("t"),
+            " AS country, t.account_type
+             FROM tokens t
+             WHERE NOT t.removing AND ($1 IS NULL OR t.id = $1)
+             ORDER BY 1, 2"
+        ),
     )
     .bind(token.map(|token| token.0))
     .all(db, storefront)

@@ -6,7 +6,7 @@ use russet_domain::catalog::{Listing, Platform};
 use russet_domain::{Pricing, ProductType, TokenId};
 
 use super::counts::{Countries, Scope, counts};
-use super::{App, Version, apps, language, versions};
+use super::{App, Version, apps, language, store_country, versions};
 use crate::codec::{among, int, json};
 use crate::engine::{Db, Row, Sql, sql};
 use crate::error::StoreError;
@@ -189,12 +189,15 @@ macro_rules! fits {
 /// An asset with its token and what the token's store says.
 macro_rules! asset_in_store {
     () => {
-        "assets a
-         JOIN tokens t ON t.id = a.token_id
-         LEFT JOIN apps p
-           ON p.adam_id = a.adam_id
-          AND p.country = upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US'))
-          AND p.language = $1 "
+        concat!(
+            "assets a
+             JOIN tokens t ON t.id = a.token_id
+             LEFT JOIN apps p
+               ON p.adam_id = a.adam_id
+              AND p.country = ",
+            store_country!("t"),
+            " AND p.language = $1 "
+        )
     };
 }
 

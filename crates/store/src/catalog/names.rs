@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use russet_domain::TokenId;
 
-use super::language;
+use super::{language, store_country};
 use crate::codec::json;
 use crate::engine::{Db, Sql, bulk, sql};
 use crate::error::StoreError;
@@ -21,13 +21,15 @@ pub async fn names(
         "SELECT x.token_id, p.adam_id, p.name
          FROM ",
         (0 token_id BIGINT, 1 adam_id TEXT),
-        " CROSS JOIN tokens t
-          CROSS JOIN apps p
-          WHERE t.id = x.token_id
-            AND p.adam_id = x.adam_id
-            AND p.country = upper(coalesce(nullif(t.country, ''), nullif(t.apple_country, ''), 'US'))
-            AND p.language = $2
-            AND p.name IS NOT NULL"
+        concat!(
+            " CROSS JOIN tokens t
+              CROSS JOIN apps p
+              WHERE t.id = x.token_id
+                AND p.adam_id = x.adam_id
+                AND p.country = ",
+            store_country!("t"),
+            " AND p.language = $2 AND p.name IS NOT NULL"
+        )
     );
     let mut pairs: Vec<(i64, &str)> = of.into_iter().map(|(token, id)| (token.0, id)).collect();
     pairs.sort_unstable();

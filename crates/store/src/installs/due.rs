@@ -5,7 +5,7 @@ use russet_domain::{CommandId, ConnectorId, Timestamp};
 
 use super::{Install, columns, install};
 use crate::codec::{int, maybe_time};
-use crate::engine::{Db, Row, sql};
+use crate::engine::{Db, Row, Statement, sql};
 use crate::error::StoreError;
 
 /// An install that something is to be done about.
@@ -47,22 +47,12 @@ pub async fn due_to_send(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    sql(
-        "looking for installs to send",
-        select!(
-            "WHERE i.connector_id = $1
-               AND i.due_at <= $2
-               AND i.state = 'ready'
-               AND d.mdm_enrollment_id IS NOT NULL
-             ORDER BY i.asset_id, i.id
-             LIMIT $3"
-        ),
-    )
-    .bind(connector.0)
-    .bind(now.0)
-    .bind(int(limit))
-    .all(db, due)
-    .await
+    const TO_SEND: &str = select!(
+        "WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state = 'ready' AND d.mdm_enrollment_id IS NOT NULL
+         ORDER BY i.asset_id, i.id
+         LIMIT $3"
+    );
+    listed(db, sql("looking for installs to send", TO_SEND), (connector, now, limit)).await
 }
 
 /// A server's installs whose devices are to be looked at by now.
@@ -75,22 +65,13 @@ pub async fn due_to_look(
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    sql(
-        "looking for installs to verify",
-        select!(
-            "WHERE i.connector_id = $1
-               AND i.due_at <= $2
-               AND i.state IN ('verifying', 'sent')
-               AND d.mdm_enrollment_id IS NOT NULL
-             ORDER BY i.due_at, i.id
-             LIMIT $3"
-        ),
-    )
-    .bind(connector.0)
-    .bind(now.0)
-    .bind(int(limit))
-    .all(db, due)
-    .await
+    const TO_LOOK: &str = select!(
+        "WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state IN ('verifying', 'sent')
+           AND d.mdm_enrollment_id IS NOT NULL
+         ORDER BY i.due_at, i.id
+         LIMIT $3"
+    );
+    listed(db, sql("looking for installs to verify", TO_LOOK), (connector, now, limit)).await
 }
 
 /// A server's installs that have waited for their devices as long as anybody should.
@@ -176,6 +157,14 @@ pub async fn connectors_with_due(
     .bind(int(limit))
     .all(db, |row| row.get("id").map(ConnectorId))
     .await
+}
+
+async fn listed(
+    db: &mut Db,
+    statement: Statement,
+    (connector, now, limit): (ConnectorId, Timestamp, usize),
+) -> Result<Vec<Due>, StoreError> {
+    statement.bind(connector.0).bind(now.0).bind(int(limit)).all(db, due).await
 }
 
 fn due(row: &Row) -> Result<Due, StoreError> {
