@@ -5,13 +5,24 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use russet_domain::{AssetId, Holder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::state::App;
 
 /// The entries of a page when a client does not say.
 const LIMIT_DEFAULT: u32 = 100;
+
+/// What a list is asked for that is narrowed by nothing else.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Paging {
+    /// Entries of a page, 1 to 1000; 100 when left out.
+    pub(crate) limit: Option<u32>,
+    /// Where to go on: `next_cursor` of the page before.
+    pub(crate) cursor: Option<String>,
+}
 
 /// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]

@@ -20,7 +20,7 @@ use crate::auth::{Operator, Viewer};
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
-use crate::page::{self, Page};
+use crate::page::{self, Page, Paging};
 use crate::problem::{FIELD_ERRORS_MAX, FieldError};
 use crate::query::{Asked, shown};
 use crate::rows::{self, Column, Upload, text};
@@ -73,26 +73,15 @@ pub(crate) struct Missing {
     create_missing: bool,
 }
 
-/// Which members.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Query {
-    /// Entries of a page, 1 to 1000; 100 when left out.
-    limit: Option<u32>,
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// Lists a group's members by serial number or `client_user_id`, in that order.
 #[utoipa::path(get, operation_id = "list_members", path = "/api/v1/groups/{group}/members", tag = "directory",
-    params(("group" = String, Path, description = "The group's name"), Query),
+    params(("group" = String, Path, description = "The group's name"), Paging),
     responses((status = 200, description = "Members", body = Page<String>)))]
 pub(crate) async fn list(
     State(app): State<App>,
     Viewer(actor): Viewer,
     Path(name): Path<String>,
-    Asked(query): Asked<Query>,
+    Asked(query): Asked<Paging>,
 ) -> Result<Json<Page<String>>, ApiError> {
     unbound(&actor)?;
     let limit = page::limit(&app, query.limit)?;

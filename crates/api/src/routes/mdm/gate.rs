@@ -11,7 +11,7 @@ use russet_store::jobs::{self, NewJob, Origin};
 use russet_store::{Callback, Tx, policies, tokens};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
 use super::bodies::wrong;
 use super::view::GateView;
@@ -19,7 +19,7 @@ use crate::auth::{Actor, Operator, Viewer};
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
-use crate::page::{self, Page};
+use crate::page::{self, Page, Paging};
 use crate::query::{Asked, JobInPath};
 use crate::retrying::retrying;
 use crate::routes::jobs::bodies::{IfNoneFree, NamedAsset, PriorityName};
@@ -224,26 +224,15 @@ async fn submit(
     Ok(id)
 }
 
-/// Which gates.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Query {
-    /// Entries of a page, 1 to 1000; 100 when left out.
-    limit: Option<u32>,
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// Lists how far each app of a job of kind `gate` has got; other jobs have none.
 #[utoipa::path(get, operation_id = "list_job_gates", path = "/api/v1/jobs/{job}/gates", tag = "mdm",
-    params(("job" = i64, Path, description = "The job's number"), Query),
+    params(("job" = i64, Path, description = "The job's number"), Paging),
     responses((status = 200, description = "Gates", body = Page<GateView>)))]
 pub(crate) async fn list(
     State(app): State<App>,
     Viewer(actor): Viewer,
     JobInPath(id): JobInPath,
-    Asked(query): Asked<Query>,
+    Asked(query): Asked<Paging>,
 ) -> Result<Json<Page<GateView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(GateId);

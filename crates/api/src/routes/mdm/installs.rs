@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::view::InstallView;
 use crate::auth::Viewer;
 use crate::error::ApiError;
-use crate::page::{self, Page};
+use crate::page::{self, Page, Paging};
 use crate::query::{Asked, JobInPath, word};
 use crate::routes::jobs::known;
 use crate::state::App;
@@ -65,26 +65,15 @@ pub(crate) async fn list(
     Ok(Json(Page::cut(LIST, rows, limit, |row| row.id.0, InstallView::from)))
 }
 
-/// Which of a job's installs.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct PageQuery {
-    /// Entries of a page, 1 to 1000; 100 when left out.
-    limit: Option<u32>,
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
 /// Lists the installs that a job of kind `push_update` waits for; other jobs have none.
 #[utoipa::path(get, operation_id = "list_job_installs", path = "/api/v1/jobs/{job}/installs", tag = "mdm",
-    params(("job" = i64, Path, description = "The job's number"), PageQuery),
+    params(("job" = i64, Path, description = "The job's number"), Paging),
     responses((status = 200, description = "Installs", body = Page<InstallView>)))]
 pub(crate) async fn of_job(
     State(app): State<App>,
     Viewer(actor): Viewer,
     JobInPath(id): JobInPath,
-    Asked(query): Asked<PageQuery>,
+    Asked(query): Asked<Paging>,
 ) -> Result<Json<Page<InstallView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(OF_JOB, query.cursor.as_deref())?.map(InstallId);
