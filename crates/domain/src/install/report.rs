@@ -86,12 +86,11 @@ pub fn after_report(
     if reported.is_some_and(|reported| has_arrived(this, reported)) {
         return Some(Step::end(InstallState::Installed, None));
     }
-    match this.state {
-        // Commands are answered in order: a device that answers what was asked after the command has answered the command too, and
-        // that was lost. One that was not asked since tells of the past.
-        InstallState::Sent if this.looks > 0 && !this.busy => {}
-        InstallState::Verifying => {}
-        _ => return None,
+    // Commands are answered in order: a device that answers what was asked after the command has answered the command too, and
+    // that was lost. One that was not asked since tells of the past.
+    let lost_answer = this.state == InstallState::Sent && this.looks > 0 && !this.busy;
+    if this.state != InstallState::Verifying && !lost_answer {
+        return None;
     }
     let status = reported.map(|reported| reported.status);
     Some(match status {

@@ -2,7 +2,7 @@
 //! itself where the token's and the assignment's switches allow (rules S-38, N-8, N-11).
 
 use russet_domain::install::{Facts, Verdict, Window, verdict};
-use russet_domain::job::JobKind;
+use russet_domain::job::{JobKind, JobState};
 use russet_domain::{DeviceId, JobId, TokenId};
 use russet_queue::Ending;
 use russet_queue::jobs::PushUpdates;
@@ -42,7 +42,6 @@ struct Args {
 struct Found {
     wanted: u64,
     too_old: u64,
-    held_back: u64,
 }
 
 pub(crate) async fn push_updates(job: PushUpdates, ctx: &Context) -> Result<Ending, JobError> {
@@ -89,13 +88,10 @@ async fn expand(ctx: &Context, token: &Token, latest: &[Latest], job: &Job) -> R
     };
     let window = if args.in_window { window(ctx, token.id).await? } else { None };
     let mut found = Found::default();
-    let mut after = DeviceId(0);
-    loop {
-        let mut db = ctx.store.read().await?;
-        let candidates = installs::candidates(&mut db, &apps, true, after, BATCH).await?;
-        drop(db);
-        let full = candidates.len() == BATCH;
-        let (page, next) = whole_devices(candidates, full);
+    let mut after = Some(DeviceId(0));
+    while let Some(from) = after {
+        let (page, next) = candidates(ctx, &apps, true, from).await?;
+        after = next;
         let wanted = |candidate: &Candidate| match &args.serials {
             Some(serials) => serials.contains(&candidate.serial),
             None => true,
@@ -103,25 +99,13 @@ async fn expand(ctx: &Context, token: &Token, latest: &[Latest], job: &Job) -> R
         let page: Vec<Candidate> = page.into_iter().filter(wanted).collect();
         let wanted = decide(ctx, &apps, &page, window.as_ref(), &mut found);
         write(ctx, token.id, Some(job.id), &wanted).await?;
-        match next {
-            Some(next) if full => after = next,
-            _ => break,
-        }
     }
     let result = json!({ "updates": found.wanted, "system_too_old": found.too_old });
     let mut tx = ctx.begin().await?;
     let now = ctx.now();
     jobs::set_result(&mut tx, job.id, &result.to_string(), now).await?;
     if found.wanted == 0 {
-        jobs::ended(
-            &mut tx,
-            job.id,
-            russet_domain::job::JobState::Succeeded,
-            None,
-            Some(&result.to_string()),
-            now,
-        )
-        .await?;
+        jobs::ended(&mut tx, job.id, JobState::Succeeded, None, Some(&result.to_string()), now).await?;
     } else {
         jobs::started(&mut tx, job.id, now).await?;
     }
@@ -133,22 +117,15 @@ async fn by_itself(ctx: &Context, token: &Token, latest: &[Latest]) -> Result<()
     let window = window(ctx, token.id).await?;
     let rings = Rings::open(ctx, token.id, latest).await?;
     let mut found = Found::default();
-    let mut after = DeviceId(0);
-    loop {
-        let mut db = ctx.store.read().await?;
-        let candidates = installs::candidates(&mut db, latest, false, after, BATCH).await?;
-        drop(db);
-        let full = candidates.len() == BATCH;
-        let (page, next) = whole_devices(candidates, full);
+    let mut after = Some(DeviceId(0));
+    while let Some(from) = after {
+        let (page, next) = candidates(ctx, latest, false, from).await?;
+        after = next;
         let allowed: Vec<Candidate> =
             page.into_iter().filter(|candidate| !candidate.held_back && rings.holds(candidate)).collect();
         let wanted = decide(ctx, latest, &allowed, window.as_ref(), &mut found);
         rings::begin(ctx, token.id, latest, &allowed).await?;
         write(ctx, token.id, None, &wanted).await?;
-        match next {
-            Some(next) if full => after = next,
-            _ => break,
-        }
     }
     if found.wanted > 0 {
         tracing::info!(token.id = token.id.0, updates = found.wanted, "newer versions are on their way");
@@ -156,14 +133,23 @@ async fn by_itself(ctx: &Context, token: &Token, latest: &[Latest]) -> Result<()
     Ok(())
 }
 
-/// Leaves the last device of a full page to the next one, which begins with it: its apps may not all be in this one.
-fn whole_devices(mut page: Vec<Candidate>, full: bool) -> (Vec<Candidate>, Option<DeviceId>) {
-    let Some(last) = page.last().map(|candidate| candidate.device) else { return (page, None) };
-    if full && page.first().is_some_and(|first| first.device != last) {
+/// A page of what may be behind, and after which device the next one begins. The last device of a full page is left to the next
+/// one: its apps may not all be in this one.
+async fn candidates(
+    ctx: &Context,
+    latest: &[Latest],
+    again: bool,
+    after: DeviceId,
+) -> Result<(Vec<Candidate>, Option<DeviceId>), JobError> {
+    let mut db = ctx.store.read().await?;
+    let mut page = installs::candidates(&mut db, latest, again, after, BATCH).await?;
+    let ends = page.first().zip(page.last()).map(|(first, last)| (first.device, last.device));
+    let Some((first, last)) = ends.filter(|_| page.len() == BATCH) else { return Ok((page, None)) };
+    if first != last {
         page.retain(|candidate| candidate.device != last);
     }
     let next = page.last().map(|candidate| candidate.device);
-    (page, next)
+    Ok((page, next))
 }
 
 fn decide(
@@ -190,7 +176,6 @@ fn decide(
         match verdict(facts) {
             Verdict::Outdated { target } => {
                 found.wanted += 1;
-                found.held_back += u64::from(candidate.held_back);
                 wanted.push(Wanted {
                     asset: app.asset,
                     device: candidate.device,
