@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::error::SimulatorError;
 use crate::faults::NotificationFate;
 use crate::notification::Notification;
 use crate::schedule::Action;
@@ -44,19 +43,9 @@ pub(crate) struct Notifier {
 pub(crate) type Batches = mpsc::UnboundedReceiver<Vec<Delivery>>;
 
 impl Notifier {
-    pub(crate) fn new() -> Result<(Self, Batches), SimulatorError> {
-        // Somebody else in the process may have chosen a provider already, which is just as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(AT_ONCE)
-            .build()
-            .map_err(SimulatorError::Client)?;
+    pub(crate) fn new(client: reqwest::Client) -> (Self, Batches) {
         let (queue, batches) = mpsc::unbounded_channel();
-        Ok((Self { client, queue, held: Mutex::default() }, batches))
+        (Self { client, queue, held: Mutex::default() }, batches)
     }
 
     /// Sends one request and says whether it was answered with 2xx.

@@ -16,6 +16,9 @@ use crate::server::{Door, Switch};
 use crate::shared::Shared;
 use crate::{apple, catalog, control, mdm, notifier, shared};
 
+/// Connections to one receiver that are kept for the next time.
+const IDLE_MAX: usize = 32;
+
 /// What a simulator needs to know to start.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -51,9 +54,9 @@ impl Simulator {
         let cannot_listen = |source| SimulatorError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
-        let (sender, batches) = Notifier::new()?;
+        let client = client()?;
+        let (sender, batches) = Notifier::new(client.clone());
         let (webhooks, posts) = Webhooks::new();
-        let poster = webhook::client()?;
         let rules = settings.world.settings.clone();
         rules.check().map_err(SimulatorError::World)?;
         let shared = Arc::new(Shared::new(settings.seed, rules, sender, webhooks, url_of(address)));
@@ -62,7 +65,7 @@ impl Simulator {
         let mut tasks = JoinSet::new();
         tasks.spawn(shared::keep_time(Arc::clone(&shared)));
         tasks.spawn(notifier::run(Arc::clone(&shared), batches));
-        tasks.spawn(webhook::run(Arc::clone(&shared), poster, posts));
+        tasks.spawn(webhook::run(Arc::clone(&shared), client, posts));
         let app = routes(&shared).into_make_service_with_connect_info::<Switch>();
         let stopping = shared.stopping.clone();
         tasks.spawn(async move {
@@ -133,4 +136,18 @@ fn url_of(address: SocketAddr) -> String {
         return format!("http://127.0.0.1:{}", address.port());
     }
     format!("http://{address}")
+}
+
+/// The client toward those that the simulator tells something: receivers of notifications and of webhooks.
+fn client() -> Result<reqwest::Client, SimulatorError> {
+    // Somebody else in the process may have chosen a provider already, which is just as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(IDLE_MAX)
+        .build()
+        .map_err(SimulatorError::Client)
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(args: GateArgs) -> Result<(), CliError> {
     let mut setup = Setup::start_with(args.profile, 1, &rules, &[]).await?;
     let (uid, token) = setup.token().await?;
     let assets = json!({"generate": {"count": args.apps, "total": args.devices}});
-    setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
     setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
     let owned = setup.client.list("assets", &[("token", token.to_string())], 25).await?;
     let apps: Vec<Value> = owned.iter().map(|asset| json!({"adam_id": asset["adam_id"]})).collect();

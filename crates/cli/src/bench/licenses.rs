@@ -28,7 +28,7 @@ pub(super) async fn run(args: LicensesArgs) -> Result<(), CliError> {
     let apps: Vec<String> = (0..APPS).map(|app| format!("{}", 500_000_000 + app)).collect();
     let assets: Vec<Value> =
         apps.iter().map(|app| json!({"adam_id": app, "product_type": "App", "total": devices})).collect();
-    setup.simulate(&format!("/_sim/locations/{uid}/assets"), &json!({ "assets": assets })).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &json!({ "assets": assets })).await?;
     setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
 
     let (job, seconds) = setup

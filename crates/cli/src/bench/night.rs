@@ -61,14 +61,14 @@ pub(super) async fn run(args: NightArgs) -> Result<(), CliError> {
     until(&mut setup, tokens as usize, ("state", "valid")).await?;
 
     print::remark("night: all are synced at once …");
-    setup.simulate("/_sim/ledger/reset", &json!({})).await?;
+    setup.apple.post("/_sim/ledger/reset", &json!({})).await?;
     let cpu = [setup.cpu_s("api"), setup.cpu_s("worker"), setup.simulator_cpu_s()];
     let began = Instant::now();
     let submitted = futures::stream::iter(ids).map(|token| submit(&setup, token));
     submitted.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     until(&mut setup, tokens as usize, ("sync", "completed")).await?;
     let seconds = began.elapsed().as_secs_f64();
-    let ledger = setup.ledger().await?;
+    let ledger = setup.apple.ledger().await?;
     let number = |pointer: &str| ledger.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
     print::json(&json!({
         "bench": "night",
@@ -96,9 +96,9 @@ async fn one(setup: &Setup, args: &NightArgs, number: u32) -> Result<i64, CliErr
     let (uid, content) = setup.location(&name).await?;
     let total = args.licenses.div_ceil(args.apps).max(1);
     let assets = json!({ "generate": { "count": args.apps, "total": total } });
-    setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
     let assignments = json!({ "generate": { "count": args.licenses } });
-    setup.simulate(&format!("/_sim/locations/{uid}/assignments"), &assignments).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assignments"), &assignments).await?;
     setup.upload(&name, &content).await
 }
 

@@ -101,7 +101,7 @@ impl Bench {
         let mut setup = Setup::start_with(args.profile, 1, &rules, &settings).await?;
         let (uid, token) = setup.token().await?;
         let assets = json!({"generate": {"count": town.assignments, "total": town.devices}});
-        setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+        setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
         setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
         Ok(Self { setup, profile: args.profile, town, token })
     }

@@ -3,7 +3,6 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use reqwest::Client as Http;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -11,6 +10,7 @@ use tokio::process::{Child, Command};
 use super::cpu;
 use crate::answers::Job;
 use crate::client::{Client, plain};
+use crate::demo::apple::{Apple, text};
 use crate::error::{CliError, failed};
 use crate::stack::{Profile, Servers, Stack};
 
@@ -23,8 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 pub(super) struct Setup {
     pub(super) stack: Stack,
     pub(super) client: Client,
-    http: Http,
-    simulator: String,
+    pub(super) apple: Apple,
     process: Child,
 }
 
@@ -44,47 +43,18 @@ impl Setup {
     ) -> Result<Self, CliError> {
         let (process, simulator) = start_simulator().await?;
         let http = plain(&simulator, Duration::from_secs(300)).map_err(failed)?;
+        let apple = Apple::new(http, simulator);
         // Before Russet starts, which reads the limits once and then not again for minutes.
-        let patch = http.patch(format!("{simulator}/_sim/settings")).json(rules);
-        crate::demo::apple::answer("setting up the simulator", patch).await?;
-        let apple = format!("{simulator}/mdm/v2");
+        apple.change("/_sim/settings", rules).await?;
         let settings: Vec<_> = [("RUSSET_LOG", "warn")].iter().chain(settings).copied().collect();
-        let stack = Stack::start(profile, &apple, workers, Servers::Own, &settings).await?;
+        let stack = Stack::start(profile, &apple.under("/mdm/v2"), workers, Servers::Own, &settings).await?;
         let client = Client::new(&stack.url, &stack.key)?;
-        Ok(Self { stack, client, http, simulator, process })
-    }
-
-    /// Asks something of the simulator.
-    pub(super) async fn simulate(&self, path: &str, body: &Value) -> Result<Value, CliError> {
-        let request = self.http.post(format!("{}{path}", self.simulator)).json(body);
-        crate::demo::apple::answer("setting up the simulator", request).await
-    }
-
-    /// Changes something about the simulator.
-    pub(super) async fn change(&self, path: &str, body: &Value) -> Result<Value, CliError> {
-        let request = self.http.patch(self.under(path)).json(body);
-        crate::demo::apple::answer("setting up the simulator", request).await
-    }
-
-    /// Looks at something of the simulator.
-    pub(super) async fn look(&self, path: &str) -> Result<Value, CliError> {
-        crate::demo::apple::answer("looking at the simulator", self.http.get(self.under(path))).await
-    }
-
-    /// An address of the simulator.
-    pub(super) fn under(&self, path: &str) -> String {
-        format!("{}{path}", self.simulator)
-    }
-
-    /// All that the simulator has counted.
-    pub(super) async fn ledger(&self) -> Result<Value, CliError> {
-        let request = self.http.get(format!("{}/_sim/ledger", self.simulator));
-        crate::demo::apple::answer("reading the ledger", request).await
+        Ok(Self { stack, client, apple, process })
     }
 
     /// How many requests of a kind the simulator has seen.
     pub(super) async fn requests(&self, endpoint: &str) -> Result<u64, CliError> {
-        let ledger = self.ledger().await?;
+        let ledger = self.apple.ledger().await?;
         Ok(ledger.pointer(&format!("/requests/{endpoint}")).and_then(Value::as_u64).unwrap_or(0))
     }
 
@@ -97,9 +67,8 @@ impl Setup {
 
     /// Makes a location; returns its id and the text of its token.
     pub(super) async fn location(&self, name: &str) -> Result<(String, String), CliError> {
-        let made = self.simulate("/_sim/locations", &json!({"name": name, "country": "NL"})).await?;
-        let text = |pointer| crate::demo::apple::text(&made, pointer);
-        Ok((text("/uid")?, text("/token/content")?))
+        let made = self.apple.post("/_sim/locations", &json!({"name": name, "country": "NL"})).await?;
+        Ok((text(&made, "/uid")?, text(&made, "/token/content")?))
     }
 
     /// Uploads a token; returns its id.

@@ -21,9 +21,9 @@ pub(super) async fn run(args: SyncArgs) -> Result<(), CliError> {
     let mut setup = Setup::start(args.profile, 1).await?;
     let (uid, token) = setup.token().await?;
     let assets = json!({"generate": {"count": 25, "total": args.licenses.div_ceil(25)}});
-    setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
     let assignments = json!({"generate": {"count": args.licenses}});
-    setup.simulate(&format!("/_sim/locations/{uid}/assignments"), &assignments).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assignments"), &assignments).await?;
 
     let (_, seconds) = setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
     let read =

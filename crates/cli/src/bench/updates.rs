@@ -56,7 +56,7 @@ impl Bench {
         let mut setup = Setup::start_with(args.profile, 1, &rules, &settings).await?;
         let (uid, token) = setup.token().await?;
         let assets = json!({"generate": {"count": args.apps, "total": args.devices}});
-        setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+        setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
         setup.job(&json!({"kind": "sync_token", "token": token, "mode": "full"})).await?;
         let owned = setup.client.list("assets", &[("token", token.to_string())], 25).await?;
         let apps: Vec<String> =
@@ -76,26 +76,26 @@ impl Bench {
     async fn enroll(&mut self) -> Result<(), CliError> {
         let key = "the-key-of-this-measurement";
         let hook = json!({"url": format!("{}/api/v1/mdm/bench/webhook", self.setup.stack.url), "key": key});
-        self.setup.change("/_sim/mdm", &json!({"webhook": hook})).await?;
+        self.setup.apple.change("/_sim/mdm", &json!({"webhook": hook})).await?;
         let connector = json!({
-            "name": "bench", "kind": "nanomdm", "url": self.setup.under("/nanomdm"), "api_key": "nanomdm",
+            "name": "bench", "kind": "nanomdm", "url": self.setup.apple.under("/nanomdm"), "api_key": "nanomdm",
             "webhook_key": key,
         });
         self.setup.client.post("connectors", &connector).await?;
         let mut has = Map::new();
         for app in &self.apps {
-            let product = self.setup.look(&format!("/_sim/catalog/products/{app}")).await?;
+            let product = self.setup.apple.look(&format!("/_sim/catalog/products/{app}")).await?;
             let bundle_id = product["bundle_id"].as_str().unwrap_or_default().to_owned();
             has.insert(bundle_id, json!({"adam_id": app, "external_id": OLD}));
         }
         let began = Instant::now();
         let serials: Vec<String> = (0..self.devices).map(serial).collect();
         for part in serials.chunks(DEVICES_OF_A_CALL) {
-            self.setup.simulate("/_sim/mdm/devices", &json!({"serials": part, "apps": has})).await?;
+            self.setup.apple.post("/_sim/mdm/devices", &json!({"serials": part, "apps": has})).await?;
         }
         let last = serial(self.devices - 1);
         self.until("the devices to have told their apps", async |bench| {
-            let mdm = bench.setup.look("/_sim/mdm").await?;
+            let mdm = bench.setup.apple.look("/_sim/mdm").await?;
             let waits = mdm["queued"].as_u64().unwrap_or(0);
             let device = bench.setup.client.get(&format!("devices/{last}"), &[]).await;
             Ok(waits == 0 && device.is_ok_and(|device| device["apps_told_at"].is_string()))
@@ -105,8 +105,8 @@ impl Bench {
             "bench": "enroll",
             "devices": self.devices,
             "seconds": rounded(began.elapsed().as_secs_f64()),
-            "webhooks": self.setup.look("/_sim/mdm").await?["counts"]["webhooks_taken"],
-            "webhooks_lost": self.setup.look("/_sim/mdm").await?["counts"]["webhooks_lost"],
+            "webhooks": self.setup.apple.look("/_sim/mdm").await?["counts"]["webhooks_taken"],
+            "webhooks_lost": self.setup.apple.look("/_sim/mdm").await?["counts"]["webhooks_lost"],
         }));
         Ok(())
     }
@@ -115,7 +115,7 @@ impl Bench {
     async fn publish(&mut self) -> Result<(), CliError> {
         for app in &self.apps {
             let version = json!({"version": "9.9", "external_id": NEW});
-            self.setup.simulate(&format!("/_sim/catalog/products/{app}/versions"), &version).await?;
+            self.setup.apple.post(&format!("/_sim/catalog/products/{app}/versions"), &version).await?;
         }
         let answer = self.setup.client.post("apps/refresh", &json!({"token": self.token})).await?;
         let id = answer.body["id"].as_i64().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Bench {
             Profile::Cluster => "worker",
         };
         self.setup.stack.forget_peaks(role);
-        let before = self.setup.look("/_sim/mdm").await?["counts"].clone();
+        let before = self.setup.apple.look("/_sim/mdm").await?["counts"].clone();
         let began = Instant::now();
         let answer =
             self.setup.client.post("jobs", &json!({"kind": "push_update", "token": self.token})).await?;
@@ -147,7 +147,7 @@ impl Bench {
             DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_millis()).map_err(failed)
         };
         let detect_ms = moment("started_at")? - moment("created_at")?;
-        let after = self.setup.look("/_sim/mdm").await?["counts"].clone();
+        let after = self.setup.apple.look("/_sim/mdm").await?["counts"].clone();
         let since = |name: &str| after[name].as_u64().unwrap_or(0) - before[name].as_u64().unwrap_or(0);
         let sending_s = seconds - detect_ms as f64 / 1_000.0;
         print::json(&json!({

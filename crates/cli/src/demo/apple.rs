@@ -98,7 +98,7 @@ fn held(line: &str) -> Result<Held, CliError> {
 }
 
 /// Sends a request and reads its JSON answer.
-pub(crate) async fn answer(doing: &'static str, request: reqwest::RequestBuilder) -> Result<Value, CliError> {
+async fn answer(doing: &'static str, request: reqwest::RequestBuilder) -> Result<Value, CliError> {
     let answer = request.send().await.map_err(|error| failed_at(doing, &error))?;
     let status = answer.status();
     let body = answer.text().await.map_err(|error| failed_at(doing, &error))?;

@@ -9,7 +9,6 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::error::SimulatorError;
 use crate::shared::Shared;
 
 /// Calls under way at the same time. The order of a device's webhooks is kept within as many as fit.
@@ -50,20 +49,6 @@ impl Webhooks {
     }
 }
 
-/// The client that webhooks are sent with.
-pub(crate) fn client() -> Result<reqwest::Client, SimulatorError> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .http1_only()
-        .tcp_nodelay(true)
-        .timeout(TIMEOUT)
-        .pool_max_idle_per_host(AT_ONCE)
-        .build()
-        .map_err(SimulatorError::Client)
-}
-
 /// Sends what comes until the simulator is stopped.
 pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client, mut posts: Posts) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
@@ -84,7 +69,10 @@ pub(crate) async fn run(shared: Arc<Shared>, client: reqwest::Client, mut posts:
 }
 
 async fn send(client: &reqwest::Client, post: Post) -> bool {
-    let mut request = client.post(&post.hook.url).header("content-type", "application/json; charset=utf-8");
+    let mut request = client
+        .post(&post.hook.url)
+        .timeout(TIMEOUT)
+        .header("content-type", "application/json; charset=utf-8");
     if let Some(key) = &post.hook.key {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), &post.body);
         request = request.header("X-Hmac-Signature", STANDARD.encode(tag));

@@ -87,7 +87,7 @@ pub(super) async fn run(args: PaceArgs) -> Result<(), CliError> {
         began.elapsed().as_secs_f64(),
         args.alone
     ));
-    let before = setup.ledger().await?;
+    let before = setup.apple.ledger().await?;
     let alone = phase(&mut setup, jobs::alone(&tokens, args.alone as usize, args.small), ALONE_GAP).await?;
     print::remark(format!(
         "pace: {} small jobs beside a big one, over {} s …",
@@ -109,12 +109,12 @@ pub(super) async fn run(args: PaceArgs) -> Result<(), CliError> {
 
 /// Submits jobs, one each `gap`, and waits until all have ended.
 async fn phase(setup: &mut Setup, wanted: Vec<jobs::Wanted>, gap: Duration) -> Result<Phase, CliError> {
-    setup.simulate("/_sim/ledger/reset", &json!({})).await?;
+    setup.apple.post("/_sim/ledger/reset", &json!({})).await?;
     let began = Instant::now();
     let mut submitted = jobs::submit(setup, wanted, gap).await?;
     jobs::wait(setup, &mut submitted).await?;
     let seconds = began.elapsed().as_secs_f64();
-    Ok(Phase { submitted, ledger: setup.ledger().await?, seconds })
+    Ok(Phase { submitted, ledger: setup.apple.ledger().await?, seconds })
 }
 
 fn report(args: &PaceArgs, violations: u64, alone: &Figures, crowd: &Figures, phase: &Phase, cpu: &Value) {

@@ -49,7 +49,7 @@ async fn one(setup: &Setup, number: usize, licenses: u32) -> Result<Token, CliEr
     let name = format!("Location {number}");
     let (uid, content) = setup.location(&name).await?;
     let assets = json!({"assets": [{"adam_id": APP, "product_type": "App", "total": licenses}]});
-    setup.simulate(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
+    setup.apple.post(&format!("/_sim/locations/{uid}/assets"), &assets).await?;
     let id = setup.upload(&name, &content).await?;
     // Jobs can only name apps that a sync has seen.
     setup.client.post("jobs", &json!({"kind": "sync_token", "token": id, "mode": "full"})).await?;
