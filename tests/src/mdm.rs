@@ -85,6 +85,14 @@ impl World {
         .await
     }
 
+    /// Waits until devices have told which apps they have.
+    pub async fn until_apps_were_told(&self, serials: &[String]) {
+        for serial in serials {
+            self.until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string())
+                .await;
+        }
+    }
+
     /// Waits until a device's newest install is in a state.
     pub async fn until_install(&self, serial: &str, state: &str) -> Value {
         eventually(&format!("the install on {serial} to be {state}"), async || {

@@ -50,6 +50,22 @@ impl World {
         .await
     }
 
+    /// Has stores asked again, about all or what is named, and waits until that is done; returns the job.
+    pub async fn refresh(&self, which: &Value) -> Value {
+        let job = self.api.post("/apps/refresh", which).await.with(202);
+        self.end_of(job["id"].as_i64().expect("a job's number")).await
+    }
+
+    /// Waits until a store has told what devices know a product by.
+    pub async fn until_store_was_read(&self, adam_id: &str) {
+        eventually("the store to have been read", async || {
+            let answer = self.api.send(Method::GET, &format!("/apps/{adam_id}"), None).await;
+            let app = if answer.status == 200 { answer.json() } else { return Err(answer.to_string()) };
+            if app["bundle_id"].is_string() { Ok(()) } else { Err(app.to_string()) }
+        })
+        .await;
+    }
+
     /// Submits a job and returns its number.
     pub async fn submit(&self, job: &Value) -> i64 {
         self.api.post("/jobs", job).await.with(202)["id"].as_i64().expect("a job's number")

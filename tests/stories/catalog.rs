@@ -45,12 +45,6 @@ fn is_named(app: &Value) -> bool {
     app["name"].is_string()
 }
 
-/// Has stores asked again and waits until that is done.
-async fn refresh(world: &World, which: &Value) -> Value {
-    let job = world.api.post("/apps/refresh", which).await.with(202);
-    world.end_of(job["id"].as_i64().expect("a job's number")).await
-}
-
 /// A world whose Apple knows a developer key, and whose Russet has it; the key's file goes with the folder.
 async fn with_key(setup: Setup) -> (World, TempDir) {
     let folder = TempDir::with_prefix("russet-key-").expect("a folder");
@@ -173,7 +167,7 @@ async fn names_and_versions_come_with_a_developer_key_in_both_of_apples_shapes(p
     assert_eq!((&book["product_type"], book["versions"].as_array().map(Vec::len)), (&json!("Book"), Some(0)));
 
     world.apple.behave(&json!({ "catalog": { "shape": "flat" } })).await;
-    let ended = refresh(&world, &json!({})).await;
+    let ended = world.refresh(&json!({})).await;
     assert_eq!((&ended["state"], &ended["result"]["listed"]), (&json!("succeeded"), &json!(3)), "{ended}");
     let flat = shown(&world, "600000001").await;
     assert_eq!(Value::Object(versions(&flat)), wanted, "{flat}");
@@ -210,7 +204,7 @@ async fn an_app_that_has_left_the_store_is_marked_and_not_dropped(profile: Profi
     until(&world, &app(2), "named", is_named).await;
     world.apple.product(Method::POST, &app(1), "/withdraw", &json!({})).await;
     world.apple.product(Method::POST, &app(2), "/withdraw", &json!({ "redownloadable": true })).await;
-    let ended = refresh(&world, &json!({ "country": "nl" })).await;
+    let ended = world.refresh(&json!({ "country": "nl" })).await;
     assert_eq!((&ended["result"]["listed"], &ended["result"]["gone"]), (&json!(1), &json!(2)), "{ended}");
     let after = shown(&world, &app(1)).await;
     assert_eq!(after["state"], "gone", "{after}");
@@ -225,7 +219,7 @@ async fn an_app_that_has_left_the_store_is_marked_and_not_dropped(profile: Profi
     assert!(owned["versions"][0]["external_version_id"].is_i64(), "its owners are still shown it");
 
     world.apple.product(Method::POST, &app(1), "/return", &json!({})).await;
-    refresh(&world, &json!({ "adam_ids": [app(1)] })).await;
+    world.refresh(&json!({ "adam_ids": [app(1)] })).await;
     assert_eq!(shown(&world, &app(1)).await["state"], "listed");
     must_be_clean(&world).await;
 }
@@ -285,7 +279,7 @@ async fn a_wrong_key_is_said_in_words_and_the_lookup_is_used(profile: Profile) {
     north(&world, 2).await;
     let seen = until(&world, &app(1), "named", is_named).await;
     assert_eq!(seen["source"], "lookup", "{seen}");
-    let ended = refresh(&world, &json!({})).await;
+    let ended = world.refresh(&json!({})).await;
     let notes = ended["result"]["notes"].to_string();
     assert!(
         notes.contains("developer key does not work") && notes.contains("apple.catalog_key_id"),
@@ -310,14 +304,14 @@ async fn a_store_that_was_asked_too_often_and_one_that_refuses_good_tokens_are_a
     until(&world, &app(3), "named", is_named).await;
     assert_eq!(world.apple.struck(fault).await, 2);
     world.apple.behave(&json!({ "catalog": { "forbidden_every": 2 } })).await;
-    let ended = refresh(&world, &json!({})).await;
+    let ended = world.refresh(&json!({})).await;
     assert_eq!((&ended["state"], &ended["result"]["listed"]), (&json!("succeeded"), &json!(3)), "{ended}");
     assert_eq!(shown(&world, &app(1)).await["source"], "organization");
     world.apple.behave(&json!({ "catalog": { "forbidden_every": 0 } })).await;
     let down =
         json!({ "on": { "endpoint": "catalog" }, "times": 2, "what": { "kind": "status", "status": 503 } });
     world.apple.fault(&down).await;
-    let ended = refresh(&world, &json!({})).await;
+    let ended = world.refresh(&json!({})).await;
     assert_eq!((&ended["state"], &ended["result"]["listed"]), (&json!("succeeded"), &json!(3)), "{ended}");
     must_be_clean(&world).await;
 }
@@ -351,7 +345,7 @@ async fn tokens_that_own_the_same_apps_share_the_requests(profile: Profile) {
     }
     until(&world, &app(APPS), "named", is_named).await;
     world.apple.forget().await;
-    let ended = refresh(&world, &json!({})).await;
+    let ended = world.refresh(&json!({})).await;
     assert_eq!(ended["result"]["listed"], APPS, "{ended}");
     // 150 and 50 apps, for all tokens together.
     let owned = requests(&world, "owned_apps").await;

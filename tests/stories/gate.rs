@@ -163,12 +163,7 @@ async fn pain_7_a_duplicate_request_is_in_progress_and_not_failed(profile: Profi
     let devices = serials(0..1);
     world.enroll(&devices, &json!({ "behavior": { "duplicate": 1, "install_ms": 500 } })).await;
     // The device's error does not tell what it knows the app by; the store does.
-    eventually("the store to have been read", async || {
-        let answer = world.api.send(reqwest::Method::GET, &format!("/apps/{}", app(1)), None).await;
-        let app = if answer.status == 200 { answer.json() } else { return Err(answer.to_string()) };
-        if app["bundle_id"].is_string() { Ok(()) } else { Err(app.to_string()) }
-    })
-    .await;
+    world.until_store_was_read(&app(1)).await;
     let body = json!({ "token": token.id, "serial": devices[0], "apps": named(&[app(1)]), "install": true });
     let (job, _) = open(&world, &body).await;
     until_gate(&world, job, "installed").await;

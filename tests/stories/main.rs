@@ -37,6 +37,7 @@ mod refusals;
 mod registration;
 mod removal;
 mod revoke;
+mod rollouts;
 mod schedule;
 mod secrets;
 mod signals;

@@ -25,15 +25,8 @@ async fn world_with_app(profile: Profile, more: &Value) -> (World, Token, i64, S
     let mut has = json!({ "apps": { bundle_id.clone(): { "adam_id": app(1), "external_id": 100 } } });
     has.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     world.enroll(&serials(0..2), &has).await;
-    for serial in serials(0..2) {
-        world.until_device(&serial, "asked for its apps", |device| device["apps_told_at"].is_string()).await;
-    }
-    eventually("the store to have been read", async || {
-        let answer = world.api.send(Method::GET, &format!("/apps/{}", app(1)), None).await;
-        let app = if answer.status == 200 { answer.json() } else { return Err(answer.to_string()) };
-        if app["bundle_id"].is_string() { Ok(()) } else { Err(app.to_string()) }
-    })
-    .await;
+    world.until_apps_were_told(&serials(0..2)).await;
+    world.until_store_was_read(&app(1)).await;
     let _ = world.api.post("/groups", &json!({ "name": "class", "kind": "devices" })).await.with(200);
     let members = json!({ "members": serials(0..2) });
     let _ = world.api.send(Method::PUT, "/groups/class/members", Some(&members)).await.with(200);

@@ -1,4 +1,4 @@
-//! Newer versions: found by number, pushed in their time, to few devices first, and never without end (pains 31 to 33, wish 13).
+//! Newer versions: found by number, pushed where the rules allow, and never without end (pains 31 to 33).
 
 use std::time::Duration;
 
@@ -22,24 +22,19 @@ on_both_profiles!(
     pain_32_a_device_that_never_gets_the_version_ends_in_words,
     pain_33_a_store_that_offers_the_device_another_version_ends_in_words,
     pain_33_a_system_that_is_too_old_gets_no_update,
-    a_new_version_begins_anew_and_a_job_tries_again,
-    a_ring_of_failures_halts_the_version_until_somebody_says_otherwise,
-    updates_keep_to_the_window_by_the_clock_of_the_device,
-    a_job_pushes_what_it_names_and_nothing_else,
-    bad_update_jobs_and_policies_are_refused_in_words,
 );
 
 /// Devices with the first app in the version that the store had.
-struct Fleet {
-    world: World,
-    token: Token,
-    devices: Vec<String>,
+pub(crate) struct Fleet {
+    pub(crate) world: World,
+    pub(crate) token: Token,
+    pub(crate) devices: Vec<String>,
     bundle_id: String,
 }
 
 impl Fleet {
     /// Devices that hold licenses for the first app and report it, and a store that was read.
-    async fn start(setup: Setup, devices: usize) -> Self {
+    pub(crate) async fn start(setup: Setup, devices: usize) -> Self {
         let world = World::start(setup).await;
         let location = world.apple.location("North", 2, 1_000, 0).await;
         let token = world.token(&location, "north").await;
@@ -55,29 +50,24 @@ impl Fleet {
         world.succeed(&token.assign(&[app(1)], &devices, &[])).await;
         let has = json!({ bundle_id.clone(): { "adam_id": app(1), "external_id": current } });
         world.enroll(&devices, &json!({ "apps": has })).await;
-        for serial in &devices {
-            world
-                .until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string())
-                .await;
-        }
+        world.until_apps_were_told(&devices).await;
         let fleet = Self { world, token, devices, bundle_id };
         fleet.read_store().await;
         fleet
     }
 
-    async fn read_store(&self) {
-        let job = self.world.api.post("/apps/refresh", &json!({ "token": self.token.id })).await.with(202);
-        self.world.end_of(job["id"].as_i64().expect("a job")).await;
+    pub(crate) async fn read_store(&self) {
+        self.world.refresh(&json!({ "token": self.token.id })).await;
     }
 
     /// Publishes a version and has the store read; what follows from it follows by itself.
-    async fn publish(&self, external_id: u64) {
+    pub(crate) async fn publish(&self, external_id: u64) {
         let version = json!({ "version": format!("9.{external_id}"), "external_id": external_id });
         self.world.apple.product(Method::POST, &app(1), "/versions", &version).await;
         self.read_store().await;
     }
 
-    async fn push(&self, more: Value) -> Value {
+    pub(crate) async fn push(&self, more: Value) -> Value {
         let mut job = json!({ "kind": "push_update", "token": self.token.id });
         for (name, value) in more.as_object().expect("an object") {
             job[name] = value.clone();
@@ -86,17 +76,41 @@ impl Fleet {
         self.world.end_of(id).await
     }
 
-    async fn installs(&self) -> Vec<Value> {
+    /// Makes a group of these devices and assigns the app to it.
+    async fn assign_group(&self, name: &str, members: &[String], more: &Value) {
+        let api = &self.world.api;
+        let _ = api.post("/groups", &json!({ "name": name, "kind": "devices" })).await.with(200);
+        let path = format!("/groups/{name}/members");
+        let _ = api.send(Method::PUT, &path, Some(&json!({ "members": members }))).await.with(200);
+        let mut new =
+            json!({ "token": self.token.id, "adam_id": app(1), "group": name, "intent": "required" });
+        new.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let _ = api.post("/assignments", &new).await.with(201);
+    }
+
+    /// Waits until an assignment gives the app to a device, or none does any more.
+    async fn until_assigned(&self, serial: &str, wanted: bool) {
+        let why = format!("/explain?token={}&serial={serial}&adam_id={}", self.token.id, app(1));
+        eventually(&format!("{serial} to be assigned the app: {wanted}"), async || {
+            let explained = self.world.api.get(&why).await;
+            let assignments = explained["items"][0]["assignments"].as_array().cloned().unwrap_or_default();
+            let holds = assignments.iter().any(|assignment| assignment["holds"] == true);
+            if holds == wanted { Ok(()) } else { Err(explained.to_string()) }
+        })
+        .await;
+    }
+
+    pub(crate) async fn installs(&self) -> Vec<Value> {
         self.world.api.list(&format!("/installs?token={}", self.token.id)).await
     }
 
-    async fn policy(&self, policies: Value) {
+    pub(crate) async fn policy(&self, policies: Value) {
         let path = format!("/tokens/{}/policies", self.token.id);
         let _ = self.world.api.send(Method::PATCH, &path, Some(&policies)).await.with(200);
     }
 
     /// How many installs all devices were given.
-    async fn given(&self) -> usize {
+    pub(crate) async fn given(&self) -> usize {
         let mut given = 0;
         for serial in &self.devices {
             given += self.world.installs_given(serial).await.len();
@@ -104,19 +118,14 @@ impl Fleet {
         given
     }
 
-    async fn version_of(&self, serial: &str) -> Value {
+    pub(crate) async fn version_of(&self, serial: &str) -> Value {
         let device = self.world.virtual_device(serial).await;
         device["apps"][&self.bundle_id]["external_id"].clone()
     }
 }
 
-/// Whether an assignment gives the app to the device that was asked about.
-fn holds(explained: &Value) -> bool {
-    let assignments = explained["items"][0]["assignments"].as_array().cloned().unwrap_or_default();
-    assignments.iter().any(|assignment| assignment["holds"] == true)
-}
-
-const NEWER: u64 = 990_000_001;
+/// The number of a version that is newer than all that stores begin with.
+pub(crate) const NEWER: u64 = 990_000_001;
 
 async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(profile: Profile) {
     let world = World::start(quick(Setup::of(profile))).await;
@@ -133,10 +142,9 @@ async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(p
         let told = json!({ "serial": serial, "user": person });
         let _ = world.api.post("/devices", &told).await.with(200);
         world.enroll(std::slice::from_ref(serial), &json!({ "apps": has, "user": person })).await;
-        world.until_device(serial, "asked for its apps", |device| device["apps_told_at"].is_string()).await;
     }
-    let job = world.api.post("/apps/refresh", &json!({ "token": token.id })).await.with(202);
-    world.end_of(job["id"].as_i64().expect("a job")).await;
+    world.until_apps_were_told(&serials(0..2)).await;
+    world.refresh(&json!({ "token": token.id })).await;
     let install = world.until_install(&serials(0..1)[0], "installed").await;
     assert!(install["reported_version"].as_i64().is_some_and(|version| version > 100), "{install}");
     // Whose person holds no license has the app by other means, and nothing is sent.
@@ -192,25 +200,11 @@ async fn n_8_a_device_that_has_left_the_assignment_gets_no_more_updates(profile:
     let world = &fleet.world;
     // The licenses stay with whoever leaves; the updates do not.
     fleet.policy(json!({ "on_leave_ios": "keep" })).await;
-    let _ = world.api.post("/groups", &json!({ "name": "class", "kind": "devices" })).await.with(200);
-    let members = json!({ "members": fleet.devices });
-    let _ = world.api.send(Method::PUT, "/groups/class/members", Some(&members)).await.with(200);
-    let assignment =
-        json!({ "token": fleet.token.id, "adam_id": app(1), "group": "class", "intent": "required" });
-    let _ = world.api.post("/assignments", &assignment).await.with(201);
-    let why = |serial: &str| format!("/explain?token={}&serial={serial}&adam_id={}", fleet.token.id, app(1));
-    eventually("the assignment to hold", async || {
-        let explained = world.api.get(&why(&fleet.devices[1])).await;
-        if holds(&explained) { Ok(()) } else { Err(explained.to_string()) }
-    })
-    .await;
+    fleet.assign_group("class", &fleet.devices, &json!({})).await;
+    fleet.until_assigned(&fleet.devices[1], true).await;
     let left = json!({ "remove": [fleet.devices[1]] });
     let _ = world.api.send(Method::PATCH, "/groups/class/members", Some(&left)).await.with(200);
-    eventually("the device to have left", async || {
-        let explained = world.api.get(&why(&fleet.devices[1])).await;
-        if holds(&explained) { Err(explained.to_string()) } else { Ok(()) }
-    })
-    .await;
+    fleet.until_assigned(&fleet.devices[1], false).await;
     // What follows from it is decided a moment later.
     tokio::time::sleep(Duration::from_secs(1)).await;
     fleet.publish(NEWER).await;
@@ -236,19 +230,8 @@ async fn n_9_a_device_that_sleeps_gets_its_update_when_it_wakes(profile: Profile
 async fn n_11_a_switched_off_token_or_assignment_is_left_alone(profile: Profile) {
     let fleet = Fleet::start(quick(Setup::of(profile)), 2).await;
     let world = &fleet.world;
-    let _ = world.api.post("/groups", &json!({ "name": "still", "kind": "devices" })).await.with(200);
-    let members = json!({ "members": [fleet.devices[1]] });
-    let _ = world.api.send(Method::PUT, "/groups/still/members", Some(&members)).await.with(200);
-    let assignment = json!({
-        "token": fleet.token.id, "adam_id": app(1), "group": "still", "intent": "required", "auto_update": false,
-    });
-    let _ = world.api.post("/assignments", &assignment).await.with(201);
-    let why = format!("/explain?token={}&serial={}&adam_id={}", fleet.token.id, fleet.devices[1], app(1));
-    eventually("the assignment to hold", async || {
-        let explained = world.api.get(&why).await;
-        if holds(&explained) { Ok(()) } else { Err(explained.to_string()) }
-    })
-    .await;
+    fleet.assign_group("still", &fleet.devices[1..], &json!({ "auto_update": false })).await;
+    fleet.until_assigned(&fleet.devices[1], true).await;
     fleet.publish(NEWER).await;
     world.until_install(&fleet.devices[0], "installed").await;
     let token = format!("/tokens/{}", fleet.token.id);
@@ -342,137 +325,4 @@ async fn pain_33_a_system_that_is_too_old_gets_no_update(profile: Profile) {
     let ended = fleet.push(json!({})).await;
     assert_eq!(ended["result"], json!({ "updates": 0, "system_too_old": 1 }), "{ended}");
     assert_eq!(fleet.given().await, 0);
-}
-
-async fn a_new_version_begins_anew_and_a_job_tries_again(profile: Profile) {
-    let fleet = Fleet::start(quick(Setup::of(profile)), 1).await;
-    fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
-    fleet.publish(NEWER).await;
-    fleet.world.until_install(&fleet.devices[0], "resting").await;
-    fleet.world.behave(&fleet.devices, &json!({ "refuses": false })).await;
-    let ended = fleet.push(json!({})).await;
-    fleet.world.must_have_succeeded(&ended);
-    assert_eq!(fleet.version_of(&fleet.devices[0]).await, json!(NEWER));
-    let of_job = fleet.world.api.list(&format!("/jobs/{}/installs", ended["id"])).await;
-    assert_eq!((of_job.len(), &of_job[0]["state"]), (1, &json!("installed")), "{of_job:?}");
-    fleet.publish(NEWER + 1).await;
-    eventually("the next version", async || {
-        let version = fleet.version_of(&fleet.devices[0]).await;
-        if version == json!(NEWER + 1) { Ok(()) } else { Err(version.to_string()) }
-    })
-    .await;
-}
-
-async fn a_ring_of_failures_halts_the_version_until_somebody_says_otherwise(profile: Profile) {
-    let fleet = Fleet::start(quick(Setup::of(profile)), 60).await;
-    fleet.policy(json!({ "update_rings": "30,100", "update_soak_hours": "0" })).await;
-    fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
-    fleet.publish(NEWER).await;
-    let first = eventually("the first ring to end", async || {
-        let installs = fleet.installs().await;
-        let resting = installs.iter().filter(|install| install["state"] == "resting").count();
-        if resting >= 5 && resting == installs.len() {
-            Ok(resting)
-        } else {
-            Err(format!("{resting} of {}", installs.len()))
-        }
-    })
-    .await;
-    assert!(first < 40, "{first} of 60 devices are no first ring of thirty percent");
-    fleet.read_store().await;
-    let rollout = eventually("the halt", async || {
-        let rollouts = fleet.world.api.list(&format!("/tokens/{}/rollouts", fleet.token.id)).await;
-        match rollouts.first() {
-            Some(rollout) if rollout["halted"] == true => Ok(rollout.clone()),
-            _ => Err(format!("{rollouts:?}")),
-        }
-    })
-    .await;
-    assert!(rollout["reason"].as_str().is_some_and(|reason| reason.contains("failed")), "{rollout}");
-    for _ in 0..2 {
-        fleet.read_store().await;
-    }
-    assert_eq!(fleet.installs().await.len(), first, "nobody else gets it");
-    fleet.world.behave(&fleet.devices, &json!({ "refuses": false })).await;
-    let path = format!("/tokens/{}/rollouts/resume", fleet.token.id);
-    let _ = fleet.world.api.post(&path, &json!({ "adam_id": app(1) })).await.with(204);
-    eventually("the rest to have it", async || {
-        let installs = fleet.installs().await;
-        let installed = installs.iter().filter(|install| install["state"] == "installed").count();
-        if installed == 60 - first { Ok(()) } else { Err(format!("{installed}")) }
-    })
-    .await;
-    assert_eq!(
-        fleet.world.api.post(&path, &json!({ "adam_id": app(1) })).await.problem().0,
-        "nothing_halted"
-    );
-}
-
-async fn updates_keep_to_the_window_by_the_clock_of_the_device(profile: Profile) {
-    let fleet = Fleet::start(quick(Setup::of(profile)), 2).await;
-    // Two zones of which at any time one is in the window of twelve hours and the other is not.
-    let half_past = |serial: &String, zone: &str| json!({ "serial": serial, "time_zone": zone });
-    let _ = fleet.world.api.post("/devices", &half_past(&fleet.devices[0], "Etc/GMT")).await.with(200);
-    let _ = fleet.world.api.post("/devices", &half_past(&fleet.devices[1], "Etc/GMT-12")).await.with(200);
-    let hour = russet_tests::now_ms() / 3_600_000 % 24;
-    let window = format!("{:02}:00-{:02}:00", (hour + 24 - 1) % 24, (hour + 6) % 24);
-    fleet.policy(json!({ "update_window": window })).await;
-    fleet.publish(NEWER).await;
-    fleet.world.until_install(&fleet.devices[0], "installed").await;
-    let waiting = fleet.world.until_install(&fleet.devices[1], "ready").await;
-    let due = russet_tests::millis(waiting["due_at"].as_str().expect("a moment"));
-    assert!(due > russet_tests::now_ms() + 3_600_000, "{waiting}");
-    assert_eq!(fleet.world.installs_given(&fleet.devices[1]).await, Vec::<Value>::new());
-    // A job may wait for the window, or not.
-    let id = fleet
-        .world
-        .submit(&json!({ "kind": "push_update", "token": fleet.token.id, "when": "window" }))
-        .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let job = fleet.world.job(id).await;
-    assert_eq!(job["progress"]["planned"], 1, "{job}");
-}
-
-async fn a_job_pushes_what_it_names_and_nothing_else(profile: Profile) {
-    let fleet = Fleet::start(quick(Setup::of(profile)), 3).await;
-    let token = format!("/tokens/{}", fleet.token.id);
-    let _ =
-        fleet.world.api.send(Method::PATCH, &token, Some(&json!({ "auto_update": false }))).await.with(200);
-    fleet.publish(NEWER).await;
-    let ended = fleet.push(json!({ "apps": [app(2)] })).await;
-    assert_eq!((&ended["state"], &ended["result"]["updates"]), (&json!("succeeded"), &json!(0)), "{ended}");
-    let ended = fleet.push(json!({ "apps": [app(1)], "serials": [fleet.devices[2]] })).await;
-    fleet.world.must_have_succeeded(&ended);
-    assert_eq!((&ended["progress"]["settled"], fleet.given().await), (&json!(1), 1), "{ended}");
-    assert_eq!(fleet.version_of(&fleet.devices[2]).await, json!(NEWER));
-}
-
-async fn bad_update_jobs_and_policies_are_refused_in_words(profile: Profile) {
-    let world = World::start(quick(Setup::of(profile))).await;
-    let location = world.apple.location("North", 1, 1, 0).await;
-    let token = world.token(&location, "north").await;
-    let job = |field: &str, value: Value| {
-        let mut job = json!({ "kind": "push_update", "token": token.id });
-        job[field] = value;
-        job
-    };
-    for (field, value, code) in [
-        ("apps", json!([]), "empty_list"),
-        ("apps", json!(["pages"]), "invalid_field"),
-        ("serials", json!(["not a serial"]), "invalid_field"),
-        ("when", json!("later"), "invalid_field"),
-        ("token", json!(99), "unknown_token"),
-    ] {
-        assert_eq!(world.api.post("/jobs", &job(field, value)).await.problem().0, code, "{field}");
-    }
-    let path = format!("/tokens/{}/policies", token.id);
-    for (name, value) in [("update_window", "22-5"), ("update_rings", "10,1,100"), ("update_soak_hours", "x")]
-    {
-        let (code, detail) =
-            world.api.send(Method::PATCH, &path, Some(&json!({ name: value }))).await.problem();
-        assert_eq!(code, "invalid_field", "{name}");
-        assert!(detail.contains("such as") || detail.contains("number"), "{detail}");
-    }
-    let zone = json!({ "serial": "C0A", "time_zone": "Mars/Olympus" });
-    assert!(world.api.post("/devices", &zone).await.problem().1.contains("time_zone"));
 }
