@@ -20,6 +20,7 @@ mod hand_over;
 mod herd;
 mod history;
 mod idempotency;
+mod install_settings;
 mod lint;
 mod many_tokens;
 mod mdm_servers;

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 
 on_both_profiles!(secrets_are_in_no_log_no_database_and_no_answer);
 
+/// What an app is told by an assignment.
+const TOLD: &str = "a license key that only the app is to see";
+
 /// A text that must not be found, and what it is.
 struct Secret {
     name: &'static str,
@@ -26,9 +29,13 @@ async fn secrets_are_in_no_log_no_database_and_no_answer(profile: Profile) {
 
     // Some life, and some mistakes with secrets in the wrong places.
     world.succeed(&token.assign(&[app(1), app(2)], &serials(0..5), &[])).await;
+    let _ = world.api.post("/groups", &json!({ "name": "class", "kind": "devices" })).await.with(200);
+    let install = json!({ "configuration": { "license": TOLD } });
+    let assignment = json!({ "token": token.id, "adam_id": app(1), "group": "class", "intent": "required", "install": install });
+    let mut answers = vec![world.api.post("/assignments", &assignment).await.text];
     world.apple.fault(&json!({ "on": { "endpoint": "any" }, "what": { "kind": "not_json", "status": 502 }, "times": 2 })).await;
     world.succeed(&token.full_sync()).await;
-    let mut answers = vec![world.upload("again", &token.content).await.text];
+    answers.push(world.upload("again", &token.content).await.text);
     let misplaced = json!({ "kind": token.content, "token": token.content, "name": token.content });
     for (method, path) in [(Method::POST, "/tokens"), (Method::POST, "/jobs"), (Method::PATCH, "/tokens/1")] {
         answers.push(world.api.send(method, path, Some(&misplaced)).await.text);
@@ -39,7 +46,17 @@ async fn secrets_are_in_no_log_no_database_and_no_answer(profile: Profile) {
     answers.push(world.api.send(Method::PUT, &path, Some(&renewal)).await.text);
     let other = world.apple.location("South Campus", 1, 5, 0).await;
     answers.push(world.api.send(Method::PUT, &path, Some(&json!({ "content": other.content }))).await.text);
-    for path in ["/tokens", "/jobs", "/licenses", "//metrics", "//readyz", "//api/openapi.json", "//"] {
+    for path in [
+        "/tokens",
+        "/jobs",
+        "/licenses",
+        "/assignments",
+        "/audit",
+        "//metrics",
+        "//readyz",
+        "//api/openapi.json",
+        "//",
+    ] {
         answers.push(world.api.send(Method::GET, path, None).await.text);
     }
 
@@ -80,6 +97,7 @@ async fn secrets(world: &World, content: &str) -> Vec<Secret> {
             name: "the token inside the token",
             text: inside["token"].as_str().expect("a token").to_owned(),
         },
+        Secret { name: "what an app is told", text: TOLD.to_owned() },
         Secret { name: "an API key", text: world.api.key().to_owned() },
         Secret { name: "the notification secret", text: sent },
     ]

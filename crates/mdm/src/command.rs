@@ -1,9 +1,17 @@
 //! Commands to devices, as Apple spells them (<https://developer.apple.com/documentation/devicemanagement/commands-and-queries>).
 
 use plist::{Dictionary, Value};
+use russet_domain::Secret;
+use russet_domain::install::InstallSettings;
+
+use crate::configuration;
 
 /// The number by which `iTunesStoreID` and `adamId` are the same, for a store app with a license of the organization.
 const VOLUME_PURCHASE: i64 = 1;
+/// The flag by which an app goes when the device leaves its MDM server.
+const REMOVE_WITH_ENROLLMENT: i64 = 1;
+/// The flag by which what an app keeps is left out of backups.
+const PREVENT_BACKUP: i64 = 4;
 
 /// A command: one text, for any number of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +26,7 @@ pub struct Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// Install an app, or the newest version of one that it has.
-    InstallApp {
-        /// The product's number in Apple's stores.
-        adam_id: u64,
-        /// How the device is enrolled: a person's own device takes over no app that he had before.
-        user_enrollment: bool,
-    },
+    InstallApp(Install),
     /// Tell which managed apps it has, in which versions.
     ListApps,
     /// Remove a managed app.
@@ -35,12 +38,27 @@ pub enum Act {
     Describe,
 }
 
+/// An app that is to be installed, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Install {
+    /// The product's number in Apple's stores.
+    pub adam_id: u64,
+    /// How the device is enrolled: a person's own device takes over no app that he had before.
+    pub user_enrollment: bool,
+    /// Whether it is a Mac, which knows fewer settings.
+    pub is_mac: bool,
+    /// How the app is to stand on the device.
+    pub settings: InstallSettings,
+    /// What the app is told: a JSON object as text.
+    pub configuration: Option<Secret>,
+}
+
 impl Act {
     /// Apple's `RequestType`.
     #[must_use]
     pub fn request_type(&self) -> &'static str {
         match self {
-            Self::InstallApp { .. } => "InstallApplication",
+            Self::InstallApp(_) => "InstallApplication",
             Self::ListApps => "ManagedApplicationList",
             Self::RemoveApp { .. } => "RemoveApplication",
             Self::Describe => "DeviceInformation",
@@ -51,18 +69,7 @@ impl Act {
         let mut fields = Dictionary::new();
         fields.insert("RequestType".to_owned(), self.request_type().into());
         match self {
-            Self::InstallApp { adam_id, user_enrollment } => {
-                fields.insert("iTunesStoreID".to_owned(), Value::Integer((*adam_id).into()));
-                let mut options = Dictionary::new();
-                options.insert("PurchaseMethod".to_owned(), VOLUME_PURCHASE.into());
-                fields.insert("Options".to_owned(), Value::Dictionary(options));
-                fields.insert("ManagementFlags".to_owned(), 0_i64.into());
-                fields.insert("InstallAsManaged".to_owned(), true.into());
-                // With it a device under User Enrollment answers “The MDM request is invalid”.
-                if !user_enrollment {
-                    fields.insert("ChangeManagementState".to_owned(), "Managed".into());
-                }
-            }
+            Self::InstallApp(install) => install.write(&mut fields),
             Self::ListApps => {}
             Self::RemoveApp { bundle_id } => {
                 fields.insert("Identifier".to_owned(), bundle_id.as_str().into());
@@ -74,6 +81,45 @@ impl Act {
             }
         }
         fields
+    }
+}
+
+impl Install {
+    fn write(&self, fields: &mut Dictionary) {
+        fields.insert("iTunesStoreID".to_owned(), Value::Integer(self.adam_id.into()));
+        let mut options = Dictionary::new();
+        options.insert("PurchaseMethod".to_owned(), VOLUME_PURCHASE.into());
+        fields.insert("Options".to_owned(), Value::Dictionary(options));
+        fields.insert("ManagementFlags".to_owned(), self.management_flags().into());
+        fields.insert("InstallAsManaged".to_owned(), true.into());
+        // With it a device under User Enrollment answers “The MDM request is invalid”.
+        if !self.user_enrollment {
+            fields.insert("ChangeManagementState".to_owned(), "Managed".into());
+        }
+        if let Some(attributes) = self.attributes() {
+            fields.insert("Attributes".to_owned(), Value::Dictionary(attributes));
+        }
+        if let Some(told) = &self.configuration {
+            fields.insert("Configuration".to_owned(), Value::Dictionary(configuration::dictionary(told)));
+        }
+    }
+
+    fn management_flags(&self) -> i64 {
+        let flag = |is_on: bool, flag: i64| if is_on { flag } else { 0 };
+        flag(self.settings.remove_with_enrollment, REMOVE_WITH_ENROLLMENT)
+            | flag(self.settings.prevent_backup, PREVENT_BACKUP)
+    }
+
+    /// What Macs do not know.
+    fn attributes(&self) -> Option<Dictionary> {
+        let mut attributes = Dictionary::new();
+        if let Some(vpn_uuid) = &self.settings.vpn_uuid {
+            attributes.insert("VPNUUID".to_owned(), vpn_uuid.as_str().into());
+        }
+        if self.settings.prevent_removal {
+            attributes.insert("Removable".to_owned(), false.into());
+        }
+        (!attributes.is_empty() && !self.is_mac).then_some(attributes)
     }
 }
 
@@ -107,13 +153,42 @@ mod tests {
     #[test]
     fn an_install_is_spelled_byte_for_byte_as_apple_wants_it() {
         let body = "\t\t<key>RequestType</key>\n\t\t<string>InstallApplication</string>\n\t\t<key>iTunesStoreID</key>\n\t\t<integer>361309726</integer>\n\t\t<key>Options</key>\n\t\t<dict>\n\t\t\t<key>PurchaseMethod</key>\n\t\t\t<integer>1</integer>\n\t\t</dict>\n\t\t<key>ManagementFlags</key>\n\t\t<integer>0</integer>\n\t\t<key>InstallAsManaged</key>\n\t\t<true/>\n\t\t<key>ChangeManagementState</key>\n\t\t<string>Managed</string>\n";
-        let act = Act::InstallApp { adam_id: 361_309_726, user_enrollment: false };
-        assert_eq!(text(act), format!("{HEAD}{body}{TAIL}"));
+        assert_eq!(text(install(361_309_726)), format!("{HEAD}{body}{TAIL}"));
+    }
+
+    fn install(adam_id: u64) -> Act {
+        Act::InstallApp(Install { adam_id, ..Install::default() })
+    }
+
+    #[test]
+    fn n_23_settings_are_spelled_byte_for_byte_as_apple_wants_them() {
+        let settings = InstallSettings {
+            vpn_uuid: Some("7E1B2F44-0A0C-4E57-9D0A-8F5B5F0C3D11".to_owned()),
+            prevent_removal: true,
+            prevent_backup: true,
+            remove_with_enrollment: true,
+        };
+        let told =
+            r#"{"server":"https://a.example.org","retries":3,"ratio":0.5,"beta":false,"list":["a",{"b":1}]}"#;
+        let act = |is_mac| {
+            let (settings, configuration) = (settings.clone(), Some(Secret::new(told)));
+            Act::InstallApp(Install { adam_id: 1, is_mac, settings, configuration, ..Install::default() })
+        };
+        let attributes = "\t\t<key>Attributes</key>\n\t\t<dict>\n\t\t\t<key>VPNUUID</key>\n\t\t\t<string>7E1B2F44-0A0C-4E57-9D0A-8F5B5F0C3D11</string>\n\t\t\t<key>Removable</key>\n\t\t\t<false/>\n\t\t</dict>\n";
+        let configuration = "\t\t<key>Configuration</key>\n\t\t<dict>\n\t\t\t<key>beta</key>\n\t\t\t<false/>\n\t\t\t<key>list</key>\n\t\t\t<array>\n\t\t\t\t<string>a</string>\n\t\t\t\t<dict>\n\t\t\t\t\t<key>b</key>\n\t\t\t\t\t<integer>1</integer>\n\t\t\t\t</dict>\n\t\t\t</array>\n\t\t\t<key>ratio</key>\n\t\t\t<real>0.5</real>\n\t\t\t<key>retries</key>\n\t\t\t<integer>3</integer>\n\t\t\t<key>server</key>\n\t\t\t<string>https://a.example.org</string>\n\t\t</dict>\n";
+        let flags = "<key>ManagementFlags</key>\n\t\t<integer>5</integer>";
+        let (phone, mac) = (text(act(false)), text(act(true)));
+        assert!(
+            phone.ends_with(&format!("{attributes}{configuration}{TAIL}")) && phone.contains(flags),
+            "{phone}"
+        );
+        assert!(mac.ends_with(&format!("{configuration}{TAIL}")) && mac.contains(flags), "{mac}");
+        assert!(!mac.contains("Attributes"), "a Mac knows none: {mac}");
     }
 
     #[test]
     fn a_persons_own_device_is_not_asked_to_take_an_app_over() {
-        let act = Act::InstallApp { adam_id: 1, user_enrollment: true };
+        let act = Act::InstallApp(Install { adam_id: 1, user_enrollment: true, ..Install::default() });
         assert!(!text(act).contains("ChangeManagementState"));
     }
 

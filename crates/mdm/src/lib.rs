@@ -5,6 +5,7 @@
 
 mod callbacks;
 mod command;
+mod configuration;
 mod connector;
 mod error;
 pub mod inbound;
@@ -14,7 +15,7 @@ mod settings;
 mod signature;
 
 pub use callbacks::{Callbacks, Told};
-pub use command::{Act, Command};
+pub use command::{Act, Command, Install};
 pub use connector::{Address, Connector, ConnectorError, Connectors, Refused};
 pub use error::TellError;
 pub use news::{GateApp, GateNews, MovedLicense, MovedNews, News};

@@ -102,6 +102,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0013_installs.sql"),
         },
     },
+    Migration {
+        version: 14,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0014_install_settings.sql"),
+            postgres: include_str!("../migrations/postgres/0014_install_settings.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -69,9 +69,11 @@ pub(crate) const MOVE_CALLBACKS: Sealed = sealed!("move_orders", "job_id", "call
 pub(crate) const GATE_CALLBACKS: Sealed = sealed!("gate_orders", "job_id", "callback");
 /// What MDM servers are called with, and prove themselves with.
 pub(crate) const CONNECTORS: Sealed = sealed!("connectors", "id", "secrets");
+/// What apps are told.
+pub(crate) const CONFIGURATIONS: Sealed = sealed!("assignments", "id", "configuration");
 
 /// All of them, for whoever seals everything anew.
-pub(crate) const ALL: [&Sealed; 3] = [&MOVE_CALLBACKS, &GATE_CALLBACKS, &CONNECTORS];
+pub(crate) const ALL: [&Sealed; 4] = [&MOVE_CALLBACKS, &GATE_CALLBACKS, &CONNECTORS, &CONFIGURATIONS];
 
 impl Sealed {
     fn place<'a>(&self, sealed_for: &'a str) -> Place<'a> {

@@ -32,6 +32,8 @@ pub(crate) struct AssignmentView {
     pinned: bool,
     /// The groups whose members it leaves out.
     exclude: Vec<String>,
+    /// How the app is to stand on devices.
+    install: SettingsView,
     /// How many holders are to have the app through it.
     wanted: u64,
     /// Of those, how many have the license.
@@ -44,6 +46,22 @@ pub(crate) struct AssignmentView {
     updated_at: String,
     /// What should be known about it, such as another assignment that contradicts it.
     notes: Vec<String>,
+}
+
+/// How an app is to stand on devices, beyond being there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = InstallSettings)]
+pub(crate) struct SettingsView {
+    /// The UUID of the VPN that the app's traffic goes through.
+    vpn_uuid: Option<String>,
+    /// Whether the person cannot delete the app.
+    prevent_removal: bool,
+    /// Whether what the app keeps is left out of backups.
+    prevent_backup: bool,
+    /// Whether the app goes when the device leaves its MDM server.
+    remove_with_enrollment: bool,
+    /// The names at the top of what the app is told. The rest is not shown.
+    configuration_keys: Vec<String>,
 }
 
 impl AssignmentView {
@@ -60,6 +78,13 @@ impl AssignmentView {
             auto_update: assignment.auto_update,
             pinned: assignment.pinned,
             exclude: assignment.excluded,
+            install: SettingsView {
+                vpn_uuid: assignment.settings.vpn_uuid,
+                prevent_removal: assignment.settings.prevent_removal,
+                prevent_backup: assignment.settings.prevent_backup,
+                remove_with_enrollment: assignment.settings.remove_with_enrollment,
+                configuration_keys: assignment.configuration_keys,
+            },
             wanted: assignment.wanted,
             held: assignment.held,
             created_by: assignment.created_by,

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::install_settings::InstallArgs;
 use super::listed::{body, list, one};
 use crate::access::{self, AccessArgs};
 use crate::client::Client;
@@ -20,6 +21,8 @@ pub(crate) enum AssignmentCommand {
     Show(OneArgs),
     /// Assign an app to a group.
     Add(AddArgs),
+    /// Change an assignment; what is not named stays.
+    Change(Box<ChangeArgs>),
     /// Remove an assignment; what becomes of the licenses, the token's policies say.
     Remove(OneArgs),
     /// Ask for an app that is available to a person.
@@ -88,6 +91,8 @@ pub(crate) struct NewAssignment {
     /// Never take licenses through it back.
     #[arg(long)]
     pinned: bool,
+    #[command(flatten)]
+    install: InstallArgs,
 }
 
 impl NewAssignment {
@@ -103,6 +108,7 @@ impl NewAssignment {
             ("priority", Some(json!(self.priority))),
             ("exclude", Some(json!(self.exclude))),
             ("pinned", Some(json!(self.pinned))),
+            ("install", self.install.body()?),
         ]))
     }
 }
@@ -113,6 +119,48 @@ pub(crate) struct AddArgs {
     new: NewAssignment,
     #[command(flatten)]
     access: AccessArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArgs {
+    /// The assignment's number.
+    assignment: i64,
+    /// required, available or uninstall.
+    #[arg(long)]
+    intent: Option<String>,
+    /// Whose licenses they are: device or user.
+    #[arg(long)]
+    license: Option<String>,
+    /// How urgent it is, from -100 to 100.
+    #[arg(long, allow_negative_numbers = true)]
+    priority: Option<i64>,
+    /// Whether the app is to be updated: yes, no or as_the_token_says.
+    #[arg(long)]
+    auto_update: Option<String>,
+    /// Groups whose members are left out, all of them.
+    #[arg(long, value_delimiter = ',')]
+    exclude: Option<Vec<String>>,
+    /// Whether licenses through it are never taken back.
+    #[arg(long)]
+    pinned: Option<bool>,
+    #[command(flatten)]
+    install: InstallArgs,
+    #[command(flatten)]
+    access: AccessArgs,
+}
+
+impl ChangeArgs {
+    fn body(&self) -> Result<Value, CliError> {
+        Ok(body([
+            ("intent", self.intent.clone().map(Value::String)),
+            ("license", self.license.clone().map(Value::String)),
+            ("priority", self.priority.map(|priority| json!(priority))),
+            ("auto_update", self.auto_update.clone().map(Value::String)),
+            ("exclude", self.exclude.as_ref().map(|groups| json!(groups))),
+            ("pinned", self.pinned.map(|pinned| json!(pinned))),
+            ("install", self.install.body()?),
+        ]))
+    }
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +203,7 @@ impl AssignmentCommand {
             Self::List(args) => &args.access,
             Self::Show(args) | Self::Remove(args) => &args.access,
             Self::Add(args) => &args.access,
+            Self::Change(args) => &args.access,
             Self::Request(args) | Self::Withdraw(args) => &args.access,
             Self::Policy(args) => &args.access,
             Self::Reconcile(args) => &args.access,
@@ -190,6 +239,10 @@ pub(crate) async fn run(command: AssignmentCommand, config: Option<&Path>) -> Re
         AssignmentCommand::Add(args) => {
             let new = args.new.body(&client).await?;
             one(&args.access, &client.post("assignments", &new).await?.body);
+        }
+        AssignmentCommand::Change(args) => {
+            let path = format!("assignments/{}", args.assignment);
+            one(&args.access, &client.patch(&path, &[], &args.body()?).await?.body);
         }
         AssignmentCommand::Remove(args) => {
             one(&args.access, &client.delete(&format!("assignments/{}", args.assignment), &[]).await?.body);

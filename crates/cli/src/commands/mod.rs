@@ -13,6 +13,7 @@ mod gate;
 pub(crate) mod group;
 mod history;
 mod install;
+mod install_settings;
 mod installation;
 pub(crate) mod job;
 pub(crate) mod key;

@@ -17,11 +17,13 @@
 
 mod answer;
 mod report;
+mod settings;
 mod update;
 mod window;
 
 pub use answer::{Answer, Rejection, after_answer, after_refusal};
 pub use report::{AppStatus, Reported, after_report, after_silence};
+pub use settings::InstallSettings;
 pub use update::{Facts, Verdict, is_older_system, verdict};
 pub use window::{Window, WindowError, is_time_zone};
 

@@ -6,11 +6,13 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
+use russet_domain::install::InstallSettings;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::http::{Http, words};
 use super::{Address, Connector, ConnectorError, Refused};
-use crate::command::{Act, Command};
+use crate::command::{Act, Command, Install};
 use crate::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
 const DEVICES_MAX: usize = 500;
@@ -30,7 +32,40 @@ struct Told<'a> {
     adam_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bundle_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<ToldSettings<'a>>,
     devices: &'a [String],
+}
+
+/// How an app is to stand on the devices.
+#[derive(Serialize)]
+struct ToldSettings<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vpn_uuid: Option<&'a str>,
+    prevent_removal: bool,
+    prevent_backup: bool,
+    remove_with_enrollment: bool,
+    /// What the app is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<Value>,
+}
+
+impl<'a> ToldSettings<'a> {
+    /// Nothing where nothing is said.
+    fn of(install: &'a Install) -> Option<Self> {
+        let settings = &install.settings;
+        if *settings == InstallSettings::default() && install.configuration.is_none() {
+            return None;
+        }
+        let configuration = install.configuration.as_ref();
+        Some(Self {
+            vpn_uuid: settings.vpn_uuid.as_deref(),
+            prevent_removal: settings.prevent_removal,
+            prevent_backup: settings.prevent_backup,
+            remove_with_enrollment: settings.remove_with_enrollment,
+            configuration: configuration.and_then(|told| serde_json::from_str(told.reveal()).ok()),
+        })
+    }
 }
 
 /// What it may answer: devices that it does not take the command for.
@@ -94,17 +129,21 @@ impl Connector for Webhook {
             event: "command",
             command_uuid: &command.uuid,
             act: match command.act {
-                Act::InstallApp { .. } => "install_app",
+                Act::InstallApp(_) => "install_app",
                 Act::ListApps => "list_apps",
                 Act::RemoveApp { .. } => "remove_app",
                 Act::Describe => "describe",
             },
             adam_id: None,
             bundle_id: None,
+            settings: None,
             devices,
         };
         match &command.act {
-            Act::InstallApp { adam_id, .. } => told.adam_id = Some(adam_id.to_string()),
+            Act::InstallApp(install) => {
+                told.adam_id = Some(install.adam_id.to_string());
+                told.settings = ToldSettings::of(install);
+            }
             Act::RemoveApp { bundle_id } => told.bundle_id = Some(bundle_id),
             Act::ListApps | Act::Describe => {}
         }
@@ -118,6 +157,7 @@ impl Connector for Webhook {
             act: "none",
             adam_id: None,
             bundle_id: None,
+            settings: None,
             devices: &[],
         };
         self.post(&told).await.map(|_| None)

@@ -86,6 +86,9 @@ pub(crate) struct Given {
     pub(crate) uuid: String,
     pub(crate) request_type: String,
     pub(crate) adam_id: Option<String>,
+    /// How an app is to stand on the device, as the command says it.
+    #[serde(flatten)]
+    pub(crate) settings: plist::Dictionary,
     pub(crate) status: &'static str,
     pub(crate) at_ms: i64,
 }

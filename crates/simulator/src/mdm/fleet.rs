@@ -145,6 +145,7 @@ impl Shared {
             uuid: command.uuid.clone(),
             request_type: command.request_type.clone(),
             adam_id: plists::adam_id(&command.fields),
+            settings: plists::settings(&command.fields),
             status: answer.status,
             at_ms: now_us / 1000,
         });

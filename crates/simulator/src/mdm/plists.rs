@@ -53,6 +53,14 @@ pub(crate) fn adam_id(fields: &Dictionary) -> Option<String> {
     fields.get("iTunesStoreID")?.as_signed_integer().map(|number| number.to_string())
 }
 
+/// What an install says of how the app is to stand on the device, under Apple's names.
+pub(crate) fn settings(fields: &Dictionary) -> Dictionary {
+    ["ManagementFlags", "Attributes", "Configuration"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), fields.get(name)?.clone())))
+        .collect()
+}
+
 pub(crate) fn idle(udid: &str) -> Event {
     let mut payload = Dictionary::new();
     payload.insert("UDID".to_owned(), udid.into());

@@ -1,10 +1,13 @@
 //! Apps for groups: written, changed, listed and removed. Each change marks the asset.
 
 mod requests;
+mod settings;
 
 pub use requests::{ask, asked_of, reaches, withdraw};
+pub use settings::{Configuration, Configured, configured};
 
 use russet_domain::assignment::Intent;
+use russet_domain::install::InstallSettings;
 use russet_domain::prompts::LicenseKind;
 use russet_domain::{AssetId, AssetKey, AssignmentId, GroupId, Timestamp, TokenId};
 
@@ -41,6 +44,10 @@ pub struct Assignment {
     pub pinned: bool,
     /// The groups whose members it leaves out.
     pub excluded: Vec<String>,
+    /// How the app is to stand on devices.
+    pub settings: InstallSettings,
+    /// The names of what the app is told.
+    pub configuration_keys: Vec<String>,
     /// How many holders have or are to have the app through it.
     pub wanted: u64,
     /// Of those, how many have the license.
@@ -74,6 +81,10 @@ pub struct NewAssignment {
     pub pinned: bool,
     /// The groups whose members it leaves out.
     pub excluded: Vec<GroupId>,
+    /// How the app is to stand on devices.
+    pub settings: InstallSettings,
+    /// What the app is told.
+    pub configuration: Option<Configuration>,
     /// Who makes it.
     pub created_by: String,
 }
@@ -93,6 +104,10 @@ pub struct Patch {
     pub pinned: Option<bool>,
     /// The groups whose members it leaves out.
     pub excluded: Option<Vec<GroupId>>,
+    /// How the app is to stand on devices, all of it.
+    pub settings: Option<InstallSettings>,
+    /// What the app is told; the inner nothing: nothing any more.
+    pub configuration: Option<Option<Configuration>>,
 }
 
 /// What a list of assignments is narrowed to.
@@ -113,6 +128,7 @@ macro_rules! select {
         concat!(
             "SELECT a.id, a.token_id, a.asset_id, s.adam_id, s.pricing_param, a.group_id, g.name AS group_name, a.intent,
                     a.license, a.priority, a.auto_update, a.pinned, a.created_by, a.created_at, a.updated_at,
+                    a.vpn_uuid, a.prevent_removal, a.prevent_backup, a.remove_with_enrollment, a.configuration_keys,
                     (SELECT count(*) FROM entitlements e
                      WHERE e.assignment_id = a.id AND e.state = 'wanted') AS wanted,
                     (SELECT count(*)
@@ -160,6 +176,8 @@ pub async fn create(
     .await?;
     let Some(id) = id else { return Ok(None) };
     exclude(tx, id, &new.excluded).await?;
+    settings::write(tx, id, &new.settings).await?;
+    settings::write_configuration(tx, id, new.configuration.as_ref()).await?;
     marks::mark_assets(tx, &[new.asset], now).await?;
     Ok(Some(id))
 }
@@ -191,6 +209,12 @@ pub async fn change(
     .await?;
     if let Some(excluded) = &patch.excluded {
         exclude(tx, known.id, excluded).await?;
+    }
+    if let Some(settings) = &patch.settings {
+        settings::write(tx, known.id, settings).await?;
+    }
+    if let Some(configuration) = &patch.configuration {
+        settings::write_configuration(tx, known.id, configuration.as_ref()).await?;
     }
     if let Some(priority) = patch.priority {
         waitlist::move_in_line(tx, known.id, priority).await?;
@@ -322,6 +346,8 @@ fn assignment(row: &Row) -> Result<Assignment, StoreError> {
         auto_update: row.get("auto_update")?,
         pinned: row.get("pinned")?,
         excluded: Vec::new(),
+        settings: settings::settings(row)?,
+        configuration_keys: settings::configuration_keys(row)?,
         wanted: count(row.get("wanted")?),
         held: count(row.get("held")?),
         created_by: row.get("created_by")?,

@@ -1,7 +1,7 @@
 //! Which installs something is to be done about.
 
 use russet_domain::lint::Enrollment;
-use russet_domain::{CommandId, ConnectorId, Timestamp};
+use russet_domain::{AssignmentId, CommandId, ConnectorId, Timestamp};
 
 use super::{Install, columns, install};
 use crate::codec::{int, maybe_time};
@@ -19,6 +19,10 @@ pub struct Due {
     pub enrollment_id: String,
     /// Whether the device is a person's own, under User Enrollment.
     pub user_enrollment: bool,
+    /// Whether the device is a Mac.
+    pub is_mac: bool,
+    /// The assignment that gives the app, if one does; what it says of installs holds.
+    pub assignment: Option<AssignmentId>,
     /// When the device was last heard of.
     pub seen_at: Option<Timestamp>,
 }
@@ -28,10 +32,16 @@ macro_rules! select {
         concat!(
             "SELECT ",
             columns!(),
-            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at
+            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at,
+             coalesce(d.platform, '') = 'macos' AS is_mac, coalesce(e.assignment_id, u.assignment_id) AS assignment_id
              FROM installs i
              JOIN devices d ON d.id = i.device_id
-             JOIN assets a ON a.id = i.asset_id ",
+             JOIN assets a ON a.id = i.asset_id
+             LEFT JOIN people p ON p.id = d.person_id
+             LEFT JOIN entitlements e
+               ON e.asset_id = i.asset_id AND e.holder_kind = 'd' AND e.holder_id = d.serial AND e.state = 'wanted'
+             LEFT JOIN entitlements u
+               ON u.asset_id = i.asset_id AND u.holder_kind = 'u' AND u.holder_id = p.client_user_id AND u.state = 'wanted' ",
             $rest
         )
     };
@@ -174,6 +184,8 @@ fn due(row: &Row) -> Result<Due, StoreError> {
         enrollment_id: row.get("mdm_enrollment_id")?,
         seen_at: maybe_time(row, "last_seen_at")?,
         user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
+        is_mac: row.get("is_mac")?,
+        assignment: row.get::<Option<i64>>("assignment_id")?.map(AssignmentId),
     })
 }
 

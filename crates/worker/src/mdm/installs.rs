@@ -8,6 +8,7 @@ use russet_store::connectors::{self, Connector};
 use russet_store::installs::{self, Due, Shift};
 use uuid::Uuid;
 
+use super::acts::{Acts, kind_of};
 use super::commands::failed;
 use crate::context::Context;
 use crate::error::JobError;
@@ -44,10 +45,11 @@ pub(crate) async fn finish(
     for command in open {
         let mut db = ctx.store.read().await?;
         let devices = installs::of_command(&mut db, command.id).await?;
+        let acts = Acts::of(&mut db, &devices).await?;
         drop(db);
         let is_errand = matches!(command.kind, CommandKind::Install | CommandKind::Remove);
         let first = devices.first().filter(|_| is_errand);
-        let Some(act) = first.and_then(act_of) else {
+        let Some(act) = first.and_then(|first| acts.act(first)) else {
             // A question that may not have arrived is asked again when it is due again.
             let mut tx = ctx.begin().await?;
             commands::end(&mut tx, command.id, None, ctx.now()).await?;
@@ -73,34 +75,17 @@ pub(crate) async fn send_due(
     let now = ctx.now();
     let mut db = ctx.store.read().await?;
     let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
+    let acts = Acts::of(&mut db, &due).await?;
     drop(db);
     let Some(first) = due.first() else { return Ok(Sent::Devices(0)) };
-    let Some(act) = act_of(first) else {
+    let Some(act) = acts.act(first) else {
         return Err(JobError::Broken("an install is of a product whose number is none"));
     };
-    let together: Vec<Due> = due.iter().filter(|due| act_of(due).as_ref() == Some(&act)).cloned().collect();
+    let together: Vec<Due> = due.iter().filter(|due| acts.act(due).as_ref() == Some(&act)).cloned().collect();
     let Some(errand) = begin(ctx, connector, first, act, &together, now).await? else {
         return Ok(Sent::Devices(0));
     };
     send(ctx, connector, server, &errand).await
-}
-
-/// The command of an install; those with the same can share a call.
-fn act_of(due: &Due) -> Option<Act> {
-    if due.install.standing.removes {
-        return due.install.bundle_id.clone().map(|bundle_id| Act::RemoveApp { bundle_id });
-    }
-    let adam_id = due.adam_id.parse().ok()?;
-    Some(Act::InstallApp { adam_id, user_enrollment: due.user_enrollment })
-}
-
-fn kind_of(act: &Act) -> CommandKind {
-    match act {
-        Act::RemoveApp { .. } => CommandKind::Remove,
-        Act::InstallApp { .. } => CommandKind::Install,
-        Act::ListApps => CommandKind::ListApps,
-        Act::Describe => CommandKind::Describe,
-    }
 }
 
 /// Writes the command down with the installs that go out with it.

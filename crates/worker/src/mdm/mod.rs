@@ -1,5 +1,6 @@
 //! The MDM side of the work: commands that go out, and what devices say to them.
 
+mod acts;
 pub(crate) mod commands;
 pub(crate) mod forward;
 pub(crate) mod installs;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::create::contradictions;
+use super::settings::SettingsBody;
 use super::{check, excluded, intent, license, priority, the};
 use crate::auth::{Actor, Operator};
 use crate::body::Body;
@@ -43,6 +44,9 @@ pub(crate) struct Patch {
     /// The groups whose members are left out, all of them, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     exclude: Option<Vec<String>>,
+    /// How the app is to stand on devices (rule N-23).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    install: Option<SettingsBody>,
 }
 
 /// Changes an assignment. What follows is planned within a moment.
@@ -80,6 +84,14 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -
         pinned: patch.pinned,
         excluded: match &patch.exclude {
             Some(names) => Some(excluded(&mut tx, names).await?),
+            None => None,
+        },
+        settings: match &patch.install {
+            Some(install) => Some(install.settings(known.settings.clone())?),
+            None => None,
+        },
+        configuration: match &patch.install {
+            Some(install) => install.configuration()?,
             None => None,
         },
     };

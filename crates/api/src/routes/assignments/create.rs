@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::assignment::Intent;
+use russet_domain::install::InstallSettings;
 use russet_domain::prompts::LicenseKind;
 use russet_domain::{AssetId, Timestamp, TokenId};
 use russet_store::assignments::{self, Filter, NewAssignment};
@@ -10,6 +11,7 @@ use russet_store::{Db, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::settings::SettingsBody;
 use super::{asset, check, excluded, intent, license, priority};
 use crate::auth::{Actor, Operator};
 use crate::body::Body;
@@ -54,6 +56,9 @@ pub(crate) struct AssignmentBody {
     /// Groups whose members are left out, by name.
     #[serde(default)]
     exclude: Vec<String>,
+    /// How the app is to stand on devices (rule N-23).
+    #[serde(default)]
+    install: SettingsBody,
 }
 
 /// Assigns an app to a group. What follows is planned within a moment, as jobs of the origin `assignment`.
@@ -117,6 +122,8 @@ pub(crate) async fn make(
         auto_update: new.auto_update,
         pinned: new.pinned,
         excluded: excluded(tx, &new.exclude).await?,
+        settings: new.install.settings(InstallSettings::default())?,
+        configuration: new.install.configuration()?.flatten(),
         created_by: actor.label(),
     };
     let notes = contradictions(tx, row.id, &row.asset.key.adam_id, intent).await?;

@@ -9,6 +9,7 @@ pub(crate) mod policies;
 pub(crate) mod remove;
 pub(crate) mod requests;
 pub(crate) mod run;
+mod settings;
 pub(crate) mod show;
 
 use russet_domain::assignment::{Intent, PRIORITY_MAX, PRIORITY_MIN, against};
