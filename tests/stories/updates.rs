@@ -15,6 +15,7 @@ on_both_profiles!(
     n_7_an_update_that_takes_its_time_is_looked_at_until_it_is_there,
     n_8_a_device_that_has_left_the_assignment_gets_no_more_updates,
     n_9_a_device_that_sleeps_gets_its_update_when_it_wakes,
+    n_10_who_was_required_to_have_an_app_and_may_ask_for_it_now_gets_no_updates_until_he_asks,
     n_11_a_switched_off_token_or_assignment_is_left_alone,
     n_12_a_person_who_declines_is_not_asked_again_for_this_version,
     n_13_a_device_in_single_app_mode_rests_in_words,
@@ -77,7 +78,7 @@ impl Fleet {
     }
 
     /// Makes a group of these devices and assigns the app to it.
-    async fn assign_group(&self, name: &str, members: &[String], more: &Value) {
+    pub(crate) async fn assign_group(&self, name: &str, members: &[String], more: &Value) {
         let api = &self.world.api;
         let _ = api.post("/groups", &json!({ "name": name, "kind": "devices" })).await.with(200);
         let path = format!("/groups/{name}/members");
@@ -89,7 +90,7 @@ impl Fleet {
     }
 
     /// Waits until an assignment gives the app to a device, or none does any more.
-    async fn until_assigned(&self, serial: &str, wanted: bool) {
+    pub(crate) async fn until_assigned(&self, serial: &str, wanted: bool) {
         let why = format!("/explain?token={}&serial={serial}&adam_id={}", self.token.id, app(1));
         eventually(&format!("{serial} to be assigned the app: {wanted}"), async || {
             let explained = self.world.api.get(&why).await;
@@ -127,7 +128,8 @@ impl Fleet {
 /// The number of a version that is newer than all that stores begin with.
 pub(crate) const NEWER: u64 = 990_000_001;
 
-async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(profile: Profile) {
+/// Two people with a device each that has an old version of the app; one of them holds a license.
+async fn world_with_a_person(profile: Profile) -> (World, Token) {
     let world = World::start(quick(Setup::of(profile))).await;
     let location = world.apple.location("North", 1, 10, 2).await;
     let token = world.token(&location, "north").await;
@@ -144,6 +146,11 @@ async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(p
         world.enroll(std::slice::from_ref(serial), &json!({ "apps": has, "user": person })).await;
     }
     world.until_apps_were_told(&serials(0..2)).await;
+    (world, token)
+}
+
+async fn s_23_an_app_with_a_persons_license_is_updated_on_that_persons_devices(profile: Profile) {
+    let (world, token) = world_with_a_person(profile).await;
     world.refresh(&json!({ "token": token.id })).await;
     let install = world.until_install(&serials(0..1)[0], "installed").await;
     assert!(install["reported_version"].as_i64().is_some_and(|version| version > 100), "{install}");
@@ -225,6 +232,40 @@ async fn n_9_a_device_that_sleeps_gets_its_update_when_it_wakes(profile: Profile
     assert_eq!(install["tries"], 1, "{install}");
     fleet.world.behave(&fleet.devices, &json!({ "asleep": false, "not_now": 2 })).await;
     fleet.world.until_install(&fleet.devices[0], "installed").await;
+}
+
+async fn n_10_who_was_required_to_have_an_app_and_may_ask_for_it_now_gets_no_updates_until_he_asks(
+    profile: Profile,
+) {
+    let (world, token) = world_with_a_person(profile).await;
+    let keep = json!({ "on_leave_ios": "keep", "on_unassign_ios": "keep" });
+    let policies = format!("/tokens/{}/policies", token.id);
+    let _ = world.api.send(Method::PATCH, &policies, Some(&keep)).await.with(200);
+    let _ = world.api.post("/groups", &json!({ "name": "staff", "kind": "people" })).await.with(200);
+    let members = json!({ "members": users(1..2) });
+    let _ = world.api.send(Method::PUT, "/groups/staff/members", Some(&members)).await.with(200);
+    let required = json!({ "token": token.id, "adam_id": app(1), "group": "staff", "intent": "required", "license": "user" });
+    let made = world.api.post("/assignments", &required).await.with(201);
+    let wanted = async |count: u64| {
+        eventually(&format!("{count} to be wanted"), async || {
+            let assignment = world.api.get(&format!("/assignments/{}", made["id"])).await;
+            if assignment["wanted"] == count { Ok(()) } else { Err(assignment.to_string()) }
+        })
+        .await;
+    };
+    wanted(1).await;
+    let available = json!({ "intent": "available" });
+    let path = format!("/assignments/{}", made["id"]);
+    let _ = world.api.send(Method::PATCH, &path, Some(&available)).await.with(200);
+    wanted(0).await;
+    world.refresh(&json!({ "token": token.id })).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.installs_given(&serials(0..1)[0]).await, Vec::<Value>::new(), "he has not asked for it");
+    let _ =
+        world.api.post("/requests", &json!({ "user": users(1..2)[0], "adam_id": app(1) })).await.with(200);
+    wanted(1).await;
+    world.refresh(&json!({ "token": token.id })).await;
+    world.until_install(&serials(0..1)[0], "installed").await;
 }
 
 async fn n_11_a_switched_off_token_or_assignment_is_left_alone(profile: Profile) {
