@@ -37,6 +37,7 @@ mod redis_down;
 mod refusals;
 mod registration;
 mod removal;
+mod required;
 mod revoke;
 mod rollouts;
 mod schedule;

@@ -148,6 +148,14 @@ pub const POLICIES: &[Policy] = &[
         about: "From how many percent of its licenses in use on an app is told as running low (N-28).",
     },
     Policy {
+        name: "install_required",
+        values: &["on", "off"],
+        numbers: None,
+        texts: None,
+        default: "on",
+        about: "Whether apps that are required, or were asked for, are installed through the devices' MDM server once their licenses are there (S-33).",
+    },
+    Policy {
         name: "update_window",
         values: &["off"],
         numbers: None,
@@ -363,6 +371,12 @@ impl Policies {
     #[must_use]
     pub fn alert_percent(&self) -> Option<u64> {
         self.number("alert_percent")
+    }
+
+    /// Whether apps that devices are to have and lack are installed through their MDM server (rule S-33).
+    #[must_use]
+    pub fn installs_required(&self) -> bool {
+        self.value("install_required") == "on"
     }
 
     /// When of the day newer versions are pushed that nobody asked for; nothing when at any time.

@@ -205,7 +205,7 @@ impl Leader {
             return Ok(());
         }
         let mut db = self.ctx.store.read().await?;
-        let tokens = tokens::ids_to_update(&mut db, None).await?;
+        let tokens = tokens::ids_to_push(&mut db, None).await?;
         let connectors = connectors::active(&mut db).await?;
         drop(db);
         let look = |token| Push::of(&PushUpdates { token }, When::priority(Priority::Low));

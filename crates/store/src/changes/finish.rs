@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::history::Cause;
 use crate::jobs::{Shift, shift};
 use crate::licenses::{Moved, write_moved};
-use crate::{requests, tokens};
+use crate::{installs, requests, tokens};
 
 /// What followed from finishing changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub async fn finish(
     move_up(tx, &ends).await?;
     let moved: Vec<Moved> = ends.iter().filter_map(End::moved).collect();
     write_moved(tx, &moved, (Cause::Change, None), now).await?;
+    let granted: Vec<&Holder> =
+        moved.iter().filter(|moved| moved.action == Action::Assign).map(|moved| &moved.holder).collect();
+    installs::want_for_holders(tx, token, &granted, now).await?;
     let closed_requests = close_requests(tx, &ends, now).await?;
     let shifts: Vec<Shift> =
         ends.iter().map(|end| Shift { change: end.change.id, from: State::Sending, to: end.state }).collect();

@@ -2,6 +2,7 @@
 
 use russet_domain::{AssetId, DeviceId, TokenId};
 
+use super::platform_in_store;
 use crate::catalog::store_country;
 use crate::codec::{int, json};
 use crate::engine::{Db, Sql, bulk, sql};
@@ -105,7 +106,7 @@ pub async fn candidates(
                 coalesce(m.auto_update, true) AS updates
          FROM ",
         (0 place BIGINT, 1 asset_id BIGINT, 2 platform TEXT, 3 bundle_id TEXT, 4 version BIGINT),
-        " CROSS JOIN device_apps r
+        concat!(" CROSS JOIN device_apps r
           CROSS JOIN devices d
           LEFT JOIN people p ON p.id = d.person_id
           LEFT JOIN entitlements e ON e.asset_id = x.asset_id AND e.holder_kind = 'd' AND e.holder_id = d.serial
@@ -116,9 +117,7 @@ pub async fn candidates(
             AND r.device_id > $2
             AND d.id = r.device_id
             AND d.state = 'enrolled'
-            AND CASE d.platform
-                    WHEN 'ios' THEN 'iOS' WHEN 'ipados' THEN 'iOS' WHEN 'macos' THEN 'macOS' WHEN 'tvos' THEN 'tvOS'
-                    WHEN 'visionos' THEN 'visionOS' WHEN 'watchos' THEN 'watchOS' ELSE x.platform END = x.platform
+            AND ", platform_in_store!("d", "x.platform"), " = x.platform
             AND (coalesce(e.state, u.state, 'wanted') = 'wanted')
             AND (EXISTS (
                     SELECT 1
@@ -138,7 +137,7 @@ pub async fn candidates(
                         OR (i.target = x.version AND i.state IN ('resting', 'failed')
                             AND i.code NOT IN ('no_connector', 'not_enrolled')))))
           ORDER BY d.id, x.place
-          LIMIT $4"
+          LIMIT $4")
     );
     let rows: Vec<_> = latest
         .iter()

@@ -5,6 +5,7 @@ mod due;
 mod list;
 mod remove;
 mod report;
+mod required;
 mod steps;
 mod want;
 
@@ -13,6 +14,8 @@ pub use due::{Due, connectors_with_due, due_to_look, due_to_send, next_due, of_c
 pub use list::{Entry, Filter, counts_of_app, list, of_job, purge};
 pub use remove::want_removed;
 pub use report::{Waiting, open_of_devices, waiting_for_answer, waiting_for_report};
+pub(crate) use required::want_for_holders;
+pub use required::{Missing, devices_of_token, missing, want_missing};
 pub(crate) use steps::orphan;
 pub use steps::{Moved, Shift, begin, looked, rename, shift, stranded, took_command};
 pub use want::{Joined, Wanted, halt, want, withdraw, withdraw_left};
@@ -57,6 +60,22 @@ macro_rules! columns {
     };
 }
 use columns;
+
+/// A device's platform as stores spell it; what else stands for one that stores know by no name.
+macro_rules! platform_in_store {
+    ($devices:literal, $else:literal) => {
+        concat!(
+            "CASE ",
+            $devices,
+            ".platform
+                 WHEN 'ios' THEN 'iOS' WHEN 'ipados' THEN 'iOS' WHEN 'macos' THEN 'macOS' WHEN 'tvos' THEN 'tvOS'
+                 WHEN 'visionos' THEN 'visionOS' WHEN 'watchos' THEN 'watchOS' ELSE ",
+            $else,
+            " END"
+        )
+    };
+}
+use platform_in_store;
 
 fn install(row: &Row) -> Result<Install, StoreError> {
     let number = |column| Ok::<_, StoreError>(u32::try_from(count(row.get(column)?)).unwrap_or(u32::MAX));

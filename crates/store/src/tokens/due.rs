@@ -64,15 +64,21 @@ pub async fn ids_to_keep_registered(db: &mut Db) -> Result<Vec<TokenId>, StoreEr
     Ok(all.into_iter().filter(|(_, state)| ours(*state)).map(|(id, _)| id).collect())
 }
 
-/// The tokens whose newer versions go out by themselves, of one country if one is given.
+/// The tokens whose apps go out by themselves, of one country if one is given: newer versions where they are switched on, and what
+/// assignments give.
 ///
 /// # Errors
 /// As any statement.
-pub async fn ids_to_update(db: &mut Db, country: Option<&str>) -> Result<Vec<TokenId>, StoreError> {
+pub async fn ids_to_push(db: &mut Db, country: Option<&str>) -> Result<Vec<TokenId>, StoreError> {
     sql(
-        "listing tokens to update",
+        "listing tokens whose apps go out",
         concat!(
-            "SELECT t.id FROM tokens t WHERE t.auto_update AND NOT t.removing AND ($1 IS NULL OR $1 = ",
+            "SELECT t.id
+             FROM tokens t
+             WHERE NOT t.removing
+               AND (t.auto_update
+                 OR EXISTS (SELECT 1 FROM assignments m WHERE m.token_id = t.id AND m.intent <> 'uninstall'))
+               AND ($1 IS NULL OR $1 = ",
             store_country!("t"),
             ") ORDER BY t.id"
         ),

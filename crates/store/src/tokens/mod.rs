@@ -9,7 +9,7 @@ mod states;
 mod watch;
 
 pub use delete::delete;
-pub use due::{ToSync, ids_to_keep_registered, ids_to_update, to_sync};
+pub use due::{ToSync, ids_to_keep_registered, ids_to_push, to_sync};
 pub use list::{Filter, count, list};
 pub use registration::{
     Callers, Registration, callers, confirm_secret, keep_registration, next_secret, note_refused_caller,

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::error::JobError;
-use crate::mdm::commands;
+use crate::mdm::{commands, missing};
 use crate::updates::rings::{self, Rings};
 
 /// Pairs looked at in one transaction.
@@ -56,6 +56,7 @@ pub(crate) async fn push_updates(job: PushUpdates, ctx: &Context) -> Result<Endi
     for job in open.into_iter().filter(|job| job.started_at.is_none()) {
         expand(ctx, &token, &latest, &job).await?;
     }
+    missing::install_all(ctx, token.id).await?;
     if token.auto_update {
         by_itself(ctx, &token, &latest).await?;
     }

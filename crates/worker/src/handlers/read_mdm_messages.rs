@@ -11,7 +11,7 @@ use russet_store::mdm_messages::{self, Message, MessageId};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::gates;
-use crate::mdm::{forward, news, strangers};
+use crate::mdm::{forward, missing, news, strangers};
 
 /// Messages read in one transaction.
 const BATCH: usize = 500;
@@ -54,6 +54,7 @@ async fn read_some(ctx: &Context, connector: &Connector) -> Result<bool, JobErro
     if done.reconcile {
         ctx.push(&Reconcile, When::default()).await?;
     }
+    missing::install(ctx, &done.told).await?;
     if let Some(due) = done.due {
         ctx.push(&SendCommands { connector: connector.id }, When::due(Due::At(due))).await?;
     }

@@ -54,7 +54,7 @@ pub(crate) async fn refresh_catalog(job: RefreshCatalog, ctx: &Context) -> Resul
 /// A store that was read may have newer versions for the devices of its tokens.
 async fn look_for_updates(ctx: &Context, storefront: &Storefront) -> Result<(), JobError> {
     let mut db = ctx.store.read().await?;
-    let tokens = tokens::ids_to_update(&mut db, Some(&storefront.country)).await?;
+    let tokens = tokens::ids_to_push(&mut db, Some(&storefront.country)).await?;
     drop(db);
     let look = |token| Push::of(&PushUpdates { token }, When::priority(Priority::Low));
     let messages: Vec<Push> = tokens.into_iter().map(look).collect();

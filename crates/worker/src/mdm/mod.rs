@@ -5,5 +5,6 @@ pub(crate) mod commands;
 pub(crate) mod forward;
 pub(crate) mod installs;
 pub(crate) mod looks;
+pub(crate) mod missing;
 pub(crate) mod news;
 pub(crate) mod strangers;

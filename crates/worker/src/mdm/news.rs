@@ -26,6 +26,8 @@ pub(crate) struct Done {
     pub(crate) due: Option<Timestamp>,
     /// Whether devices have come or gone, which can move licenses.
     pub(crate) reconcile: bool,
+    /// Devices that have told their apps.
+    pub(crate) told: Vec<DeviceId>,
 }
 
 /// What the batch says, sorted.
@@ -62,7 +64,7 @@ pub(crate) async fn write_down(
     let ids: Vec<DeviceId> = known.values().map(|device| device.id).collect();
     enrollments::seen(&mut tx, &ids, now).await?;
     take_in_answers(ctx, &mut tx, connector, &batch, now).await?;
-    take_in_apps(ctx, &mut tx, &batch, &known, now).await?;
+    done.told = take_in_apps(ctx, &mut tx, &batch, &known, now).await?;
     mdm_messages::mark_read(&mut tx, verdicts, now).await?;
     connectors::heard(&mut tx, connector.id, now).await?;
     // A device that has just come is asked for its apps.
@@ -223,13 +225,14 @@ async fn take_in_answers(
     Ok(())
 }
 
+/// Answers who has told its apps.
 async fn take_in_apps(
     ctx: &Context,
     tx: &mut Tx,
     batch: &Batch,
     known: &HashMap<String, Device>,
     now: Timestamp,
-) -> Result<(), JobError> {
+) -> Result<Vec<DeviceId>, JobError> {
     let mut told: Vec<DeviceApp> = Vec::new();
     let mut ids = Vec::new();
     for (enrollment_id, apps) in &batch.apps {
@@ -245,7 +248,7 @@ async fn take_in_apps(
         }));
     }
     if ids.is_empty() {
-        return Ok(());
+        return Ok(ids);
     }
     device_apps::replace(tx, &ids, &told, now).await?;
     let waiting = installs::waiting_for_report(tx, &ids).await?;
@@ -260,5 +263,5 @@ async fn take_in_apps(
     };
     let shifts: Vec<Shift> = waiting.into_iter().filter_map(step).collect();
     installs::shift(tx, &shifts, now).await?;
-    Ok(())
+    Ok(ids)
 }

@@ -1,0 +1,115 @@
+//! Apps that are required, or were asked for, come onto devices by themselves (rule S-33).
+
+use std::time::Duration;
+
+use reqwest::Method;
+use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials, users};
+use serde_json::{Value, json};
+
+use crate::gate::quick;
+
+on_both_profiles!(
+    s_33_a_required_app_is_installed_whether_the_license_or_the_device_comes_first,
+    an_app_that_was_asked_for_is_installed_on_the_persons_device,
+    a_person_who_declines_a_required_app_is_not_asked_in_a_loop,
+    a_policy_keeps_required_apps_from_being_installed_until_it_is_changed,
+);
+
+/// A connected location whose store was read.
+async fn school(profile: Profile) -> (World, Token) {
+    let world = World::start(quick(Setup::of(profile))).await;
+    let location = world.apple.location("North", 1, 10, 2).await;
+    let token = world.token(&location, "north").await;
+    world.connect("nano").await;
+    world.until_store_was_read(&app(1)).await;
+    (world, token)
+}
+
+/// Assigns the first app to a group of these members.
+async fn assign(world: &World, token: &Token, kind: &str, members: &[String], more: &Value) {
+    let _ = world.api.post("/groups", &json!({ "name": "class", "kind": kind })).await.with(200);
+    let members = json!({ "members": members });
+    let _ = world.api.send(Method::PUT, "/groups/class/members", Some(&members)).await.with(200);
+    let mut new = json!({ "token": token.id, "adam_id": app(1), "group": "class", "intent": "required" });
+    new.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+    let _ = world.api.post("/assignments", &new).await.with(201);
+}
+
+async fn until_held(world: &World, token: &Token, count: usize) {
+    eventually(&format!("{count} licenses to be held"), async || {
+        let held = world.held(token).await.len();
+        if held == count { Ok(()) } else { Err(format!("{held} are")) }
+    })
+    .await;
+}
+
+async fn s_33_a_required_app_is_installed_whether_the_license_or_the_device_comes_first(profile: Profile) {
+    let (world, token) = school(profile).await;
+    let devices = serials(0..2);
+    world.enroll(&devices[..1], &json!({})).await;
+    world.until_apps_were_told(&devices[..1]).await;
+    let _ =
+        world.api.post("/devices", &json!({ "serial": devices[1], "platform": "ipados" })).await.with(200);
+    assign(&world, &token, "devices", &devices, &json!({})).await;
+    let install = world.until_install(&devices[0], "installed").await;
+    assert!(install["reported_version"].is_number(), "{install}");
+    until_held(&world, &token, 2).await;
+    world.enroll(&devices[1..], &json!({})).await;
+    world.until_install(&devices[1], "installed").await;
+    for serial in &devices {
+        assert_eq!(world.installs_given(serial).await.len(), 1, "once and no more on {serial}");
+    }
+}
+
+async fn an_app_that_was_asked_for_is_installed_on_the_persons_device(profile: Profile) {
+    let (world, token) = school(profile).await;
+    let (device, person) = (&serials(0..1)[0], &users(1..2)[0]);
+    let _ = world.api.post("/devices", &json!({ "serial": device, "user": person })).await.with(200);
+    world.enroll(std::slice::from_ref(device), &json!({ "user": person })).await;
+    world.until_apps_were_told(std::slice::from_ref(device)).await;
+    let available = json!({ "intent": "available", "license": "user" });
+    assign(&world, &token, "people", std::slice::from_ref(person), &available).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.installs_given(device).await, Vec::<Value>::new(), "nobody has asked");
+    let _ = world.api.post("/requests", &json!({ "user": person, "adam_id": app(1) })).await.with(200);
+    world.until_install(device, "installed").await;
+}
+
+async fn a_person_who_declines_a_required_app_is_not_asked_in_a_loop(profile: Profile) {
+    let (world, token) = school(profile).await;
+    let device = serials(0..1);
+    world.enroll(&device, &json!({ "behavior": { "refuses": true } })).await;
+    world.until_apps_were_told(&device).await;
+    assign(&world, &token, "devices", &device, &json!({})).await;
+    let install = world.until_install(&device[0], "resting").await;
+    assert_eq!(install["code"], "user_refused", "{install}");
+    world.refresh(&json!({ "token": token.id })).await;
+    let again = json!({ "kind": "push_update", "token": token.id });
+    let job = world.submit(&again).await;
+    world.end_of(job).await;
+    assert_eq!(world.installs_given(&device[0]).await.len(), 1);
+    // Who asks for it in so many words gets it once the person agrees.
+    world.behave(&device, &json!({ "refuses": false })).await;
+    let gate =
+        json!({ "token": token.id, "serial": device[0], "apps": [{ "adam_id": app(1) }], "install": true });
+    let _ = world.api.post("/gate", &gate).await.with(202);
+    world.until_install(&device[0], "installed").await;
+}
+
+async fn a_policy_keeps_required_apps_from_being_installed_until_it_is_changed(profile: Profile) {
+    let (world, token) = school(profile).await;
+    let policies = format!("/tokens/{}/policies", token.id);
+    let off = json!({ "install_required": "off" });
+    let _ = world.api.send(Method::PATCH, &policies, Some(&off)).await.with(200);
+    let device = serials(0..1);
+    world.enroll(&device, &json!({})).await;
+    world.until_apps_were_told(&device).await;
+    assign(&world, &token, "devices", &device, &json!({})).await;
+    until_held(&world, &token, 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.api.list(&format!("/installs?serial={}", device[0])).await, Vec::<Value>::new());
+    let on = json!({ "install_required": "on" });
+    let _ = world.api.send(Method::PATCH, &policies, Some(&on)).await.with(200);
+    world.refresh(&json!({ "token": token.id })).await;
+    world.until_install(&device[0], "installed").await;
+}
