@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use russet_domain::Timestamp;
+use russet_domain::connector::ConnectorState;
 use russet_mdm::Connector as Server;
 use russet_queue::Ending;
 use russet_queue::jobs::SendCommands;
@@ -35,8 +36,11 @@ pub(crate) async fn send_commands(job: SendCommands, ctx: &Context) -> Result<En
     }
     let slice = ctx.slice();
     for _ in 0..ROUNDS_MAX {
-        // Somebody may have parked it, or a failure may have put it off.
+        // Somebody may have parked it, as may have a key that is not taken any more, or a failure may have put it off.
         let Some(connector) = find(ctx, &job).await? else { return Ok(Ending::Done) };
+        if connector.state == ConnectorState::Parked {
+            return Ok(Ending::Done);
+        }
         if connector.not_before > ctx.now() {
             return Ok(rest(ctx, Some(connector.not_before)));
         }
