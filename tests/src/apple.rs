@@ -58,6 +58,12 @@ impl Apple {
         self.simulator.mdm_url()
     }
 
+    /// The root of the API of another MDM server, through which the same devices are reached.
+    #[must_use]
+    pub fn mdm_url_as(&self, server: &str) -> String {
+        self.simulator.mdm_url_as(server)
+    }
+
     /// Changes what the stores know of a product, or makes something happen to it.
     pub async fn product(&self, method: Method, adam_id: &str, act: &str, body: &Value) -> Value {
         self.control(method, &format!("catalog/products/{adam_id}{act}"), body).await

@@ -102,6 +102,12 @@ impl Simulator {
         format!("{}{}", self.shared.url, mdm::PREFIX)
     }
 
+    /// The root of the API through which the same devices are reached as through another server: `nanohub`, `micromdm` or `fleet`.
+    #[must_use]
+    pub fn mdm_url_as(&self, server: &str) -> String {
+        format!("{}/{server}", self.shared.url)
+    }
+
     /// Waits until somebody stops the simulator.
     pub async fn stopped(&self) {
         self.shared.stopping.cancelled().await;
@@ -127,6 +133,8 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .merge(apple::routes())
         .merge(catalog::routes())
         .merge(mdm::api::routes())
+        .merge(mdm::micromdm::routes())
+        .merge(mdm::fleet_api::routes())
         .with_state(Arc::clone(shared))
 }
 

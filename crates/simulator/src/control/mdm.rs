@@ -171,6 +171,7 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, body: Bytes) -> Answe
             queue: VecDeque::new(),
             awake: false,
             given: VecDeque::new(),
+            seen_ms: shared.clock.now_ms(),
         };
         if new.enroll {
             let events = [plists::authenticate(&device), plists::token_update(&device)];

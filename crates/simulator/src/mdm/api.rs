@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, put};
+use axum::{Extension, Router};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -19,23 +19,38 @@ use super::device::Command;
 use crate::server::Switch;
 use crate::shared::Shared;
 
-const USER: &str = "nanomdm";
 /// The largest command.
-const LARGEST: usize = 1024 * 1024;
+pub(super) const LARGEST: usize = 1024 * 1024;
+
+/// Who a server takes its key from.
+#[derive(Debug, Clone, Copy)]
+struct User(&'static str);
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route(&format!("{PREFIX}/version"), get(async || Json(json!({ "version": "simulated" }))))
-        .route(&format!("{PREFIX}/v1/enqueue/{{ids}}"), put(enqueue).post(enqueue))
-        .route(&format!("{PREFIX}/v1/push/{{ids}}"), get(push).put(push))
-        .layer(DefaultBodyLimit::max(LARGEST))
+    // NanoHUB holds NanoMDM's API at another place, and tells its version at its root.
+    at(PREFIX, PREFIX, User("nanomdm")).merge(at("/nanohub", "/nanohub/api/v1/nanomdm", User("nanohub")))
 }
 
-fn is_authorized(shared: &Shared, headers: &HeaderMap) -> bool {
+fn at(root: &str, prefix: &str, user: User) -> Router<Arc<Shared>> {
+    Router::new()
+        .route(&format!("{root}/version"), get(async || Json(json!({ "version": "simulated" }))))
+        .route(&format!("{prefix}/v1/enqueue/{{ids}}"), put(enqueue).post(enqueue))
+        .route(&format!("{prefix}/v1/push/{{ids}}"), get(push).put(push))
+        .layer(DefaultBodyLimit::max(LARGEST))
+        .layer(Extension(user))
+}
+
+/// Whether the key was given as the password of HTTP Basic, under this name.
+pub(super) fn is_authorized(shared: &Shared, user: &str, headers: &HeaderMap) -> bool {
+    let key = shared.fleet.inner().api_key.clone();
+    has_given(shared, headers, &format!("Basic {}", STANDARD.encode(format!("{user}:{key}"))))
+}
+
+/// Whether this is what stands in `Authorization`.
+pub(super) fn has_given(shared: &Shared, headers: &HeaderMap, wanted: &str) -> bool {
     let mut inner = shared.fleet.inner();
-    let wanted = format!("Basic {}", STANDARD.encode(format!("{USER}:{}", inner.api_key)));
     let given = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let is_right = given == Some(&wanted);
+    let is_right = given == Some(wanted);
     if !is_right {
         inner.counts.unauthorized += 1;
     }
@@ -45,12 +60,13 @@ fn is_authorized(shared: &Shared, headers: &HeaderMap) -> bool {
 async fn enqueue(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(switch): ConnectInfo<Switch>,
+    Extension(User(user)): Extension<User>,
     Path(ids): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if !is_authorized(&shared, &headers) {
+    if !is_authorized(&shared, user, &headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let ids: Vec<&str> = ids.split(',').collect();
@@ -91,8 +107,13 @@ async fn enqueue(
     Json(said).into_response()
 }
 
-async fn push(State(shared): State<Arc<Shared>>, Path(ids): Path<String>, headers: HeaderMap) -> Response {
-    if !is_authorized(&shared, &headers) {
+async fn push(
+    State(shared): State<Arc<Shared>>,
+    Extension(User(user)): Extension<User>,
+    Path(ids): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if !is_authorized(&shared, user, &headers) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let ids: Vec<&str> = ids.split(',').collect();
@@ -105,7 +126,7 @@ fn pushed(ids: &[&str]) -> Map<String, serde_json::Value> {
     ids.iter().map(|id| ((*id).to_owned(), json!({ "push_result": format!("push-{id}") }))).collect()
 }
 
-fn read(body: &[u8]) -> Result<Command, String> {
+pub(super) fn read(body: &[u8]) -> Result<Command, String> {
     let value = Value::from_reader_xml(body).map_err(|error| error.to_string())?;
     let mut whole = value.into_dictionary().ok_or("not a dictionary")?;
     let uuid = whole.get("CommandUUID").and_then(Value::as_string).unwrap_or_default().to_owned();

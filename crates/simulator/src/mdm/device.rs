@@ -110,6 +110,8 @@ pub(crate) struct Device {
     /// Whether it is about to check in.
     pub(crate) awake: bool,
     pub(crate) given: VecDeque<Given>,
+    /// When it was last there.
+    pub(crate) seen_ms: i64,
 }
 
 impl Device {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::device::{Command, Device};
 use super::plists;
+use super::raw::{Kept, Raw};
 use super::webhook::{Hook, Post};
 use crate::schedule::Action;
 use crate::shared::Shared;
@@ -24,6 +25,8 @@ pub(crate) struct Counts {
     pub(crate) enqueued: u64,
     /// Of these, installs.
     pub(crate) installs: u64,
+    /// Calls that asked for the answers to a command.
+    pub(crate) result_calls: u64,
     /// Answers of devices.
     pub(crate) answers: u64,
     /// Webhooks that were answered with 200.
@@ -44,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) by_serial: HashMap<String, Arc<str>>,
     /// Names of commands that it knows.
     pub(crate) known: std::collections::HashSet<String>,
+    /// Commands whose answers are kept for whoever asks.
+    pub(crate) raw: HashMap<String, Raw>,
     pub(crate) counts: Counts,
     pub(crate) events: u64,
 }
@@ -61,6 +66,7 @@ impl Default for Fleet {
             devices: HashMap::new(),
             by_serial: HashMap::new(),
             known: std::collections::HashSet::new(),
+            raw: HashMap::new(),
             counts: Counts::default(),
             events: 0,
         }))
@@ -90,16 +96,19 @@ impl Inner {
             );
         }
         self.known.insert(command.uuid.clone());
-        let is_install = command.request_type == "InstallApplication";
         let command = Arc::new(command);
         for id in ids {
-            if let Some(device) = self.devices.get_mut(*id) {
-                device.queue.push_back(Arc::clone(&command));
-                self.counts.enqueued += 1;
-                self.counts.installs += u64::from(is_install);
-            }
+            self.put(&command, id);
         }
         Ok(())
+    }
+
+    /// Puts a command into the queue of a device, if there is such a one.
+    pub(crate) fn put(&mut self, command: &Arc<Command>, id: &str) {
+        let Some(device) = self.devices.get_mut(id) else { return };
+        device.queue.push_back(Arc::clone(command));
+        self.counts.enqueued += 1;
+        self.counts.installs += u64::from(command.request_type == "InstallApplication");
     }
 }
 
@@ -130,6 +139,7 @@ impl Shared {
             return;
         }
         device.settle(now_us);
+        device.seen_ms = now_us / 1000;
         let Some(command) = device.queue.pop_front() else {
             self.post_event(&mut inner, udid, plists::idle(udid));
             return;
@@ -154,14 +164,22 @@ impl Shared {
             self.schedule.put(now_us + again_us, Action::CheckIn { udid: Arc::clone(udid) });
         }
         inner.counts.answers += 1;
-        self.post_event(&mut inner, udid, plists::answered(udid, &command.uuid, answer));
+        let status = answer.status;
+        let event = plists::answered(udid, &command.uuid, answer);
+        match inner.raw.get_mut(&command.uuid) {
+            Some(raw) => {
+                let kept = Kept { status, at_ms: now_us / 1000, result: event.into_plist() };
+                raw.answers.insert(Arc::clone(udid), kept);
+            }
+            None => self.post_event(&mut inner, udid, event),
+        }
     }
 
     /// Sends an event to whoever listens.
     pub(crate) fn post_event(&self, inner: &mut Inner, udid: &Arc<str>, event: plists::Event) {
         inner.events += 1;
         let Some(hook) = inner.hook.clone() else { return };
-        let body = event.into_json(udid, inner.events, self.clock.now_ms());
+        let body = event.into_json(udid, inner.events, self.clock.now_ms(), hook.form);
         self.webhooks.send(Post { hook, body });
     }
 }

@@ -7,6 +7,7 @@ use plist::{Dictionary, Value};
 use serde_json::json;
 
 use super::device::Device;
+use super::webhook::Form;
 
 /// An answer to a command.
 pub(crate) struct Answer {
@@ -108,19 +109,28 @@ fn check_in(kind: &str, device: &Device) -> Dictionary {
     payload
 }
 
+fn spelled(payload: Dictionary) -> Vec<u8> {
+    let mut raw = Vec::new();
+    if let Err(error) = Value::Dictionary(payload).to_writer_xml(&mut raw) {
+        tracing::error!(%error, "a device's words cannot be spelled");
+    }
+    raw
+}
+
 impl Event {
+    /// What the device said.
+    pub(crate) fn into_plist(self) -> Vec<u8> {
+        spelled(self.payload)
+    }
+
     /// The body of the webhook.
-    pub(crate) fn into_json(self, udid: &str, number: u64, now_ms: i64) -> Vec<u8> {
-        let mut raw = Vec::new();
-        if let Err(error) = Value::Dictionary(self.payload).to_writer_xml(&mut raw) {
-            tracing::error!(%error, "a device's words cannot be spelled");
-        }
+    pub(crate) fn into_json(self, udid: &str, number: u64, now_ms: i64, form: Form) -> Vec<u8> {
         let created = DateTime::from_timestamp_millis(now_ms).unwrap_or_default();
-        let mut said = json!({
-            "udid": udid,
-            "ids": { "id": udid, "type": "Device" },
-            "raw_payload": STANDARD.encode(raw),
-        });
+        let mut said = json!({ "udid": udid, "raw_payload": STANDARD.encode(spelled(self.payload)) });
+        match form {
+            Form::Nanomdm => said["ids"] = json!({ "id": udid, "type": "Device" }),
+            Form::Micromdm => {}
+        }
         let name = match self.answer {
             Some((status, uuid)) => {
                 said["status"] = status.into();

@@ -16,13 +16,26 @@ const AT_ONCE: usize = 16;
 /// How long one may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where webhooks go, and the key that they are signed with.
+/// Whose webhooks they look like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    /// NanoMDM's, and NanoHUB's.
+    #[default]
+    Nanomdm,
+    /// MicroMDM's, which tell less of who speaks, and are not signed.
+    Micromdm,
+}
+
+/// Where webhooks go, and the key that they are signed with. A name and a password in the address are given as HTTP Basic does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Hook {
     pub(crate) url: String,
     #[serde(default)]
     pub(crate) key: Option<String>,
+    #[serde(default)]
+    pub(crate) form: Form,
 }
 
 /// A webhook that is to be sent.
@@ -73,7 +86,9 @@ async fn send(client: &reqwest::Client, post: Post) -> bool {
         .post(&post.hook.url)
         .timeout(TIMEOUT)
         .header("content-type", "application/json; charset=utf-8");
-    if let Some(key) = &post.hook.key {
+    if let Some(key) = &post.hook.key
+        && post.hook.form == Form::Nanomdm
+    {
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes()), &post.body);
         request = request.header("X-Hmac-Signature", STANDARD.encode(tag));
     }

@@ -5,6 +5,7 @@ mod access;
 mod catalog;
 mod events;
 mod faults;
+mod fleet;
 mod notifications;
 mod pace;
 mod portal;
