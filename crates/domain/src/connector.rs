@@ -1,5 +1,10 @@
 //! MDM servers, as Russet sends commands to them and hears from them.
 
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::patience::Backoff;
+
 /// Which server a connector speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConnectorKind {
@@ -9,13 +14,15 @@ pub enum ConnectorKind {
     Nanohub,
     /// MicroMDM, whose support has ended: one device a call, webhooks without a signature.
     Micromdm,
+    /// Fleet: it tells nothing by itself, and is asked.
+    Fleet,
     /// Any other server: it is told over HTTP what is wanted, and tells what happened.
     Webhook,
 }
 
 impl ConnectorKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Nanomdm, Self::Nanohub, Self::Micromdm, Self::Webhook];
+    pub const ALL: [Self; 5] = [Self::Nanomdm, Self::Nanohub, Self::Micromdm, Self::Fleet, Self::Webhook];
 
     /// The word stored, taken and shown. Rows and clients hold it; it never changes.
     #[must_use]
@@ -24,6 +31,7 @@ impl ConnectorKind {
             Self::Nanomdm => "nanomdm",
             Self::Nanohub => "nanohub",
             Self::Micromdm => "micromdm",
+            Self::Fleet => "fleet",
             Self::Webhook => "webhook",
         }
     }
@@ -34,14 +42,24 @@ impl ConnectorKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// Whether its webhooks can be signed; a server that cannot sign gives the key as the password of its call.
+    /// How its webhooks are proved to be its own; nothing for a server whose webhooks are not taken.
     #[must_use]
-    pub fn signs_webhooks(self) -> bool {
+    pub fn proof(self) -> Option<Proof> {
         match self {
-            Self::Nanomdm | Self::Nanohub | Self::Webhook => true,
-            Self::Micromdm => false,
+            Self::Nanomdm | Self::Nanohub | Self::Webhook => Some(Proof::Signature),
+            Self::Micromdm => Some(Proof::Password),
+            Self::Fleet => None,
         }
     }
+}
+
+/// How a webhook is proved to be of the server that it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Its body is signed with the key.
+    Signature,
+    /// It gives the key as the password of its call, since it cannot sign.
+    Password,
 }
 
 /// Whether commands are sent to a server.
@@ -71,6 +89,28 @@ impl ConnectorState {
     pub fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
+}
+
+/// The longest wait before a server is asked again what devices answered to a command.
+const POLL_WAIT_MAX: Duration = Duration::from_secs(3_600);
+
+/// When a server that tells nothing by itself is asked again what devices answered to a command, after it was asked `polls` times:
+/// later each time, and once more at the end of the time that is waited. Nothing once that is over.
+///
+/// ```
+/// use russet_domain::Timestamp;
+/// use russet_domain::connector::poll_again;
+/// use std::time::Duration;
+///
+/// let (first, end) = (Duration::from_secs(10), Timestamp(25_000));
+/// assert_eq!(poll_again(1, first, end, Timestamp(0)), Some(Timestamp(20_000)));
+/// assert_eq!(poll_again(2, first, end, Timestamp(20_000)), Some(end));
+/// assert_eq!(poll_again(3, first, end, end), None);
+/// ```
+#[must_use]
+pub fn poll_again(polls: u32, first: Duration, end: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let wait = Backoff { base: first, cap: POLL_WAIT_MAX.max(first) }.ceiling(polls);
+    (now < end).then(|| now.plus(wait).min(end))
 }
 
 /// The longest name of a connector, in bytes.

@@ -1,4 +1,4 @@
-//! The MDM side: sends commands to MDM servers, reads what these tell by webhook, and calls the addresses that users give.
+//! The MDM side: sends commands to MDM servers, reads what these tell by webhook or when they are asked, and calls the addresses that users give.
 //!
 //! Nothing here knows a database or a queue. Every call is one request, signed, bounded in time, and never to an address
 //! inside the network unless the settings allow it.
@@ -16,7 +16,9 @@ mod signature;
 
 pub use callbacks::{Callbacks, Told};
 pub use command::{Act, Command, Install};
-pub use connector::{Address, Connector, ConnectorError, Connectors, Refused};
+pub use connector::{
+    Address, Asked, Connector, ConnectorError, Connectors, DevicePage, Listed, Refused, Said,
+};
 pub use error::TellError;
 pub use news::{GateApp, GateNews, MovedLicense, MovedNews, News};
 pub use settings::Settings;

@@ -37,6 +37,11 @@ pub struct Settings {
     pub answer_within_s: u64,
     /// How often each device is asked for its apps, in seconds.
     pub inventory_every_s: u64,
+    /// How long after a command was sent a server that tells nothing by itself is asked for the answers, in seconds; it doubles with each
+    /// time, up to an hour.
+    pub poll_after_s: u64,
+    /// How often such a server is asked which devices it has, in seconds.
+    pub list_devices_every_s: u64,
     /// How long what servers told is kept once it was read, in hours.
     pub keep_messages_hours: u64,
 }
@@ -57,6 +62,8 @@ impl Default for Settings {
             install_within_s: 86_400,
             answer_within_s: 2_592_000,
             inventory_every_s: 86_400,
+            poll_after_s: 10,
+            list_devices_every_s: 900,
             keep_messages_hours: 24,
         }
     }
@@ -110,6 +117,8 @@ impl Settings {
             ("mdm.install_within_s", self.install_within_s, 1, 2_592_000),
             ("mdm.answer_within_s", self.answer_within_s, 1, 31_536_000),
             ("mdm.inventory_every_s", self.inventory_every_s, 1, 31_536_000),
+            ("mdm.poll_after_s", self.poll_after_s, 1, 3_600),
+            ("mdm.list_devices_every_s", self.list_devices_every_s, 1, 86_400),
             ("mdm.keep_messages_hours", self.keep_messages_hours, 1, 87_600),
         ];
         let wrong = |(name, value, least, most)| {

@@ -2,8 +2,8 @@
 
 use russet_domain::{AssetId, CommandId, ConnectorId, Timestamp};
 
-use crate::codec::int;
-use crate::engine::{Db, Row, Tx, sql};
+use crate::codec::{int, json};
+use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 
 /// What stands in `kind`. Rows hold it; it never changes.
@@ -33,7 +33,7 @@ impl CommandKind {
         }
     }
 
-    fn from_text(text: &str) -> Option<Self> {
+    pub(crate) fn from_text(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 }
@@ -103,9 +103,14 @@ pub async fn sending(db: &mut Db, connector: ConnectorId, limit: usize) -> Resul
 /// # Errors
 /// As any statement.
 pub async fn end(tx: &mut Tx, id: CommandId, error: Option<&str>, now: Timestamp) -> Result<(), StoreError> {
+    if error.is_some() {
+        crate::awaited::forget(tx, id).await?;
+    }
     sql(
         "noting what became of a command",
-        "UPDATE mdm_commands SET state = $2, error = $3, sent_at = $4 WHERE id = $1",
+        "UPDATE mdm_commands
+         SET state = $2, error = $3, sent_at = $4, poll_at = CASE WHEN $2 = 'sent' THEN poll_at END
+         WHERE id = $1",
     )
     .bind(id.0)
     .bind(if error.is_some() { "failed" } else { "sent" })
@@ -122,15 +127,23 @@ pub async fn end(tx: &mut Tx, id: CommandId, error: Option<&str>, now: Timestamp
 /// # Errors
 /// As any statement.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
-    sql(
-        "deleting old commands",
-        "DELETE FROM mdm_commands
-         WHERE id IN (SELECT id FROM mdm_commands WHERE state <> 'sending' AND created_at < $1 LIMIT $2)",
+    const AWAITED: Sql =
+        bulk!("DELETE FROM mdm_awaited WHERE command_id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
+    const OLD: Sql = bulk!("DELETE FROM mdm_commands WHERE id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
+    let old: Vec<(i64,)> = sql(
+        "looking for old commands",
+        "SELECT id FROM mdm_commands WHERE state <> 'sending' AND created_at < $1 LIMIT $2",
     )
     .bind(before.0)
     .bind(int(limit))
-    .run(tx)
-    .await
+    .all(tx, |row| Ok((row.get("id")?,)))
+    .await?;
+    if old.is_empty() {
+        return Ok(0);
+    }
+    let ids = json(&old)?;
+    sql("awaiting no more answers to old commands", AWAITED).bind(ids.as_str()).run(tx).await?;
+    sql("deleting old commands", OLD).bind(ids).run(tx).await
 }
 
 fn command(row: &Row) -> Result<Command, StoreError> {

@@ -61,6 +61,10 @@ pub struct Connector {
     pub checked_at: Option<Timestamp>,
     /// Which version the server said to be.
     pub version: Option<String>,
+    /// When the devices of a server that tells nothing by itself are listed next; nothing before it was asked.
+    pub list_at: Option<Timestamp>,
+    /// The page to go on with.
+    pub list_page: u64,
     /// When it was written.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -131,7 +135,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, kind, url, forwards, state, reason, state_at, failures, not_before, heard_at, checked_at,
-                    version, created_at, updated_at
+                    version, list_at, list_page, created_at, updated_at
              FROM connectors ",
             $rest
         )
@@ -213,7 +217,8 @@ pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp)
         "changing a connector",
         "UPDATE connectors
          SET url = $2, sealed_for = $3, secrets = $4, forwards = $5, state_at = CASE WHEN state = $6 THEN state_at ELSE $8 END,
-             state = $6, reason = $7, failures = 0, not_before = 0, checked_at = NULL, updated_at = $8
+             state = $6, reason = $7, failures = 0, not_before = 0, checked_at = NULL, list_at = NULL, list_page = 0,
+             updated_at = $8
          WHERE id = $1",
     )
     .bind(id.0)
@@ -237,6 +242,7 @@ pub async fn remove(tx: &mut Tx, id: ConnectorId, now: Timestamp) -> Result<(), 
     crate::installs::orphan(tx, id, now).await?;
     for text in [
         "DELETE FROM mdm_messages WHERE connector_id = $1",
+        "DELETE FROM mdm_awaited WHERE command_id IN (SELECT id FROM mdm_commands WHERE connector_id = $1)",
         "DELETE FROM mdm_commands WHERE connector_id = $1",
         "DELETE FROM connectors WHERE id = $1",
     ] {
@@ -262,6 +268,23 @@ pub async fn checked(
     .bind(id.0)
     .bind(now.0)
     .bind(version)
+    .run(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes which page of its devices a server is to list next, and when.
+///
+/// # Errors
+/// As any statement.
+pub async fn list_next(tx: &mut Tx, id: ConnectorId, page: u64, at: Timestamp) -> Result<(), StoreError> {
+    sql(
+        "noting how far a server's devices were listed",
+        "UPDATE connectors SET list_page = $2, list_at = $3 WHERE id = $1",
+    )
+    .bind(id.0)
+    .bind(i64::try_from(page).unwrap_or(i64::MAX))
+    .bind(at.0)
     .run(tx)
     .await?;
     Ok(())
@@ -348,6 +371,8 @@ fn connector(row: &Row) -> Result<Connector, StoreError> {
         heard_at: maybe_time(row, "heard_at")?,
         checked_at: maybe_time(row, "checked_at")?,
         version: row.get("version")?,
+        list_at: maybe_time(row, "list_at")?,
+        list_page: count(row.get("list_page")?),
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
     })

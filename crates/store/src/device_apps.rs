@@ -1,9 +1,10 @@
 //! Managed apps as devices report them, and who is asked for them next.
 
+use russet_domain::directory::Platform;
 use russet_domain::install::{AppStatus, Reported};
 use russet_domain::{ConnectorId, DeviceId, Timestamp};
 
-use crate::codec::{int, json, time};
+use crate::codec::{int, json, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 
@@ -92,7 +93,18 @@ pub async fn of_device(db: &mut Db, device: DeviceId, limit: usize) -> Result<Ve
     .await
 }
 
-/// Enrolled devices of a server that were not asked for their apps since `before`: number and enrollment id, at most `limit`.
+/// An enrolled device that is to be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToAsk {
+    /// The device.
+    pub device: DeviceId,
+    /// Its platform.
+    pub platform: Platform,
+    /// What its MDM server calls it.
+    pub enrollment_id: String,
+}
+
+/// Enrolled devices of a server that were not asked for their apps since `before`, at most `limit`.
 ///
 /// # Errors
 /// As any statement.
@@ -101,10 +113,10 @@ pub async fn to_ask(
     connector: ConnectorId,
     before: Timestamp,
     limit: usize,
-) -> Result<Vec<(DeviceId, String)>, StoreError> {
+) -> Result<Vec<ToAsk>, StoreError> {
     sql(
         "looking for devices to ask for their apps",
-        "SELECT d.id, d.mdm_enrollment_id
+        "SELECT d.id, d.platform, d.mdm_enrollment_id
          FROM connectors c
          CROSS JOIN devices d
          WHERE c.id = $1
@@ -118,7 +130,13 @@ pub async fn to_ask(
     .bind(connector.0)
     .bind(before.0)
     .bind(int(limit))
-    .all(db, |row| Ok((DeviceId(row.at(0)?), row.at(1)?)))
+    .all(db, |row| {
+        Ok(ToAsk {
+            device: DeviceId(row.get("id")?),
+            platform: word_in(row, "platform", Platform::from_text)?,
+            enrollment_id: row.get("mdm_enrollment_id")?,
+        })
+    })
     .await
 }
 

@@ -20,6 +20,7 @@ mod settings;
 pub mod assets;
 pub mod assignments;
 pub mod audit;
+pub mod awaited;
 pub mod catalog;
 pub mod chain;
 pub mod changes;

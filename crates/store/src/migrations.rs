@@ -109,6 +109,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0014_install_settings.sql"),
         },
     },
+    Migration {
+        version: 16,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0016_asked_servers.sql"),
+            postgres: include_str!("../migrations/postgres/0016_asked_servers.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

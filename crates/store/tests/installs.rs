@@ -9,6 +9,7 @@ use russet_domain::connector::ConnectorKind;
 use russet_domain::install::{InstallState, Step};
 use russet_domain::job::{JobKind, JobState};
 use russet_domain::{AssetId, DeviceId, InstallId, JobId, Secret, Timestamp, TokenId};
+use russet_store::awaited::{self, Polled};
 use russet_store::commands::{self, CommandKind};
 use russet_store::connectors::{self, NewConnector, Secrets};
 use russet_store::directory::devices::{self, NewDevice};
@@ -197,6 +198,83 @@ async fn installs_of_a_command_that_is_over_are_found_stranded() {
         assert_eq!(installs::of_command(&mut tx, command).await.unwrap().len(), 1);
         commands::end(&mut tx, command, Some("refused"), NOW).await.unwrap();
         assert_eq!(installs::stranded(&mut tx, connector, 10).await.unwrap(), [id]);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn answers_are_awaited_until_each_device_has_given_one_or_time_is_over() {
+    on_both(|side| async move {
+        let store = &side.store;
+        school(store).await;
+        let mut tx = store.begin().await.unwrap();
+        let connector = connectors::by_name(&mut tx, "nano").await.unwrap().unwrap().id;
+        let mut made = Vec::new();
+        for uuid in ["u-1", "u-2", "u-3"] {
+            let begin = commands::begin(&mut tx, connector, uuid, CommandKind::ListApps, None, NOW);
+            let id = begin.await.unwrap().unwrap();
+            let devices = ["E0".to_owned(), "E1".to_owned()];
+            awaited::expect(&mut tx, id, &devices, later(5)).await.unwrap();
+            made.push(id);
+        }
+        assert_eq!(installs::next_due(&mut tx, connector).await.unwrap(), Some(later(5)));
+        assert!(awaited::to_poll(&mut tx, connector, later(5), 10).await.unwrap().is_empty(), "not sent yet");
+        commands::end(&mut tx, made[0], None, NOW).await.unwrap();
+        commands::end(&mut tx, made[1], None, NOW).await.unwrap();
+        // What was refused is asked after by nobody.
+        commands::end(&mut tx, made[2], Some("refused"), NOW).await.unwrap();
+        assert!(awaited::of_command(&mut tx, made[2]).await.unwrap().is_empty());
+        assert!(awaited::to_poll(&mut tx, connector, later(4), 10).await.unwrap().is_empty(), "not due yet");
+        let due = awaited::to_poll(&mut tx, connector, later(5), 10).await.unwrap();
+        assert_eq!(due.iter().map(|poll| poll.id).collect::<Vec<_>>(), made[..2]);
+        let polled = |id, answered: &[&str], busy: &[(&str, &str)], again| Polled {
+            id,
+            answered: answered.iter().map(|id| (*id).to_owned()).collect(),
+            busy: busy.iter().map(|(id, mark)| ((*id).to_owned(), (*mark).to_owned())).collect(),
+            again,
+        };
+        awaited::polled(&mut tx, &polled(made[0], &["E0"], &[("E1", "NotNow 1")], Some(later(9))))
+            .await
+            .unwrap();
+        let left = awaited::of_command(&mut tx, made[0]).await.unwrap();
+        assert_eq!(left, [("E1".to_owned(), Some("NotNow 1".to_owned()))].into());
+        // Time is over for the other.
+        awaited::polled(&mut tx, &polled(made[1], &[], &[], None)).await.unwrap();
+        assert_eq!(installs::next_due(&mut tx, connector).await.unwrap(), Some(later(9)));
+        let due = awaited::to_poll(&mut tx, connector, later(9), 10).await.unwrap();
+        assert_eq!((due.len(), due[0].polls), (1, 1));
+        awaited::polled(&mut tx, &polled(made[0], &["E1"], &[], Some(later(20)))).await.unwrap();
+        assert_eq!(installs::next_due(&mut tx, connector).await.unwrap(), None, "everybody has answered");
+        awaited::expect(&mut tx, made[0], &["E0".to_owned()], later(30)).await.unwrap();
+        assert_eq!(commands::purge(&mut tx, later(1), 10).await.unwrap(), 3);
+        tx.commit().await.unwrap();
+        assert_eq!(side.number("SELECT count(*) FROM mdm_awaited").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_of_devices_goes_on_where_it_stopped() {
+    on_both(|side| async move {
+        let store = &side.store;
+        school(store).await;
+        let mut tx = store.begin().await.unwrap();
+        let connector = connectors::by_name(&mut tx, "nano").await.unwrap().unwrap();
+        assert_eq!((connector.list_at, connector.list_page), (None, 0));
+        connectors::checked(&mut tx, connector.id, None, NOW).await.unwrap();
+        assert!(installs::connectors_with_due(&mut tx, later(9), 10).await.unwrap().is_empty());
+        connectors::list_next(&mut tx, connector.id, 3, later(5)).await.unwrap();
+        let known = connectors::find(&mut tx, connector.id).await.unwrap().unwrap();
+        assert_eq!((known.list_at, known.list_page), (Some(later(5)), 3));
+        assert!(installs::connectors_with_due(&mut tx, later(4), 10).await.unwrap().is_empty());
+        assert_eq!(installs::connectors_with_due(&mut tx, later(5), 10).await.unwrap(), [connector.id]);
+        // Another address is another server, whose list begins anew.
+        let patch =
+            connectors::Patch { url: Some("https://other.example.org".to_owned()), ..Default::default() };
+        connectors::change(&mut tx, connector.id, &patch, later(6)).await.unwrap();
+        let changed = connectors::find(&mut tx, connector.id).await.unwrap().unwrap();
+        assert_eq!((changed.list_at, changed.list_page), (None, 0));
         tx.commit().await.unwrap();
     })
     .await;

@@ -48,9 +48,9 @@ pub(crate) struct AddArgs {
     /// A file with the key to the server's API.
     #[arg(long, value_name = "FILE")]
     api_key_file: PathBuf,
-    /// A file with the key that the server signs its webhooks with.
+    /// A file with the key that the server signs its webhooks with; Fleet sends none.
     #[arg(long, value_name = "FILE")]
-    webhook_key_file: PathBuf,
+    webhook_key_file: Option<PathBuf>,
     /// A file with the address that webhooks are passed on to.
     #[arg(long, value_name = "FILE")]
     forward_to_file: Option<PathBuf>,
@@ -83,6 +83,7 @@ enum Kind {
     Nanomdm,
     Nanohub,
     Micromdm,
+    Fleet,
     Webhook,
 }
 
@@ -142,6 +143,7 @@ fn new(args: &AddArgs) -> Result<Value, CliError> {
         Kind::Nanomdm => "nanomdm",
         Kind::Nanohub => "nanohub",
         Kind::Micromdm => "micromdm",
+        Kind::Fleet => "fleet",
         Kind::Webhook => "webhook",
     };
     Ok(body([
@@ -149,7 +151,7 @@ fn new(args: &AddArgs) -> Result<Value, CliError> {
         ("kind", Some(json!(kind))),
         ("url", Some(json!(args.server))),
         ("api_key", Some(secret(&args.api_key_file)?)),
-        ("webhook_key", Some(secret(&args.webhook_key_file)?)),
+        ("webhook_key", args.webhook_key_file.as_deref().map(secret).transpose()?),
         ("forward_to", args.forward_to_file.as_deref().map(secret).transpose()?),
     ]))
 }

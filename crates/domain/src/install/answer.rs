@@ -26,6 +26,17 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// Whether the device has no more to say to the command.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Acknowledged { .. } | Self::Error { .. } => true,
+            Self::NotNow => false,
+        }
+    }
+}
+
 /// A `RejectionReason` of Apple.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {

@@ -29,6 +29,8 @@ pub(super) struct Reply {
     pub(super) host: String,
     pub(super) status: StatusCode,
     pub(super) body: Vec<u8>,
+    /// Whether there was more than was read.
+    pub(super) is_cut: bool,
     after: Option<Duration>,
 }
 
@@ -56,6 +58,21 @@ impl Http {
     /// Sends a request and reads the answer. What every server means alike is judged here: a key that is not taken, a server
     /// that is busy.
     pub(super) async fn send(&self, url: &str, request: RequestBuilder) -> Result<Reply, ConnectorError> {
+        let reply = self.send_within(url, request, ANSWER_MAX).await?;
+        if reply.is_cut {
+            let why = format!("its answer is larger than {ANSWER_MAX} bytes");
+            return Err(ConnectorError::Later { host: reply.host, why, after: None });
+        }
+        Ok(reply)
+    }
+
+    /// The same, for an answer that has another size. What is larger comes back cut, for the caller to judge.
+    pub(super) async fn send_within(
+        &self,
+        url: &str,
+        request: RequestBuilder,
+        max: usize,
+    ) -> Result<Reply, ConnectorError> {
         let host = host_of(url);
         let later = |why: String| ConnectorError::Later { host: host.clone(), why, after: None };
         let answer = match request.send().await {
@@ -73,12 +90,12 @@ impl Http {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
-        let body = read(answer).await.map_err(later)?;
+        let (body, is_cut) = read(answer, max).await.map_err(later)?;
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(ConnectorError::Unauthorized { host, status: status.as_u16() })
             }
-            _ => Ok(Reply { host, status, body, after }),
+            _ => Ok(Reply { host, status, body, is_cut, after }),
         }
     }
 }
@@ -86,7 +103,7 @@ impl Http {
 impl Reply {
     #[cfg(test)]
     pub(super) fn of(host: &str, status: StatusCode, body: &[u8]) -> Self {
-        Self { host: host.to_owned(), status, body: body.to_vec(), after: None }
+        Self { host: host.to_owned(), status, body: body.to_vec(), is_cut: false, after: None }
     }
 
     /// That it may be better later.
@@ -129,15 +146,14 @@ fn host_of(url: &str) -> String {
     reqwest::Url::parse(url).ok().and_then(host).unwrap_or_else(|| "the server".to_owned())
 }
 
-async fn read(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+/// Reads an answer, and tells whether there is more than `max`.
+async fn read(mut answer: reqwest::Response, max: usize) -> Result<(Vec<u8>, bool), String> {
     let mut bytes = Vec::new();
     loop {
         match answer.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > ANSWER_MAX => {
-                return Err(format!("its answer is larger than {ANSWER_MAX} bytes"));
-            }
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > max => return Ok((bytes, true)),
             Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes),
+            Ok(None) => return Ok((bytes, false)),
             Err(error) => return Err(format!("its answer broke off ({})", causes(&error.without_url()))),
         }
     }

@@ -1,11 +1,14 @@
 //! Connectors to MDM servers, behind one trait.
 
+mod asked;
 mod error;
+mod fleet;
 mod http;
 mod micromdm;
 mod nanomdm;
 mod webhook;
 
+pub use asked::{Asked, DevicePage, Listed, Said};
 pub use error::ConnectorError;
 
 use async_trait::async_trait;
@@ -58,6 +61,16 @@ pub trait Connector: Send + Sync {
     /// # Errors
     /// As [`Connector::send`].
     async fn check(&self) -> Result<Option<String>, ConnectorError>;
+
+    /// Whether all devices of one call have to be of one platform.
+    fn wants_one_platform(&self) -> bool {
+        false
+    }
+
+    /// Where to ask a server that tells nothing by itself. Nothing for one that calls our webhook.
+    fn asked(&self) -> Option<&dyn Asked> {
+        None
+    }
 }
 
 /// Makes the connector of a server; nothing is called yet. The connections of all of them are kept by `Connectors`.
@@ -113,6 +126,7 @@ impl Connectors {
                 Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm"))
             }
             ConnectorKind::Micromdm => Box::new(micromdm::Micromdm::new(http, address)),
+            ConnectorKind::Fleet => Box::new(fleet::Fleet::new(http, address)),
             ConnectorKind::Webhook => Box::new(webhook::Webhook::new(http, address)),
         })
     }

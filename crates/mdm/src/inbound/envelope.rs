@@ -109,7 +109,12 @@ fn answered(said: Acknowledged) -> Result<Event, Unreadable> {
 
 fn raw(text: Option<String>) -> Result<Vec<u8>, Unreadable> {
     let text = text.ok_or_else(|| Unreadable::new("it has no raw_payload"))?;
-    STANDARD.decode(text.trim()).map_err(|_| Unreadable::new("its raw_payload is not base64"))
+    decoded("raw_payload", &text)
+}
+
+/// What stands in a field in base64.
+pub(super) fn decoded(field: &str, text: &str) -> Result<Vec<u8>, Unreadable> {
+    STANDARD.decode(text.trim()).map_err(|_| Unreadable::new(format!("its {field} is not base64")))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What MDM servers tell by webhook, read into one shape for all of them.
+//! What MDM servers tell by webhook, or when they are asked, read into one shape for all of them.
 
 mod envelope;
 mod generic;
@@ -103,7 +103,17 @@ pub fn read(kind: ConnectorKind, body: &[u8]) -> Result<Vec<Event>, Unreadable> 
             envelope::read(body).map(|event| vec![event])
         }
         ConnectorKind::Webhook => generic::read(body),
+        ConnectorKind::Fleet => Err(Unreadable::new("Fleet is asked; none of its webhooks are read")),
     }
+}
+
+/// Reads what a device answered to a command, as the server keeps it: the device's own words, in base64.
+///
+/// # Errors
+/// When they are no property list.
+pub(crate) fn answer(command_uuid: &str, status: &str, result: &str) -> Result<Answered, Unreadable> {
+    let read = payload::answer(status, &envelope::decoded("result", result)?)?;
+    Ok(Answered { command_uuid: command_uuid.to_owned(), ..read })
 }
 
 /// The platform of a model, such as `iPhone14,5`, or of a name such as `iPad`.

@@ -1,7 +1,7 @@
 -- MDM servers, what they tell, and what devices are to install. Rows that come by the hundred thousand have no foreign keys,
 -- as in the first tables.
 
--- kind is nanomdm, nanohub, micromdm or webhook. secrets is a sealed JSON text: the key to the server's API, the key that its
+-- kind is nanomdm, nanohub, micromdm, fleet or webhook. secrets is a sealed JSON text: the key to the server's API, the key that its
 -- webhooks are signed with, and the address that they are passed on to. state is active or parked; a parked one says why, and
 -- nothing is sent to it. checked_at is when address and key were last seen to be right, NULL when nobody has looked.
 CREATE TABLE connectors (

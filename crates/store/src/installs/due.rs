@@ -1,10 +1,11 @@
 //! Which installs something is to be done about.
 
+use russet_domain::directory::Platform;
 use russet_domain::lint::Enrollment;
 use russet_domain::{AssignmentId, CommandId, ConnectorId, Timestamp};
 
 use super::{Install, columns, install};
-use crate::codec::{int, maybe_time};
+use crate::codec::{int, maybe_time, word_in};
 use crate::engine::{Db, Row, Statement, sql};
 use crate::error::StoreError;
 
@@ -19,12 +20,12 @@ pub struct Due {
     pub enrollment_id: String,
     /// Whether the device is a person's own, under User Enrollment.
     pub user_enrollment: bool,
-    /// Whether the device is a Mac.
-    pub is_mac: bool,
     /// The assignment that gives the app, if one does; what it says of installs holds.
     pub assignment: Option<AssignmentId>,
     /// When the device was last heard of.
     pub seen_at: Option<Timestamp>,
+    /// Its platform.
+    pub platform: Platform,
 }
 
 macro_rules! select {
@@ -32,8 +33,8 @@ macro_rules! select {
         concat!(
             "SELECT ",
             columns!(),
-            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at,
-             coalesce(d.platform, '') = 'macos' AS is_mac, coalesce(e.assignment_id, u.assignment_id) AS assignment_id
+            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at, d.platform,
+             coalesce(e.assignment_id, u.assignment_id) AS assignment_id
              FROM installs i
              JOIN devices d ON d.id = i.device_id
              JOIN assets a ON a.id = i.asset_id
@@ -127,14 +128,20 @@ pub async fn of_command(db: &mut Db, command: CommandId) -> Result<Vec<Due>, Sto
     .await
 }
 
-/// When something is to be done next for a server.
+/// When something is to be done next for a server: about an install, about answers that it is asked for, or about its list of devices.
 ///
 /// # Errors
 /// As any statement.
 pub async fn next_due(db: &mut Db, connector: ConnectorId) -> Result<Option<Timestamp>, StoreError> {
     sql(
-        "looking when an install is due",
-        "SELECT min(due_at) AS due FROM installs WHERE connector_id = $1 AND due_at IS NOT NULL",
+        "looking when something is due for a server",
+        "SELECT min(x.due) AS due
+         FROM (
+             SELECT min(due_at) AS due FROM installs WHERE connector_id = $1 AND due_at IS NOT NULL
+             UNION ALL
+             SELECT min(poll_at) FROM mdm_commands WHERE connector_id = $1 AND poll_at IS NOT NULL
+             UNION ALL
+             SELECT list_at FROM connectors WHERE id = $1) AS x",
     )
     .bind(connector.0)
     .one(db, |row| Ok(row.get::<Option<i64>>("due")?.map(Timestamp)))
@@ -142,7 +149,7 @@ pub async fn next_due(db: &mut Db, connector: ConnectorId) -> Result<Option<Time
 }
 
 /// Active connectors with something to do by now: installs that are due, or commands of which nobody knows whether they
-/// arrived, or an address and a key that nobody has looked at.
+/// arrived, or an address and a key that nobody has looked at; and answers or devices that a server is to be asked for.
 ///
 /// # Errors
 /// As any statement.
@@ -158,8 +165,10 @@ pub async fn connectors_with_due(
          WHERE state = 'active'
            AND not_before <= $1
            AND (checked_at IS NULL
+             OR list_at <= $1
              OR EXISTS (SELECT 1 FROM installs i WHERE i.connector_id = connectors.id AND i.due_at <= $1)
-             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.state = 'sending'))
+             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.state = 'sending')
+             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.poll_at <= $1))
          ORDER BY id
          LIMIT $2",
     )
@@ -183,8 +192,8 @@ fn due(row: &Row) -> Result<Due, StoreError> {
         adam_id: row.get("adam_id")?,
         enrollment_id: row.get("mdm_enrollment_id")?,
         seen_at: maybe_time(row, "last_seen_at")?,
+        platform: word_in(row, "platform", Platform::from_text)?,
         user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
-        is_mac: row.get("is_mac")?,
         assignment: row.get::<Option<i64>>("assignment_id")?.map(AssignmentId),
     })
 }

@@ -2,16 +2,17 @@
 //! on where the server's only webhook is wanted by somebody else too.
 
 use russet_domain::ConnectorId;
+use russet_domain::directory::Platform;
 use russet_mdm::inbound;
-use russet_queue::jobs::{ReadMdmMessages, Reconcile, SendCommands};
-use russet_queue::{Due, Ending, When};
+use russet_queue::Ending;
+use russet_queue::jobs::ReadMdmMessages;
 use russet_store::connectors::{self, Connector};
 use russet_store::mdm_messages::{self, Message, MessageId};
 
 use crate::context::Context;
 use crate::error::JobError;
-use crate::gates;
-use crate::mdm::{forward, missing, news, strangers};
+use crate::mdm::news::{self, Source};
+use crate::mdm::{forward, strangers};
 
 /// Messages read in one transaction.
 const BATCH: usize = 500;
@@ -47,18 +48,10 @@ async fn read_some(ctx: &Context, connector: &Connector) -> Result<bool, JobErro
         return Ok(false);
     }
     let (events, verdicts) = read(connector, &unread);
-    let done = news::write_down(ctx, connector, events, &verdicts).await?;
-    if !done.strangers.is_empty() {
-        strangers::ask(ctx, connector, &done.strangers).await?;
-    }
-    if done.reconcile {
-        ctx.push(&Reconcile, When::default()).await?;
-    }
-    missing::install(ctx, &done.told).await?;
-    if let Some(due) = done.due {
-        ctx.push(&SendCommands { connector: connector.id }, When::due(Due::At(due))).await?;
-    }
-    gates::wake_due(ctx).await?;
+    let mut done = news::write_down(ctx, connector, events, Source::Messages(&verdicts)).await?;
+    let unknown = std::mem::take(&mut done.strangers).into_iter().map(|id| (Platform::Unknown, id));
+    strangers::ask(ctx, connector, unknown.collect()).await?;
+    news::follow_up(ctx, connector, &done).await?;
     Ok(unread.len() == BATCH)
 }
 

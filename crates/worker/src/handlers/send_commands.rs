@@ -1,4 +1,5 @@
-//! Sends an MDM server the commands that are due for its devices: installs, and questions for their apps.
+//! Sends an MDM server the commands that are due for its devices: installs, and questions for their apps. Asks it what became of them where
+//! it does not tell by itself.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::context::Context;
 use crate::error::JobError;
 use crate::mdm::commands::{failed, open};
 use crate::mdm::installs::{Sent, finish, recover, send_due};
-use crate::mdm::looks;
+use crate::mdm::{answers, listing, looks};
 
 /// A message that is due later than this does not wait in the queue: the sweep brings it back.
 const IN_QUEUE: Duration = Duration::from_secs(60);
@@ -73,15 +74,27 @@ async fn check(
     }
 }
 
-/// Installs first, then the questions whether they have arrived, then those for all apps.
+/// Installs first, then what was answered, then the questions whether they have arrived, then which devices there are, then the questions
+/// for all apps.
 async fn round(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
     match send_due(ctx, connector, server).await? {
         Sent::Devices(0) => {}
         sent => return Ok(sent),
     }
+    if let Some(asked) = server.asked() {
+        match answers::collect(ctx, connector, asked).await? {
+            0 => {}
+            commands => return Ok(Sent::Devices(commands)),
+        }
+    }
     match looks::verify(ctx, connector, server).await? {
         0 => {}
         asked => return Ok(Sent::Devices(asked)),
+    }
+    if let Some(asked) = server.asked()
+        && listing::list_devices(ctx, connector, asked).await?
+    {
+        return Ok(Sent::Devices(1));
     }
     let every = Duration::from_secs(ctx.mdm_settings.inventory_every_s);
     looks::take_stock(ctx, connector, server, every).await.map(Sent::Devices)

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use russet_domain::AssignmentId;
+use russet_domain::directory::Platform;
 use russet_mdm::{Act, Install};
 use russet_store::Db;
 use russet_store::assignments::{self, Configured};
-use russet_store::commands::CommandKind;
 use russet_store::installs::Due;
 
 use crate::error::JobError;
@@ -35,19 +35,9 @@ impl Acts {
         Some(Act::InstallApp(Install {
             adam_id: due.adam_id.parse().ok()?,
             user_enrollment: due.user_enrollment,
-            is_mac: due.is_mac,
+            is_mac: due.platform == Platform::Macos,
             settings: configured.settings,
             configuration: configured.configuration,
         }))
-    }
-}
-
-/// As what a command is written down.
-pub(super) fn kind_of(act: &Act) -> CommandKind {
-    match act {
-        Act::RemoveApp { .. } => CommandKind::Remove,
-        Act::InstallApp(_) => CommandKind::Install,
-        Act::ListApps => CommandKind::ListApps,
-        Act::Describe => CommandKind::Describe,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use russet_domain::Timestamp;
 use russet_domain::connector::ConnectorState;
 use russet_domain::patience::Backoff;
-use russet_mdm::{Address, Command, Connector as Server, ConnectorError, Refused};
+use russet_mdm::{Address, Connector as Server, ConnectorError};
 use russet_queue::When;
 use russet_queue::jobs::SendCommands;
 use russet_store::connectors::{self, Connector};
@@ -31,27 +31,6 @@ pub(crate) async fn open(ctx: &Context, connector: &Connector) -> Result<Option<
         Err(error) => {
             failed(ctx, connector, &error).await?;
             Ok(None)
-        }
-    }
-}
-
-/// Sends a command for whose answers nobody waits: what is refused or fails is asked again another time.
-pub(crate) async fn send_to_all(
-    ctx: &Context,
-    connector: &Connector,
-    server: &dyn Server,
-    command: &Command,
-    devices: &[String],
-) -> Result<Vec<Refused>, JobError> {
-    match server.send(command, devices).await {
-        Ok(refused) => Ok(refused),
-        Err(error @ ConnectorError::Refused { .. }) => {
-            tracing::warn!(connector.name = connector.name, devices = devices.len(), error = %error, "a command was refused");
-            Ok(Vec::new())
-        }
-        Err(error) => {
-            failed(ctx, connector, &error).await?;
-            Ok(Vec::new())
         }
     }
 }

@@ -8,8 +8,10 @@ use russet_store::connectors::{self, Connector};
 use russet_store::installs::{self, Due, Shift};
 use uuid::Uuid;
 
-use super::acts::{Acts, kind_of};
+use super::acts::Acts;
+use super::answers;
 use super::commands::failed;
+use super::questions::kind_of;
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -81,8 +83,12 @@ pub(crate) async fn send_due(
     let Some(act) = acts.act(first) else {
         return Err(JobError::Broken("an install is of a product whose number is none"));
     };
-    let together: Vec<Due> = due.iter().filter(|due| acts.act(due).as_ref() == Some(&act)).cloned().collect();
-    let Some(errand) = begin(ctx, connector, first, act, &together, now).await? else {
+    let is_together = |due: &&Due| {
+        acts.act(due).as_ref() == Some(&act)
+            && (!server.wants_one_platform() || due.platform == first.platform)
+    };
+    let together: Vec<Due> = due.iter().filter(is_together).cloned().collect();
+    let Some(errand) = begin(ctx, connector, server, act, &together, now).await? else {
         return Ok(Sent::Devices(0));
     };
     send(ctx, connector, server, &errand).await
@@ -92,11 +98,12 @@ pub(crate) async fn send_due(
 async fn begin<'a>(
     ctx: &Context,
     connector: &Connector,
-    first: &Due,
+    server: &dyn Server,
     act: Act,
     devices: &'a [Due],
     now: Timestamp,
 ) -> Result<Option<Errand<'a>>, JobError> {
+    let Some(first) = devices.first() else { return Ok(None) };
     let uuid = Uuid::new_v4().to_string();
     let mut tx = ctx.begin().await?;
     let asset = Some(first.install.asset);
@@ -109,6 +116,7 @@ async fn begin<'a>(
         // Somebody withdrew some, or sends them already; the rest is due still and found again.
         return Ok(None);
     }
+    answers::expect(ctx, &mut tx, server, id, devices.iter().map(|due| &due.enrollment_id)).await?;
     tx.commit().await?;
     Ok(Some(Errand { id, command: Command { uuid, act }, devices }))
 }
@@ -222,6 +230,7 @@ async fn try_part(
     };
     let ids: Vec<_> = devices.iter().map(|due| due.install.id).collect();
     installs::rename(&mut tx, id, &ids).await?;
+    answers::expect(ctx, &mut tx, server, id, devices.iter().map(|due| &due.enrollment_id)).await?;
     tx.commit().await?;
     let part = Errand { id, command: Command { uuid, act: act.clone() }, devices };
     let names: Vec<String> = devices.iter().map(|due| due.enrollment_id.clone()).collect();

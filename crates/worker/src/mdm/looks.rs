@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use russet_domain::directory::Platform;
 use russet_domain::install::{InstallState, Patience, Step, after_silence};
 use russet_domain::{DeviceId, Timestamp};
-use russet_mdm::{Act, Command, Connector as Server};
+use russet_mdm::{Act, Connector as Server};
 use russet_store::connectors::Connector;
 use russet_store::device_apps;
 use russet_store::installs::{self, Due, Shift};
-use uuid::Uuid;
 
-use super::commands::send_to_all;
+use super::questions;
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -37,9 +37,9 @@ pub(crate) async fn verify(
     let patience = ctx.mdm_settings.patience();
     let mut ended = Vec::new();
     let mut looks = Vec::new();
-    let mut devices: BTreeMap<DeviceId, String> = BTreeMap::new();
+    let mut devices: BTreeMap<DeviceId, (Platform, String)> = BTreeMap::new();
     for due in &due {
-        let Due { install, enrollment_id, .. } = due;
+        let Due { install, enrollment_id, platform, .. } = due;
         let (next, ask) = match next_look(due, &patience, now) {
             Look::End(step) => {
                 ended.push(Shift { id: install.id, from: install.standing.state, step, detail: None });
@@ -49,7 +49,7 @@ pub(crate) async fn verify(
         };
         looks.push((install.id, next.max(now.plus(LEAST))));
         if ask {
-            devices.insert(install.device, enrollment_id.clone());
+            devices.insert(install.device, (*platform, enrollment_id.clone()));
         }
     }
     // Counted before it is asked: whatever becomes of the question, the next look is later.
@@ -59,8 +59,8 @@ pub(crate) async fn verify(
     installs::looked(&mut tx, &looks).await?;
     device_apps::asked(&mut tx, &asked, now).await?;
     tx.commit().await?;
-    let ids: Vec<String> = devices.into_values().collect();
-    ask(ctx, connector, server, &ids).await?;
+    let devices = devices.into_values().collect();
+    questions::ask(ctx, connector, server, &Act::ListApps, devices).await?;
     Ok(due.len())
 }
 
@@ -135,23 +135,11 @@ pub(crate) async fn take_stock(
     if devices.is_empty() {
         return Ok(0);
     }
-    let (numbers, ids): (Vec<DeviceId>, Vec<String>) = devices.into_iter().unzip();
+    let numbers: Vec<DeviceId> = devices.iter().map(|to_ask| to_ask.device).collect();
     let mut tx = ctx.begin().await?;
     device_apps::asked(&mut tx, &numbers, now).await?;
     tx.commit().await?;
-    ask(ctx, connector, server, &ids).await?;
-    Ok(ids.len())
-}
-
-async fn ask(
-    ctx: &Context,
-    connector: &Connector,
-    server: &dyn Server,
-    ids: &[String],
-) -> Result<(), JobError> {
-    for ids in ids.chunks(server.devices_max()) {
-        let command = Command { uuid: Uuid::new_v4().to_string(), act: Act::ListApps };
-        send_to_all(ctx, connector, server, &command, ids).await?;
-    }
-    Ok(())
+    let devices = devices.into_iter().map(|to_ask| (to_ask.platform, to_ask.enrollment_id)).collect();
+    questions::ask(ctx, connector, server, &Act::ListApps, devices).await?;
+    Ok(numbers.len())
 }

@@ -6,7 +6,10 @@ use russet_domain::directory::DeviceState;
 use russet_domain::install::{Answer, InstallState, Step, after_answer, after_report};
 use russet_domain::{DeviceId, Timestamp};
 use russet_mdm::inbound::{Answered, App, DeviceFacts, Event, What};
+use russet_queue::jobs::{Reconcile, SendCommands};
+use russet_queue::{Due, When};
 use russet_store::Tx;
+use russet_store::awaited::{self, Polled};
 use russet_store::connectors::{self, Connector};
 use russet_store::device_apps::{self, DeviceApp};
 use russet_store::directory::devices::{self, Device, NewDevice};
@@ -14,8 +17,18 @@ use russet_store::directory::enrollments;
 use russet_store::installs::{self, Install, Shift, Waiting};
 use russet_store::mdm_messages::{self, MessageId};
 
+use super::missing;
 use crate::context::Context;
 use crate::error::JobError;
+use crate::gates;
+
+/// What events came in; it is noted as read in the transaction that writes them down.
+pub(crate) enum Source<'a> {
+    /// The server's messages, with the verdict on each.
+    Messages(&'a [(MessageId, String)]),
+    /// Answers that the server was asked for.
+    Answers(&'a Polled),
+}
 
 /// What is to be done after a batch was written down.
 #[derive(Default)]
@@ -45,12 +58,12 @@ struct Batch {
     apps: BTreeMap<String, Vec<App>>,
 }
 
-/// Writes a batch of events down in one transaction, with the verdicts on the messages they came in. May be repeated.
+/// Writes a batch of events down in one transaction with what they came in. May be repeated.
 pub(crate) async fn write_down(
     ctx: &Context,
     connector: &Connector,
     events: Vec<Event>,
-    verdicts: &[(MessageId, String)],
+    source: Source<'_>,
 ) -> Result<Done, JobError> {
     let now = ctx.now();
     let batch = Batch::sort(events);
@@ -60,18 +73,33 @@ pub(crate) async fn write_down(
     let known = known(&mut tx, connector, &batch).await?;
     done.strangers =
         batch.seen.iter().filter(|id| !known.contains_key(*id) && batch.is_here(id)).cloned().collect();
-    done.reconcile |= unenroll(&mut tx, &batch, &known, now).await?;
+    done.reconcile |= unenroll(&mut tx, &batch.managed, &known, now).await?;
     let ids: Vec<DeviceId> = known.values().map(|device| device.id).collect();
     enrollments::seen(&mut tx, &ids, now).await?;
     take_in_answers(ctx, &mut tx, connector, &batch, now).await?;
     done.told = take_in_apps(ctx, &mut tx, &batch, &known, now).await?;
-    mdm_messages::mark_read(&mut tx, verdicts, now).await?;
+    match source {
+        Source::Messages(verdicts) => mdm_messages::mark_read(&mut tx, verdicts, now).await?,
+        Source::Answers(polled) => awaited::polled(&mut tx, polled).await?,
+    }
     connectors::heard(&mut tx, connector.id, now).await?;
     // A device that has just come is asked for its apps.
     let came = batch.managed.values().any(|managed| *managed) || !batch.facts.is_empty();
     done.due = if came { Some(now) } else { installs::next_due(&mut tx, connector.id).await? };
     tx.commit().await?;
     Ok(done)
+}
+
+/// Sets in motion what follows from a batch.
+pub(crate) async fn follow_up(ctx: &Context, connector: &Connector, done: &Done) -> Result<(), JobError> {
+    if done.reconcile {
+        ctx.push(&Reconcile, When::default()).await?;
+    }
+    missing::install(ctx, &done.told).await?;
+    if let Some(due) = done.due {
+        ctx.push(&SendCommands { connector: connector.id }, When::due(Due::At(due))).await?;
+    }
+    gates::wake_due(ctx).await
 }
 
 impl Batch {
@@ -166,15 +194,15 @@ async fn known(
 }
 
 /// Brings devices in step with their last word on whether they are managed. Tells whether that is news.
-async fn unenroll(
+pub(super) async fn unenroll(
     tx: &mut Tx,
-    batch: &Batch,
+    managed: &BTreeMap<String, bool>,
     known: &HashMap<String, Device>,
     now: Timestamp,
 ) -> Result<bool, JobError> {
     let mut moved = false;
     let mut gone = Vec::new();
-    for (enrollment_id, managed) in &batch.managed {
+    for (enrollment_id, managed) in managed {
         let Some(device) = known.get(enrollment_id) else { continue };
         let state = if *managed { DeviceState::Enrolled } else { DeviceState::Unenrolled };
         // One that was deleted here stays so until it says again which it is.

@@ -19,6 +19,7 @@ pub(crate) enum KindName {
     Nanomdm,
     Nanohub,
     Micromdm,
+    Fleet,
     Webhook,
 }
 
@@ -28,6 +29,7 @@ impl From<KindName> for ConnectorKind {
             KindName::Nanomdm => Self::Nanomdm,
             KindName::Nanohub => Self::Nanohub,
             KindName::Micromdm => Self::Micromdm,
+            KindName::Fleet => Self::Fleet,
             KindName::Webhook => Self::Webhook,
         }
     }
@@ -47,9 +49,10 @@ pub(crate) struct ConnectorBody {
     /// The key to the server's API; for a `webhook` the secret that calls are signed with. Stored sealed, never shown.
     pub(super) api_key: String,
     /// The key that the server's webhooks are signed with (`X-Hmac-Signature`), or that MicroMDM gives as the password of its
-    /// call; at least 16 characters. Stored sealed, never shown.
-    pub(super) webhook_key: String,
-    /// Where webhooks are passed on to, body and signature as they came: these servers have one webhook only. Stored sealed.
+    /// call; at least 16 characters. Every kind has one but `fleet`, which sends no webhooks. Stored sealed, never shown.
+    pub(super) webhook_key: Option<String>,
+    /// Where webhooks are passed on to, body and signature as they came: these servers have one webhook only. Stored sealed. Not for
+    /// `fleet`.
     pub(super) forward_to: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use russet_domain::connector::ConnectorState;
+use russet_domain::connector::{ConnectorKind, ConnectorState};
 use russet_domain::{Secret, Timestamp};
 use russet_store::connectors::{self, Connector, NewConnector, Patch, Secrets};
 use russet_store::{Db, Tx, mdm_messages};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::bodies::{ConnectorBody, ConnectorPatch, StateName, api_key, name, url, webhook_key};
+use super::bodies::{ConnectorBody, ConnectorPatch, StateName, api_key, name, url, webhook_key, wrong};
 use super::view::ConnectorView;
 use crate::auth::{Actor, Admin, Viewer};
 use crate::body::Body;
@@ -70,19 +70,32 @@ pub(crate) async fn create(
 
 fn read(app: &App, asked: &ConnectorBody) -> Result<NewConnector, ApiError> {
     name(&asked.name)?;
+    let kind = ConnectorKind::from(asked.kind);
     let forward_to = match &asked.forward_to {
+        Some(_) if kind.proof().is_none() => {
+            return Err(wrong(
+                "forward_to",
+                "a server of this kind sends no webhooks that could be passed on",
+            ));
+        }
         Some(text) => Some(Secret::new(url("forward_to", text, app.servers)?)),
         None => None,
     };
+    let webhook_key = match &asked.webhook_key {
+        Some(text) => webhook_key(text)?,
+        None if kind.proof().is_none() => Secret::new(""),
+        None => {
+            return Err(wrong(
+                "webhook_key",
+                "it is missing: webhooks of this kind of server are proved with it",
+            ));
+        }
+    };
     Ok(NewConnector {
         name: asked.name.clone(),
-        kind: asked.kind.into(),
+        kind,
         url: url("url", &asked.url, app.servers)?,
-        secrets: Secrets {
-            api_key: api_key(&asked.api_key)?,
-            webhook_key: webhook_key(&asked.webhook_key)?,
-            forward_to,
-        },
+        secrets: Secrets { api_key: api_key(&asked.api_key)?, webhook_key, forward_to },
     })
 }
 

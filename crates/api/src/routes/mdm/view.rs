@@ -18,7 +18,7 @@ use crate::time;
 pub(crate) struct ConnectorView {
     /// Its name.
     pub(super) name: String,
-    /// `nanomdm`, `nanohub`, `micromdm` or `webhook`.
+    /// `nanomdm`, `nanohub`, `micromdm`, `fleet` or `webhook`.
     kind: &'static str,
     /// The root of the server's API.
     url: String,
@@ -36,10 +36,10 @@ pub(crate) struct ConnectorView {
     checked_at: Option<String>,
     /// Which version the server said to be.
     version: Option<String>,
-    /// When its last webhook came.
+    /// When its last webhook came; of `fleet`, when it last said what devices answered.
     heard_at: Option<String>,
-    /// Where the server sends its webhooks.
-    webhook: String,
+    /// Where the server sends its webhooks; null for `fleet`, which is asked instead.
+    webhook: Option<String>,
     /// When it was made.
     created_at: String,
 }
@@ -47,7 +47,7 @@ pub(crate) struct ConnectorView {
 impl From<Connector> for ConnectorView {
     fn from(connector: Connector) -> Self {
         Self {
-            webhook: format!("/api/v1/mdm/{}/webhook", connector.name),
+            webhook: connector.kind.proof().map(|_| format!("/api/v1/mdm/{}/webhook", connector.name)),
             name: connector.name,
             kind: connector.kind.as_str(),
             url: connector.url,

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use russet_domain::Secret;
+use russet_domain::connector::Proof;
 use russet_store::connectors::{self, Connector};
 use russet_store::mdm_messages::{self, NewMessage};
 use sha2::{Digest as _, Sha256};
@@ -87,12 +88,18 @@ async fn find(app: &App, name: &str) -> Result<Option<(Connector, Secret)>, ApiE
 }
 
 fn is_proved(connector: &Connector, key: &Secret, headers: &HeaderMap, bytes: &[u8]) -> bool {
-    if connector.kind.signs_webhooks() {
-        let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        return signature.len() <= SIGNATURE_MAX && is_signed(key, bytes, signature);
+    match connector.kind.proof() {
+        Some(Proof::Signature) => {
+            let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            signature.len() <= SIGNATURE_MAX && is_signed(key, bytes, signature)
+        }
+        // Hashed first, so that the comparison takes the same time whatever the lengths.
+        Some(Proof::Password) => {
+            password(headers).is_some_and(|password| same(&auth::hash(&password), &auth::hash(key.reveal())))
+        }
+        // A server that tells nothing by webhook has nothing to say here, and its key may be empty.
+        None => false,
     }
-    // Hashed first, so that the comparison takes the same time whatever the lengths.
-    password(headers).is_some_and(|password| same(&auth::hash(&password), &auth::hash(key.reveal())))
 }
 
 /// Whether a body was signed with a key; compared in constant time.
