@@ -15,8 +15,18 @@ impl World {
     /// Connects the simulated MDM server under a name, with its webhook, and waits until a worker has seen that it is right.
     pub async fn connect(&self, name: &str) {
         self.listen_to_mdm(name).await;
-        let made = self.api.post("/connectors", &self.connector(name)).await.with(201);
+        self.connect_to(&self.connector(name)).await;
+    }
+
+    /// Makes a connector, and waits until a worker has seen that it is right.
+    ///
+    /// # Panics
+    ///
+    /// When it is not made.
+    pub async fn connect_to(&self, new: &Value) {
+        let made = self.api.post("/connectors", new).await.with(201);
         assert_eq!(made["state"], "active", "{made}");
+        let name = made["name"].as_str().expect("a name");
         eventually("the connector to be looked at", async || {
             let connector = self.api.get(&format!("/connectors/{name}")).await;
             if connector["checked_at"].is_string() { Ok(()) } else { Err(connector.to_string()) }

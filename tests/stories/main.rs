@@ -27,6 +27,7 @@ mod mdm_servers;
 mod moves;
 mod newcomer;
 mod notifications;
+mod other_servers;
 mod outside;
 mod partial;
 mod pins;

@@ -86,7 +86,7 @@ async fn a_device_that_was_there_before_the_connector_is_asked_who_it_is(profile
 }
 
 /// Sends a webhook as somebody else would.
-async fn post(world: &World, connector: &str, body: &[u8], signature: Option<String>) -> u16 {
+pub(crate) async fn post(world: &World, connector: &str, body: &[u8], signature: Option<String>) -> u16 {
     let mut request = reqwest::Client::new()
         .post(format!("{}/api/v1/mdm/{connector}/webhook", world.api.url()))
         .header("content-type", "application/json")
@@ -97,7 +97,7 @@ async fn post(world: &World, connector: &str, body: &[u8], signature: Option<Str
     request.send().await.expect("an answer").status().as_u16()
 }
 
-fn signature(key: &str, body: &[u8]) -> String {
+pub(crate) fn signature(key: &str, body: &[u8]) -> String {
     use base64::Engine as _;
     let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, key.as_bytes()), body);
     base64::engine::general_purpose::STANDARD.encode(tag)

@@ -36,13 +36,18 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Devices that hold licenses for the first app and report it, and a store that was read.
     pub(crate) async fn start(setup: Setup, devices: usize) -> Self {
+        Self::start_on(setup, devices, async |world| world.connect("nano").await).await
+    }
+
+    /// The same on another MDM server, which is connected so.
+    pub(crate) async fn start_on(setup: Setup, devices: usize, connect: impl AsyncFnOnce(&World)) -> Self {
         let world = World::start(setup).await;
         let location = world.apple.location("North", 2, 1_000, 0).await;
         let token = world.token(&location, "north").await;
         let switch = json!({ "auto_update": true });
         let _ =
             world.api.send(Method::PATCH, &format!("/tokens/{}", token.id), Some(&switch)).await.with(200);
-        world.connect("nano").await;
+        connect(&world).await;
         let product = world.apple.product(Method::GET, &app(1), "", &Value::Null).await;
         let versions = product["editions"]["ios"]["versions"].as_array().expect("versions").clone();
         let current = versions.last().expect("a version")["external_id"].clone();
