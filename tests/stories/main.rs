@@ -34,6 +34,7 @@ mod pins;
 mod plans;
 mod poison;
 mod portal;
+mod quotas;
 mod redis_down;
 mod refusals;
 mod registration;

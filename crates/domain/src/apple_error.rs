@@ -182,6 +182,10 @@ const OWN: &[(&str, &str)] = &[
     ("pinned", "Somebody pinned the license, so nothing takes it back; unpin it first, then retry the job."),
     ("withdrawn", "The job was cancelled before it was sent."),
     (
+        "quota_used_up",
+        "The quota of the assignment is used up; raise the quota, or free a license that was given through the assignment, then retry the job.",
+    ),
+    (
         "not_approved",
         "Nobody approved within a week that so many licenses are taken back; retry the job to ask again.",
     ),

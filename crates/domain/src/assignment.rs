@@ -41,6 +41,32 @@ pub const PRIORITY_MIN: i64 = -100;
 /// The most urgent.
 pub const PRIORITY_MAX: i64 = 100;
 
+/// The most holders that a quota can allow: more licenses than any location owns.
+pub const QUOTA_MAX: i64 = 10_000_000;
+
+/// What is wrong with a quota, in words that follow the field's name; nothing when it can be had.
+///
+/// ```
+/// use russet_domain::assignment::{Intent, against_quota};
+///
+/// assert_eq!(against_quota(20, Intent::Required), None);
+/// assert!(against_quota(0, Intent::Required).is_some());
+/// assert!(against_quota(20, Intent::Uninstall).is_some());
+/// ```
+#[must_use]
+pub fn against_quota(quota: i64, intent: Intent) -> Option<String> {
+    if !(1..=QUOTA_MAX).contains(&quota) {
+        return Some(format!("it should be from 1 to {QUOTA_MAX}"));
+    }
+    match intent {
+        Intent::Available | Intent::Required => None,
+        Intent::Uninstall => Some(
+            "an assignment with the intent `uninstall` gives no licenses that a quota could limit; leave it out, or take it away with `none`"
+                .to_owned(),
+        ),
+    }
+}
+
 /// Why an app cannot be assigned like that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Against {

@@ -22,12 +22,25 @@ pub struct Facts<'a> {
     pub standing: &'a Standing,
     /// The assignments that reach the holder.
     pub claims: &'a [Claim],
-    /// The place in the line and its length, while the holder waits there.
-    pub place: Option<(i64, i64)>,
+    /// The place in the line, while the holder waits there.
+    pub place: Option<Place>,
     /// The newest change, ended or not.
     pub last: Option<Last<'a>>,
     /// What the token goes by.
     pub policies: &'a Policies,
+}
+
+/// Where a holder stands in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The place; 1 is the head.
+    pub number: i64,
+    /// How many wait in all.
+    pub of: i64,
+    /// How many of them will be served before him.
+    pub ahead: i64,
+    /// The quota of the assignment, when it is used up and that is what he waits for.
+    pub quota: Option<i64>,
 }
 
 /// The newest change of the asset and the holder.
@@ -220,14 +233,28 @@ fn wanted_by(facts: &Facts<'_>) -> String {
 }
 
 fn waiting(facts: &Facts<'_>) -> String {
-    let (place, all) = facts.place.unwrap_or((1, 1));
-    format!("No license is free, so it waits: it has place {place} of {all} in line; {}.", wanted_by(facts))
+    let (number, of) = facts.place.map_or((1, 1), |place| (place.number, place.of));
+    let why = match facts.place.and_then(|place| place.quota) {
+        Some(quota) => format!("The quota of {quota} of its assignment is used up"),
+        None => "No license is free".to_owned(),
+    };
+    format!("{why}, so it waits: it has place {number} of {of} in line; {}.", wanted_by(facts))
 }
 
 fn when_it_comes(facts: &Facts<'_>) -> String {
     match facts.place {
-        Some((1, _)) | None => "It comes with the next license that is bought or comes back.".to_owned(),
-        Some((place, _)) => format!("It comes when {place} licenses are bought or come back."),
+        Some(Place { quota: Some(_), ahead, .. }) => match ahead {
+            0 => "It comes when somebody gives back a license of the assignment, or its quota is raised."
+                .to_owned(),
+            ahead => format!(
+                "It comes when {} licenses of the assignment come back, or its quota is raised by as many.",
+                ahead + 1
+            ),
+        },
+        Some(Place { ahead: 0, .. }) | None => {
+            "It comes with the next license that is bought or comes back.".to_owned()
+        }
+        Some(Place { ahead, .. }) => format!("It comes when {} licenses are bought or come back.", ahead + 1),
     }
 }
 
@@ -353,7 +380,7 @@ mod tests {
         standing: &Standing,
         claims: &[Claim],
         last: Option<Last<'_>>,
-        place: Option<(i64, i64)>,
+        place: Option<Place>,
     ) -> Explanation {
         let holder = Holder::Device("C0".to_owned());
         let policies = Policies::default();
@@ -391,10 +418,21 @@ mod tests {
     #[test]
     fn who_waits_is_told_the_place() {
         let standing = Standing { coming: Some(Action::Assign), entitlement: given(None), ..standing() };
-        let told = told(&standing, &[claim(Intent::Required)], None, Some((2, 4)));
+        let place = Place { number: 2, of: 4, ahead: 1, quota: None };
+        let told = told(&standing, &[claim(Intent::Required)], None, Some(place));
         assert_eq!(told.standpoint, Standpoint::Waiting);
         assert!(told.sentence.contains("place 2 of 4"), "{told:?}");
         assert!(told.outlook.unwrap().contains("2 licenses"));
+    }
+
+    #[test]
+    fn who_waits_for_a_quota_is_told_that_no_purchase_would_help() {
+        let standing = Standing { coming: Some(Action::Assign), entitlement: given(None), ..standing() };
+        let place = Place { number: 9, of: 9, ahead: 0, quota: Some(20) };
+        let told = told(&standing, &[claim(Intent::Required)], None, Some(place));
+        assert!(told.sentence.contains("The quota of 20 of its assignment is used up"), "{told:?}");
+        let outlook = told.outlook.unwrap();
+        assert!(outlook.contains("quota is raised") && !outlook.contains("bought"), "{outlook}");
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub mod moves;
 pub mod notifications;
 pub mod pins;
 pub mod policies;
+pub mod quotas;
 pub mod reconcile;
 pub mod recounts;
 pub mod requests;

@@ -110,6 +110,13 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        version: 15,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0015_quotas.sql"),
+            postgres: include_str!("../migrations/postgres/0015_quotas.sql"),
+        },
+    },
+    Migration {
         version: 16,
         text: Sql {
             sqlite: include_str!("../migrations/sqlite/0016_asked_servers.sql"),

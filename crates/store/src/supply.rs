@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use russet_domain::forecast::Moved;
 use russet_domain::{AssetId, AssetKey, Timestamp, TokenId};
 
+use crate::changes::waitlist;
 use crate::codec::{among, asset_key, count, json};
 use crate::engine::{Db, Sql, bulk, sql};
 use crate::error::StoreError;
@@ -12,7 +13,7 @@ use crate::error::StoreError;
 /// How much of an asset is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demand {
-    /// Holders who wait in line for a license.
+    /// Holders who wait in line for a license, and not for the quota of their assignment.
     pub waiting: u64,
     /// What moved since the moment that was asked for.
     pub moved: Moved,
@@ -50,6 +51,10 @@ pub async fn demand(
     .await?;
     for (asset, waiting) in waiting {
         all.entry(asset).or_default().waiting = waiting;
+    }
+    for (_, asset) in waitlist::beyond_quotas(db, token).await? {
+        let demand = all.entry(asset).or_default();
+        demand.waiting = demand.waiting.saturating_sub(1);
     }
     let Some(since) = since else { return Ok(all) };
     let moved = sql(

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use russet_domain::change::Action;
 use russet_domain::coalesce::{self, Pair, Rectangle};
-use russet_domain::grant::{Grant, Stock};
+use russet_domain::grant::{Grant, Quota, Stock};
 use russet_domain::intake::rule_against;
 use russet_domain::limits::Limits;
 use russet_domain::user_registration::{self, Fitness, Known};
-use russet_domain::{AssetId, AssetKey, ChangeId, Holder};
+use russet_domain::{AssetId, AssetKey, AssignmentId, ChangeId, Holder};
 use russet_store::assets::{self, AssetRow};
 use russet_store::changes::{self, Sendable};
 use russet_store::tokens::Token;
-use russet_store::{policies, users};
+use russet_store::{Db, policies, quotas, users};
 
 use crate::assets::refresh;
 use crate::context::Context;
@@ -67,7 +67,7 @@ pub(crate) async fn round(ctx: &Context, token: &Token) -> Result<Round, JobErro
         tracing::info!(
             token.id = token.id.0,
             waiting = sorted.waitlisted.len(),
-            "no license is free; they wait in line"
+            "no license is free, or a quota is used up; they wait in line"
         );
     }
     let limits = ctx.limits().await?;
@@ -102,6 +102,10 @@ struct Picture {
     users_read: bool,
     /// Whether anybody may wait in line for licenses of the token.
     has_waitlist: bool,
+    /// The quotas of the token's assignments.
+    quotas: HashMap<AssignmentId, Quota>,
+    /// Which of the changes go through an assignment with a quota.
+    through: HashMap<ChangeId, AssignmentId>,
     /// Whether the counts were read from Apple just now.
     fresh: bool,
     /// Whether what is new in the list of users was read just now.
@@ -130,8 +134,31 @@ impl Picture {
         // Only where somebody would wait does it matter whether he may.
         let has_waitlist = sendable.iter().any(|change| change.waits)
             && policies::read(&mut db, token.id).await?.has_waitlist();
+        let (quotas, through) = quotas_of(&mut db, token, &sendable).await?;
         let (fresh, users_fresh) = (false, false);
-        Ok(Self { sendable, assets, flights, users, users_read, has_waitlist, fresh, users_fresh })
+        Ok(Self {
+            sendable,
+            assets,
+            flights,
+            users,
+            users_read,
+            has_waitlist,
+            quotas,
+            through,
+            fresh,
+            users_fresh,
+        })
+    }
+
+    /// An asset's licenses, of which so many are about to come back.
+    fn stock(&self, asset: AssetId, coming: i64) -> Stock {
+        let flying = self.flights.get(&asset).copied().unwrap_or_default();
+        Stock {
+            free: self.assets.get(&asset).map_or(0, |asset| asset.asset.supply.free()),
+            going: flying.assigns,
+            coming: flying.revokes + coming,
+            fresh: self.fresh,
+        }
     }
 
     /// Whether the change's holder can be given a license; devices always can.
@@ -143,6 +170,24 @@ impl Picture {
             }
         }
     }
+}
+
+/// The quotas of a token's assignments, and which changes go through one of these.
+async fn quotas_of(
+    db: &mut Db,
+    token: &Token,
+    sendable: &[Sendable],
+) -> Result<(HashMap<AssignmentId, Quota>, HashMap<ChangeId, AssignmentId>), JobError> {
+    if sendable.is_empty() {
+        return Ok(Default::default());
+    }
+    let quotas = quotas::of_token(db, Some(token.id)).await?;
+    // Mostly there are none.
+    if quotas.is_empty() {
+        return Ok(Default::default());
+    }
+    let ids: Vec<ChangeId> = sendable.iter().map(|change| change.id).collect();
+    Ok((quotas, quotas::through(db, &ids).await?))
 }
 
 /// The planned changes, sorted by what is done with them.
@@ -161,6 +206,7 @@ fn sort(picture: &Picture) -> Sorted<'_> {
     let mut sorted = Sorted::default();
     let mut coming: HashMap<AssetId, i64> = HashMap::new();
     let mut stocks: HashMap<AssetId, Stock> = HashMap::new();
+    let mut quotas = picture.quotas.clone();
     let (assigns, revokes): (Vec<_>, Vec<_>) =
         picture.sendable.iter().partition(|change| change.action == Action::Assign);
     for change in revokes {
@@ -168,6 +214,9 @@ fn sort(picture: &Picture) -> Sorted<'_> {
             Some(code) => sorted.refused.push((change.id, code)),
             None => {
                 *coming.entry(change.asset).or_default() += 1;
+                if let Some(quota) = picture.through.get(&change.id).and_then(|id| quotas.get_mut(id)) {
+                    quota.moving += 1;
+                }
                 sorted.revokes.push(change);
             }
         }
@@ -193,22 +242,21 @@ fn sort(picture: &Picture) -> Sorted<'_> {
                 continue;
             }
         }
-        let stock = stocks.entry(change.asset).or_insert_with(|| {
-            let flying = picture.flights.get(&change.asset).copied().unwrap_or_default();
-            Stock {
-                free: picture.assets.get(&change.asset).map_or(0, |asset| asset.asset.supply.free()),
-                going: flying.assigns,
-                coming: flying.revokes + coming.get(&change.asset).copied().unwrap_or(0),
-                fresh: picture.fresh,
-            }
-        });
+        let coming = coming.get(&change.asset).copied().unwrap_or(0);
+        let stock = stocks.entry(change.asset).or_insert_with(|| picture.stock(change.asset, coming));
         // What is kept is kept from those who can wait.
         let kept = picture.assets.get(&change.asset).map_or(0, |asset| asset.reserved);
-        match stock.one_more(if change.waits { kept } else { 0 }) {
+        let quota = picture.through.get(&change.id).and_then(|id| quotas.get_mut(id));
+        match stock.one_more(if change.waits { kept } else { 0 }, quota) {
             Grant::Send => sorted.assigns.push(change),
             Grant::Wait => sorted.waiting = true,
             Grant::AskCounts => sorted.ask_counts = true,
-            Grant::Refuse if change.waits && picture.has_waitlist => sorted.waitlisted.push(change.id),
+            // In line at once, so that he is not in the way of others here.
+            Grant::Refuse | Grant::OverQuota { .. } if change.waits && picture.has_waitlist => {
+                sorted.waitlisted.push(change.id);
+            }
+            Grant::OverQuota { moving: true } => sorted.waiting = true,
+            Grant::OverQuota { moving: false } => sorted.refused.push((change.id, "quota_used_up")),
             Grant::Refuse => sorted.refused.push((change.id, "no_license_available")),
         }
     }

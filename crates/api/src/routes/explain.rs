@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use russet_domain::change;
-use russet_domain::explain::{Facts, Last, explain};
+use russet_domain::explain::{Facts, Last, Place, explain};
 use russet_domain::{Holder, TokenId};
 use russet_store::assets::{self, AssetRow};
 use russet_store::changes::{self, waitlist};
@@ -100,8 +100,8 @@ async fn one(db: &mut Db, row: AssetRow, holder: &Holder) -> Result<ExplanationV
     Ok(ExplanationView::new(row, holder, name, explanation, &about, changes))
 }
 
-/// The holder's place in the asset's line, and its length.
-async fn place(db: &mut Db, row: &AssetRow, holder: &Holder) -> Result<Option<(i64, i64)>, ApiError> {
+/// The holder's place in the asset's line.
+async fn place(db: &mut Db, row: &AssetRow, holder: &Holder) -> Result<Option<Place>, ApiError> {
     let filter = waitlist::Filter {
         token: Some(row.token),
         adam_id: Some(row.asset.key.adam_id.clone()),
@@ -111,5 +111,10 @@ async fn place(db: &mut Db, row: &AssetRow, holder: &Holder) -> Result<Option<(i
     // One for each quality of the product.
     let lines = waitlist::list(db, &filter, QUALITIES_MAX, None).await?;
     let found = lines.into_iter().find(|entry| entry.asset == row.id);
-    Ok(found.map(|entry| (entry.place, entry.waiting)))
+    Ok(found.map(|entry| Place {
+        number: entry.place,
+        of: entry.waiting,
+        ahead: entry.ahead,
+        quota: entry.quota,
+    }))
 }

@@ -55,6 +55,10 @@ pub(crate) struct WaitingView {
     place: i64,
     /// How many are in the line.
     waiting: i64,
+    /// How many will be served before it: of those who wait for a license, or for the same quota.
+    ahead: i64,
+    /// The quota of its assignment, when that is used up and what it waits for; null when it waits for a license.
+    quota: Option<i64>,
     /// How urgent it is, as its assignment says.
     priority: i64,
     /// Since when.
@@ -67,7 +71,7 @@ pub(crate) struct WaitingView {
 }
 
 /// Lists who waits for licenses, app by app and in the order in which they will get them: by the priority of the job, then of the
-/// assignment, then by age.
+/// assignment, then by age. Whom the quota of an assignment keeps waiting does not hold up those behind.
 #[utoipa::path(get, operation_id = "list_waitlist", path = "/api/v1/waitlist", tag = "assignments", params(Query),
     responses((status = 200, description = "Who waits", body = Page<WaitingView>)))]
 pub(crate) async fn list(
@@ -101,6 +105,8 @@ impl From<Waiting> for WaitingView {
             user: (!is_device).then_some(id),
             place: row.place,
             waiting: row.waiting,
+            ahead: row.ahead,
+            quota: row.quota,
             priority: row.line,
             since: text(row.since),
             assignment: row.assignment.map(|assignment| assignment.0),
@@ -110,11 +116,17 @@ impl From<Waiting> for WaitingView {
 }
 
 fn reason(row: &Waiting) -> String {
-    let ahead = match row.place - 1 {
+    let ahead = match row.ahead {
         0 => "next in line".to_owned(),
         1 => "1 is ahead".to_owned(),
         ahead => format!("{ahead} are ahead"),
     };
+    if let Some(quota) = row.quota {
+        return format!(
+            "The quota of {quota} of this assignment is used up; {ahead}. It is given as soon as {} licenses of the assignment come back, or its quota is raised by as many.",
+            row.ahead + 1
+        );
+    }
     let owned = match row.total {
         total if row.reserved > 0 => {
             format!("of {total} licenses the last {} are kept from the line", row.reserved)
@@ -125,6 +137,6 @@ fn reason(row: &Waiting) -> String {
     };
     format!(
         "No license is free: {owned}; {ahead}. It is given as soon as {} are bought or come back.",
-        row.place
+        row.ahead + 1
     )
 }

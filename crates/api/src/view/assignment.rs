@@ -30,6 +30,11 @@ pub(crate) struct AssignmentView {
     auto_update: Option<bool>,
     /// Whether licenses through it are never taken back.
     pinned: bool,
+    /// At most so many holders have a license through it at a time; null is any number.
+    quota: Option<i64>,
+    /// How many count for the quota: all who have a license that was given through it, also those who left and keep it; null without a
+    /// quota.
+    quota_used: Option<i64>,
     /// The groups whose members it leaves out.
     exclude: Vec<String>,
     /// How the app is to stand on devices.
@@ -77,6 +82,8 @@ impl AssignmentView {
             priority: assignment.priority,
             auto_update: assignment.auto_update,
             pinned: assignment.pinned,
+            quota: assignment.quota,
+            quota_used: assignment.quota_used,
             exclude: assignment.excluded,
             install: SettingsView {
                 vpn_uuid: assignment.settings.vpn_uuid,

@@ -91,6 +91,9 @@ pub(crate) struct NewAssignment {
     /// Never take licenses through it back.
     #[arg(long)]
     pinned: bool,
+    /// How many holders at a time may have a license through it; the rest waits.
+    #[arg(long)]
+    quota: Option<i64>,
     #[command(flatten)]
     install: InstallArgs,
 }
@@ -108,6 +111,7 @@ impl NewAssignment {
             ("priority", Some(json!(self.priority))),
             ("exclude", Some(json!(self.exclude))),
             ("pinned", Some(json!(self.pinned))),
+            ("quota", self.quota.map(Value::from)),
             ("install", self.install.body()?),
         ]))
     }
@@ -143,6 +147,9 @@ pub(crate) struct ChangeArgs {
     /// Whether licenses through it are never taken back.
     #[arg(long)]
     pinned: Option<bool>,
+    /// How many holders at a time may have a license through it, or none for any number.
+    #[arg(long)]
+    quota: Option<String>,
     #[command(flatten)]
     install: InstallArgs,
     #[command(flatten)]
@@ -158,6 +165,7 @@ impl ChangeArgs {
             ("auto_update", self.auto_update.clone().map(Value::String)),
             ("exclude", self.exclude.as_ref().map(|groups| json!(groups))),
             ("pinned", self.pinned.map(|pinned| json!(pinned))),
+            ("quota", self.quota.as_deref().map(quota)),
             ("install", self.install.body()?),
         ]))
     }
@@ -230,6 +238,7 @@ pub(crate) async fn run(command: AssignmentCommand, config: Option<&Path>) -> Re
                 ("LICENSE", "license"),
                 ("WANTED", "wanted"),
                 ("HELD", "held"),
+                ("QUOTA", "quota"),
             ];
             return list(&client, &args.access, ("assignments", &query), args.limit, columns).await;
         }
@@ -260,6 +269,11 @@ pub(crate) async fn run(command: AssignmentCommand, config: Option<&Path>) -> Re
         }
     }
     Ok(())
+}
+
+/// A number, or the word that the API knows.
+fn quota(text: &str) -> Value {
+    text.parse::<i64>().map_or_else(|_| json!(text), Value::from)
 }
 
 fn asked(args: &RequestArgs) -> Value {

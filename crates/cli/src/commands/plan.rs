@@ -187,14 +187,17 @@ fn show(plan: &Value) {
     let apps = plan["apps"].as_array().cloned().unwrap_or_default();
     if !apps.is_empty() {
         let row = |app: &Value| {
-            ["token", "adam_id", "name", "assigns", "revokes", "free", "short"].map(|field| {
+            ["token", "adam_id", "name", "assigns", "revokes", "free", "short", "over_quota"].map(|field| {
                 match &app[field] {
                     Value::Null if field == "free" => "no limit".to_owned(),
                     value => text(Some(value)),
                 }
             })
         };
-        print::table(["TOKEN", "APP", "NAME", "GIVEN", "TAKEN BACK", "FREE", "SHORT"], apps.iter().map(row));
+        print::table(
+            ["TOKEN", "APP", "NAME", "GIVEN", "TAKEN BACK", "FREE", "SHORT", "OVER QUOTA"],
+            apps.iter().map(row),
+        );
     }
     for note in plan["notes"].as_array().into_iter().flatten() {
         print::line(format!("note: {}", print::plain(&text(Some(note)))));

@@ -15,7 +15,7 @@ use crate::changes::waitlist;
 use crate::codec::{among, asset_key, count, int, json, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::marks;
+use crate::{marks, quotas};
 
 /// An app for a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Assignment {
     pub auto_update: Option<bool>,
     /// Whether licenses through it are never taken back.
     pub pinned: bool,
+    /// At most so many holders have a license through it at a time; nothing is any number.
+    pub quota: Option<i64>,
     /// The groups whose members it leaves out.
     pub excluded: Vec<String>,
     /// How the app is to stand on devices.
@@ -52,6 +54,8 @@ pub struct Assignment {
     pub wanted: u64,
     /// Of those, how many have the license.
     pub held: u64,
+    /// How many count for its quota, while it has one: all who have a license that was given through it.
+    pub quota_used: Option<i64>,
     /// Who made it.
     pub created_by: String,
     /// When it was made.
@@ -79,6 +83,8 @@ pub struct NewAssignment {
     pub auto_update: Option<bool>,
     /// Whether licenses through it are never taken back.
     pub pinned: bool,
+    /// At most so many holders have a license through it at a time; nothing is any number.
+    pub quota: Option<i64>,
     /// The groups whose members it leaves out.
     pub excluded: Vec<GroupId>,
     /// How the app is to stand on devices.
@@ -102,6 +108,8 @@ pub struct Patch {
     pub auto_update: Option<Option<bool>>,
     /// Whether licenses through it are never taken back.
     pub pinned: Option<bool>,
+    /// At most so many holders have a license through it at a time; the inner nothing is any number.
+    pub quota: Option<Option<i64>>,
     /// The groups whose members it leaves out.
     pub excluded: Option<Vec<GroupId>>,
     /// How the app is to stand on devices, all of it.
@@ -127,7 +135,7 @@ macro_rules! select {
     ($rest:expr) => {
         concat!(
             "SELECT a.id, a.token_id, a.asset_id, s.adam_id, s.pricing_param, a.group_id, g.name AS group_name, a.intent,
-                    a.license, a.priority, a.auto_update, a.pinned, a.created_by, a.created_at, a.updated_at,
+                    a.license, a.priority, a.auto_update, a.pinned, a.quota, a.created_by, a.created_at, a.updated_at,
                     a.vpn_uuid, a.prevent_removal, a.prevent_backup, a.remove_with_enrollment, a.configuration_keys,
                     (SELECT count(*) FROM entitlements e
                      WHERE e.assignment_id = a.id AND e.state = 'wanted') AS wanted,
@@ -157,8 +165,8 @@ pub async fn create(
         "writing an assignment",
         "INSERT INTO assignments
              (token_id, asset_id, group_id, intent, license, priority, auto_update, pinned, created_by, created_at,
-              updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)
+              updated_at, quota)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11)
          ON CONFLICT (asset_id, group_id) DO NOTHING
          RETURNING id",
     )
@@ -172,6 +180,7 @@ pub async fn create(
     .bind(new.pinned)
     .bind(new.created_by.as_str())
     .bind(now.0)
+    .bind(new.quota)
     .maybe(tx, |row| row.at(0).map(AssignmentId))
     .await?;
     let Some(id) = id else { return Ok(None) };
@@ -195,7 +204,7 @@ pub async fn change(
     sql(
         "changing an assignment",
         "UPDATE assignments
-         SET intent = $2, license = $3, priority = $4, auto_update = $5, pinned = $6, updated_at = $7
+         SET intent = $2, license = $3, priority = $4, auto_update = $5, pinned = $6, updated_at = $7, quota = $8
          WHERE id = $1",
     )
     .bind(known.id.0)
@@ -205,6 +214,7 @@ pub async fn change(
     .bind(patch.auto_update.unwrap_or(known.auto_update))
     .bind(patch.pinned.unwrap_or(known.pinned))
     .bind(now.0)
+    .bind(patch.quota.unwrap_or(known.quota))
     .run(tx)
     .await?;
     if let Some(excluded) = &patch.excluded {
@@ -263,7 +273,7 @@ pub async fn remove(tx: &mut Tx, known: &Assignment, now: Timestamp) -> Result<(
 pub async fn find(db: &mut Db, id: AssignmentId) -> Result<Option<Assignment>, StoreError> {
     let found =
         sql("reading an assignment", select!("WHERE a.id = $1")).bind(id.0).all(db, assignment).await?;
-    Ok(with_exclusions(db, found).await?.pop())
+    Ok(with_the_rest(db, found).await?.pop())
 }
 
 /// Assignments in the order of their numbers, after a number.
@@ -305,10 +315,10 @@ pub async fn list(
         .bind(int(limit))
         .all(db, assignment)
         .await?;
-    with_exclusions(db, found).await
+    with_the_rest(db, found).await
 }
 
-async fn with_exclusions(db: &mut Db, mut found: Vec<Assignment>) -> Result<Vec<Assignment>, StoreError> {
+async fn with_the_rest(db: &mut Db, mut found: Vec<Assignment>) -> Result<Vec<Assignment>, StoreError> {
     const OF: Sql = bulk!(
         "SELECT e.assignment_id, g.name
          FROM ",
@@ -324,7 +334,11 @@ async fn with_exclusions(db: &mut Db, mut found: Vec<Assignment>) -> Result<Vec<
     let ids: Vec<_> = found.iter().map(|one| (one.id.0,)).collect();
     let excluded: Vec<(i64, String)> =
         sql("reading exclusions", OF).bind(json(&ids)?).all(db, |row| Ok((row.at(0)?, row.at(1)?))).await?;
+    let limited: Vec<AssignmentId> =
+        found.iter().filter(|one| one.quota.is_some()).map(|one| one.id).collect();
+    let quotas = quotas::of_many(db, &limited).await?;
     for one in &mut found {
+        one.quota_used = quotas.get(&one.id).map(|quota| quota.used);
         one.excluded =
             excluded.iter().filter(|(id, _)| *id == one.id.0).map(|(_, name)| name.clone()).collect();
     }
@@ -345,11 +359,13 @@ fn assignment(row: &Row) -> Result<Assignment, StoreError> {
         priority: row.get("priority")?,
         auto_update: row.get("auto_update")?,
         pinned: row.get("pinned")?,
+        quota: row.get("quota")?,
         excluded: Vec::new(),
         settings: settings::settings(row)?,
         configuration_keys: settings::configuration_keys(row)?,
         wanted: count(row.get("wanted")?),
         held: count(row.get("held")?),
+        quota_used: None,
         created_by: row.get("created_by")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,

@@ -2,6 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use russet_domain::TokenId;
+use russet_domain::job::Priority;
 use russet_store::assets;
 use russet_store::assignments;
 use russet_store::directory::groups as store;
@@ -10,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::create::contradictions;
 use super::settings::SettingsBody;
-use super::{check, excluded, intent, license, priority, the};
+use super::{check, check_quota, excluded, intent, license, priority, the};
 use crate::auth::{Actor, Operator};
 use crate::body::Body;
 use crate::error::ApiError;
@@ -20,6 +22,16 @@ use crate::routes::directory::unbound;
 use crate::state::App;
 use crate::view::AssignmentView;
 use crate::{audit, time};
+
+/// A quota, or the word that takes it away.
+#[derive(Clone, Deserialize, Serialize, ToSchema)]
+#[serde(untagged, expecting = "`quota` should be a number, or `none` for any number of holders")]
+pub(crate) enum QuotaChange {
+    /// At most so many holders.
+    Most(i64),
+    /// `none`: any number of holders.
+    Word(String),
+}
 
 /// What is to change. What is left out, or null, stays as it is.
 #[derive(Clone, Deserialize, Serialize, ToSchema)]
@@ -41,6 +53,9 @@ pub(crate) struct Patch {
     /// Whether licenses through it are never taken back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pinned: Option<bool>,
+    /// At most so many holders have a license through it at a time; `none` is any number. Lowered, nothing is taken back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quota: Option<QuotaChange>,
     /// The groups whose members are left out, all of them, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     exclude: Option<Vec<String>>,
@@ -64,16 +79,26 @@ pub(crate) async fn change(
     unbound(&actor)?;
     let once = Once::of(&headers, &body.fingerprint)?;
     let patch: Patch = body.json()?;
-    let answer = retrying(|| write(&app, &actor, &once, &id, &patch)).await?;
+    let (answer, token) = retrying(|| write(&app, &actor, &once, &id, &patch)).await?;
     app.push.reconcile().await;
+    // Those whom the quota kept waiting.
+    if let Some(token) = token.filter(|_| patch.quota.is_some()) {
+        app.push.apply_changes(token, Priority::Normal).await;
+    }
     Ok(answer)
 }
 
-async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -> Result<Answer, ApiError> {
+async fn write(
+    app: &App,
+    actor: &Actor,
+    once: &Once,
+    id: &str,
+    patch: &Patch,
+) -> Result<(Answer, Option<TokenId>), ApiError> {
     let mut tx = app.store.begin().await?;
     let now = time::now();
     if let Some(answer) = once.replay(&mut tx, actor, now).await? {
-        return Ok(answer);
+        return Ok((answer, None));
     }
     let known = the(&mut tx, actor, id).await?;
     let change = assignments::Patch {
@@ -82,6 +107,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -
         priority: patch.priority.map(priority).transpose()?,
         auto_update: patch.auto_update.as_deref().map(auto_update).transpose()?,
         pinned: patch.pinned,
+        quota: patch.quota.as_ref().map(quota).transpose()?,
         excluded: match &patch.exclude {
             Some(names) => Some(excluded(&mut tx, names).await?),
             None => None,
@@ -95,6 +121,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -
             None => None,
         },
     };
+    check_quota(change.quota.unwrap_or(known.quota), change.intent.unwrap_or(known.intent))?;
     if let Some(row) = assets::find(&mut tx, known.asset).await?
         && let Some(group) = store::get(&mut tx, known.group).await?
     {
@@ -111,7 +138,18 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: &str, patch: &Patch) -
     let answer = Answer::new(StatusCode::OK, None, &AssignmentView::new(after, notes))?;
     once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;
-    Ok(answer)
+    Ok((answer, Some(known.token)))
+}
+
+fn quota(change: &QuotaChange) -> Result<Option<i64>, ApiError> {
+    match change {
+        QuotaChange::Most(most) => Ok(Some(*most)),
+        QuotaChange::Word(word) if word == "none" => Ok(None),
+        QuotaChange::Word(_) => Err(ApiError::InvalidField {
+            field: "quota".to_owned(),
+            why: "it should be a number, or `none` for any number of holders".to_owned(),
+        }),
+    }
 }
 
 fn auto_update(text: &str) -> Result<Option<bool>, ApiError> {

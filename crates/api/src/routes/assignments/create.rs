@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::settings::SettingsBody;
-use super::{asset, check, excluded, intent, license, priority};
+use super::{asset, check, check_quota, excluded, intent, license, priority};
 use crate::auth::{Actor, Operator};
 use crate::body::Body;
 use crate::error::ApiError;
@@ -53,6 +53,8 @@ pub(crate) struct AssignmentBody {
     /// Whether licenses through it are never taken back.
     #[serde(default)]
     pinned: bool,
+    /// At most so many holders have a license through it at a time, and the rest waits; left out: any number.
+    quota: Option<i64>,
     /// Groups whose members are left out, by name.
     #[serde(default)]
     exclude: Vec<String>,
@@ -112,6 +114,7 @@ pub(crate) async fn make(
     let row = asset(tx, &token, &new.adam_id, new.pricing_param.as_deref()).await?;
     let group = groups::the(tx, &new.group).await?;
     check(&row.asset, group.kind, intent, license)?;
+    check_quota(new.quota, intent)?;
     let wanted = NewAssignment {
         token: token.id,
         asset: row.id,
@@ -121,6 +124,7 @@ pub(crate) async fn make(
         priority,
         auto_update: new.auto_update,
         pinned: new.pinned,
+        quota: new.quota,
         excluded: excluded(tx, &new.exclude).await?,
         settings: new.install.settings(InstallSettings::default())?,
         configuration: new.install.configuration()?.flatten(),

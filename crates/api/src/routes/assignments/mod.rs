@@ -12,7 +12,7 @@ pub(crate) mod run;
 mod settings;
 pub(crate) mod show;
 
-use russet_domain::assignment::{Intent, PRIORITY_MAX, PRIORITY_MIN, against};
+use russet_domain::assignment::{Intent, PRIORITY_MAX, PRIORITY_MIN, against, against_quota};
 use russet_domain::directory::GroupKind;
 use russet_domain::prompts::LicenseKind;
 use russet_domain::{Asset, AssetKey, AssignmentId, GroupId, Pricing};
@@ -79,6 +79,14 @@ fn priority(number: i64) -> Result<i64, ApiError> {
         field: "priority".to_owned(),
         why: format!("it should be from {PRIORITY_MIN} to {PRIORITY_MAX}; more is more urgent"),
     })
+}
+
+/// Refuses a quota that an assignment of that intent cannot have.
+fn check_quota(quota: Option<i64>, intent: Intent) -> Result<(), ApiError> {
+    match quota.and_then(|quota| against_quota(quota, intent)) {
+        None => Ok(()),
+        Some(why) => Err(ApiError::InvalidField { field: "quota".to_owned(), why }),
+    }
 }
 
 /// The groups that an assignment leaves out, by name.

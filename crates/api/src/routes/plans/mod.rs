@@ -7,6 +7,7 @@ mod act;
 mod jobs;
 mod outcome;
 mod prompts;
+mod quotas;
 
 use axum::Json;
 use axum::extract::State;
@@ -158,7 +159,10 @@ async fn carry_out(
                 errors: Vec::new(),
             });
         }
-        let Some(plan) = reconcile::look(tx).await? else { return Ok((outcome, aside)) };
+        let Some(plan) = reconcile::look(tx).await? else {
+            outcome.look_at_quotas(tx).await?;
+            return Ok((outcome, aside));
+        };
         outcome.add(&plan);
         plan.write(tx, now).await?;
     }

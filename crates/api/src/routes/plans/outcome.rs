@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::prompts::PromptsView;
+use super::quotas::over_quota;
 use crate::error::ApiError;
 use crate::state::wide;
 
@@ -30,6 +31,8 @@ pub(super) struct Outcome {
     assigns: BTreeMap<TokenId, BTreeSet<(AssetId, Holder)>>,
     revokes: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Why>>,
     removals: usize,
+    /// How many of those who are given licenses wait for the quota of their assignment.
+    over_quota: BTreeMap<(TokenId, AssetId), u64>,
     /// Jobs that the act itself is.
     pub(super) jobs: Vec<JobId>,
     /// The token that is being removed.
@@ -113,7 +116,9 @@ pub(crate) struct AppPlanView {
     revokes: u64,
     /// How many are free now; null without a limit.
     free: Option<i64>,
-    /// How many more are wished than are free, with those that come back.
+    /// Of those that are given, how many wait, or fail, because the quota of their assignment is used up.
+    over_quota: u64,
+    /// How many more are wished, without those, than are free, with those that come back.
     short: u64,
 }
 
@@ -154,6 +159,14 @@ impl Outcome {
             Action::Assign => drop(self.assigns.entry(token).or_default().insert(pair)),
             Action::Revoke => drop(self.revokes.entry(token).or_default().insert(pair, why)),
         }
+    }
+
+    /// Counts whom quotas keep waiting, once the act is done.
+    pub(super) async fn look_at_quotas(&mut self, db: &mut Db) -> Result<(), ApiError> {
+        let over = over_quota(db, &self.assigns).await?;
+        self.over_quota = over.by_asset;
+        self.notes.extend(over.notes);
+        Ok(())
     }
 
     /// How many licenses move.
@@ -275,6 +288,7 @@ impl Outcome {
             };
             let there =
                 free.map_or(u64::MAX, |free| u64::try_from(free).unwrap_or(0).saturating_add(revokes));
+            let over_quota = self.over_quota.get(&(token, asset)).copied().unwrap_or(0);
             Some(AppPlanView {
                 token: token.0,
                 adam_id: row.asset.key.adam_id.clone(),
@@ -282,7 +296,8 @@ impl Outcome {
                 assigns,
                 revokes,
                 free,
-                short: assigns.saturating_sub(there),
+                over_quota,
+                short: assigns.saturating_sub(over_quota).saturating_sub(there),
             })
         };
         counts.into_iter().filter_map(app).collect()

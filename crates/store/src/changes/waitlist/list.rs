@@ -2,9 +2,11 @@
 
 use russet_domain::{AssetId, AssetKey, AssignmentId, ChangeId, Holder, Timestamp, TokenId};
 
+use super::ranked::ranked;
 use crate::codec::{among, asset_key, holder, int, kind_of};
 use crate::engine::{Db, Row, Sql, sql};
 use crate::error::StoreError;
+use crate::quotas;
 
 /// One who waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,10 @@ pub struct Waiting {
     pub total: i64,
     /// Of those, how many are kept from who waits.
     pub reserved: i64,
+    /// How many will be served before him: of all who wait for a license, or of those whom the same quota keeps waiting.
+    pub ahead: i64,
+    /// The quota of the assignment, when that is used up and he waits for it and not for a license.
+    pub quota: Option<i64>,
 }
 
 /// What a list of those who wait is narrowed to.
@@ -48,30 +54,15 @@ pub struct Filter {
     pub among: Option<Vec<TokenId>>,
 }
 
-macro_rules! list {
+/// What the list is narrowed to; `$among` are the tokens of `$3` that the asking API key may see.
+macro_rules! narrowed {
     ($among:literal) => {
         concat!(
-            "SELECT w.id, w.token_id, w.asset_id, a.adam_id, a.pricing_param, w.holder_kind, w.holder_id, w.place, w.waiting,
-                    w.line, w.created_at, e.assignment_id, a.total, a.reserved
-             FROM (
-                 SELECT c.id, c.token_id, c.asset_id, c.holder_kind, c.holder_id, c.line, c.created_at,
-                        row_number() OVER (PARTITION BY c.asset_id ORDER BY c.priority DESC, c.line DESC, c.id) AS place,
-                        count(*) OVER (PARTITION BY c.asset_id) AS waiting
-                 FROM changes c
-                 WHERE c.state = 'waitlisted'
-                   AND ($1 IS NULL OR c.token_id = $1)
-                   AND ($2 IS NULL OR c.token_id IN (SELECT ",
+            "($2 IS NULL OR c.token_id = $2)
+             AND ($3 IS NULL OR c.token_id IN (SELECT ",
             $among,
             "))
-                   AND ($3 IS NULL OR c.asset_id IN (SELECT id FROM assets WHERE adam_id = $3))) w
-             JOIN assets a ON a.id = w.asset_id
-             LEFT JOIN entitlements e
-               ON e.asset_id = w.asset_id AND e.holder_kind = w.holder_kind AND e.holder_id = w.holder_id
-                  AND e.state = 'wanted'
-             WHERE ($4 IS NULL OR (w.holder_kind = $4 AND w.holder_id = $5))
-               AND (w.asset_id > $6 OR (w.asset_id = $6 AND w.place > $7))
-             ORDER BY w.asset_id, w.place
-             LIMIT $8"
+             AND ($4 IS NULL OR c.asset_id IN (SELECT id FROM assets WHERE adam_id = $4))"
         )
     };
 }
@@ -86,13 +77,25 @@ pub async fn list(
     limit: usize,
     after: Option<(AssetId, i64)>,
 ) -> Result<Vec<Waiting>, StoreError> {
-    const LIST: Sql = Sql {
-        sqlite: list!("value FROM json_each($2)"),
-        postgres: list!("value::BIGINT FROM jsonb_array_elements_text($2::jsonb)"),
-    };
+    const LIST: Sql = ranked!(
+        "SELECT v.id, v.token_id, v.asset_id, a.adam_id, a.pricing_param, v.holder_kind, v.holder_id, v.place, v.waiting,
+                v.line, v.created_at, v.assignment_id, a.total, a.reserved, v.ahead, CASE WHEN v.beyond THEN v.most END
+         FROM ",
+        (
+            narrowed!("value FROM json_each($3)"),
+            narrowed!("value::BIGINT FROM jsonb_array_elements_text($3::jsonb)")
+        ),
+        " JOIN assets a ON a.id = v.asset_id
+          WHERE ($5 IS NULL OR (v.holder_kind = $5 AND v.holder_id = $6))
+            AND (v.asset_id > $7 OR (v.asset_id = $7 AND v.place > $8))
+          ORDER BY v.asset_id, v.place
+          LIMIT $9"
+    );
     let among = among(filter.among.as_deref())?;
     let (asset, place) = after.map_or((0, 0), |(asset, place)| (asset.0, place));
+    let quotas = quotas::of_token(db, filter.token).await?;
     sql("listing who waits for licenses", LIST)
+        .bind(quotas::rooms(&quotas)?)
         .bind(filter.token.map(|token| token.0))
         .bind(among)
         .bind(filter.adam_id.as_deref())
@@ -119,5 +122,7 @@ fn waiting(row: &Row) -> Result<Waiting, StoreError> {
         assignment: row.at::<Option<i64>>(11)?.map(AssignmentId),
         total: row.at(12)?,
         reserved: row.at(13)?,
+        ahead: row.at(14)?,
+        quota: row.at(15)?,
     })
 }

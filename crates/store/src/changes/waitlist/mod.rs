@@ -1,18 +1,25 @@
-//! The line: changes that wait for a license while none is free, the most urgent and then the oldest ahead.
+//! The line: changes that wait for a license while none is free or the quota of their assignment is used up, the most urgent and then the
+//! oldest ahead.
 
 mod list;
+mod ranked;
 
 pub use list::{Filter, Waiting, list};
+pub(crate) use ranked::beyond_quotas;
+
+use std::collections::HashSet;
 
 use russet_domain::change::State;
 use russet_domain::{AssetId, AssignmentId, ChangeId, Holder, JobId, Timestamp, TokenId};
+
+use ranked::head_within;
 
 use super::{in_flight, refuse};
 use crate::codec::{int, json, kind_of};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{Shift, shift};
-use crate::{assets, policies, tokens};
+use crate::{assets, policies, quotas, tokens};
 
 /// Refused at once when a line is dissolved.
 const BATCH: usize = 50_000;
@@ -32,8 +39,8 @@ pub async fn join(tx: &mut Tx, token: TokenId, ids: &[ChangeId], now: Timestamp)
     shift(tx, &moved, now).await.map(drop)
 }
 
-/// Lets those at the head of the line be planned: of each asset as many as it has free that nothing under way takes. Tells how
-/// many. Whoever is planned meanwhile and ahead of them takes the license all the same; who then gets none joins the line again,
+/// Lets those at the head of the line be planned: of each asset as many as it has free that nothing under way takes, without those whose
+/// assignment has used its quota up. Tells how many. Whoever is planned meanwhile and ahead of them takes the license all the same; who then gets none joins the line again,
 /// in his old place.
 ///
 /// # Errors
@@ -57,6 +64,7 @@ async fn heads(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId
     }
     let known = assets::get_many(db, &wanted).await?;
     let flights = in_flight(db, token).await?;
+    let quotas = quotas::of_token(db, Some(token)).await?;
     let mut heads = Vec::new();
     for asset in wanted {
         let going = flights.get(&asset).map_or(0, |flight| flight.assigns);
@@ -65,7 +73,10 @@ async fn heads(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<ChangeId
             .map_or(0, |row| row.asset.supply.free().saturating_sub(row.reserved).saturating_sub(going));
         let most = int(limit - heads.len()).min(free);
         if most > 0 {
-            heads.extend(head_of(db, token, asset, most).await?);
+            heads.extend(match quotas.is_empty() {
+                true => head_of(db, token, asset, most).await?,
+                false => head_within(db, (token, asset), &quotas, most).await?,
+            });
         }
     }
     Ok(heads)
@@ -204,11 +215,13 @@ pub(crate) async fn follow_assignments(
 pub async fn dissolve(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
     tokens::lock(tx, token).await?;
     let (mut after, mut ended) = (ChangeId(0), Vec::new());
+    let beyond: HashSet<ChangeId> = beyond_quotas(tx, token).await?.into_iter().map(|(id, _)| id).collect();
+    let code = |id| if beyond.contains(&id) { "quota_used_up" } else { "no_license_available" };
     loop {
         let ids = waiting_after(tx, token, after).await?;
         let Some(last) = ids.last() else { return Ok(ended) };
         after = *last;
-        let refused: Vec<_> = ids.into_iter().map(|id| (id, "no_license_available")).collect();
+        let refused: Vec<_> = ids.into_iter().map(|id| (id, code(id))).collect();
         ended.extend(refuse(tx, token, &refused, now).await?);
     }
 }
