@@ -35,6 +35,7 @@ mod plans;
 mod poison;
 mod portal;
 mod quotas;
+mod read_only;
 mod redis_down;
 mod refusals;
 mod registration;
