@@ -19,7 +19,8 @@ pub enum Class {
     Orphan,
     /// A person's license for an app that one of his devices has a license for as well (rule N-4).
     Double,
-    /// A device's that was not seen for longer than the policy `idle_days` says. After two more weeks it may be taken back.
+    /// A device's that was not seen, or has not had the app, for longer than the policy `idle_days` says. After two more weeks it may be
+    /// taken back.
     Idle,
     /// It should come back and cannot: Apple takes none of this asset back (rules S-15, N-30).
     Irrevocable,
@@ -120,7 +121,9 @@ impl Class {
             Self::Double => {
                 "A person has a license for an app that one of his devices has a license for, too."
             }
-            Self::Idle => "The device was not seen for longer than the policy `idle_days` says.",
+            Self::Idle => {
+                "The device was not seen for longer than the policy `idle_days` says, or reports its apps and has not had this one for as long."
+            }
             Self::Irrevocable => "The license should come back, and Apple takes none of this kind back.",
             Self::Stuck => "Apple took the request more than an hour ago and has not told how it ended.",
         }

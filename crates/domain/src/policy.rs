@@ -233,7 +233,7 @@ pub const POLICIES: &[Policy] = &[
         numbers: None,
         texts: None,
         default: "report",
-        about: "A device was not seen for longer than `idle_days`: whether its license is taken back, two weeks after it is told.",
+        about: "A device was not seen, or has not had the app, for longer than `idle_days`: whether its license is taken back, two weeks after it is told.",
     },
     Policy {
         name: "idle_days",
@@ -241,7 +241,7 @@ pub const POLICIES: &[Policy] = &[
         numbers: Some((7, 3_650)),
         texts: None,
         default: "off",
-        about: "After how many days without being seen a device's license counts as idle.",
+        about: "After how many days without being seen, or without the app among those it reports, a device's license counts as idle.",
     },
     Policy {
         name: "drift_irrevocable",

@@ -33,7 +33,8 @@ impl DeviceApp {
     }
 }
 
-/// Writes the apps of devices: those given are all that each of `devices` has. May be repeated.
+/// Writes the apps of devices: those given are all that each of `devices` has, and of those that are gone it is noted since when. May
+/// be repeated.
 ///
 /// # Errors
 /// As any statement.
@@ -58,6 +59,18 @@ pub async fn replace(
          SET version = excluded.version, shown = coalesce(excluded.shown, device_apps.shown), status = excluded.status,
              reported_at = excluded.reported_at"
     );
+    const GONE: Sql = Sql {
+        sqlite: "INSERT INTO device_apps_gone (device_id, bundle_id, gone_at)
+                 SELECT r.device_id, r.bundle_id, $2
+                 FROM device_apps r
+                 WHERE r.device_id IN (SELECT value->>0 FROM json_each($1)) AND r.reported_at < $2
+                 ON CONFLICT (device_id, bundle_id) DO UPDATE SET gone_at = excluded.gone_at",
+        postgres: "INSERT INTO device_apps_gone (device_id, bundle_id, gone_at)
+                   SELECT r.device_id, r.bundle_id, $2
+                   FROM device_apps r
+                   WHERE r.device_id IN (SELECT (value->>0)::BIGINT FROM jsonb_array_elements($1::jsonb)) AND r.reported_at < $2
+                   ON CONFLICT (device_id, bundle_id) DO UPDATE SET gone_at = excluded.gone_at",
+    };
     const REST: Sql = Sql {
         sqlite: "DELETE FROM device_apps
                  WHERE device_id IN (SELECT value->>0 FROM json_each($1)) AND reported_at < $2",
@@ -70,6 +83,7 @@ pub async fn replace(
         apps.iter().map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status)).collect();
     sql("noting that devices told their apps", TOLD).bind(ids.as_str()).bind(now.0).run(tx).await?;
     sql("writing devices' apps", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
+    sql("noting apps that devices have no more", GONE).bind(ids.as_str()).bind(now.0).run(tx).await?;
     sql("forgetting apps that devices have no more", REST).bind(ids).bind(now.0).run(tx).await?;
     Ok(())
 }

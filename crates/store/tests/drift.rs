@@ -249,6 +249,94 @@ async fn devices_that_were_not_seen_for_long_are_told_and_may_lose_their_license
 }
 
 #[tokio::test]
+async fn devices_that_report_their_apps_without_this_one_are_told_and_may_lose_their_licenses_two_weeks_later()
+ {
+    on_both(|side| async move {
+        let school = School::build(side).await;
+        let day = 86_400_000_i64;
+        let now = later(3_700_000).0;
+        school
+            .side
+            .run(
+                "INSERT INTO apps (adam_id, country, language, state, state_since, bundle_id, first_seen_at, looked_at)
+                 SELECT adam_id, 'de', 'en', 'offered', 0, 'org.app' || id, 0, 0 FROM assets",
+            )
+            .await;
+        school.side.run("INSERT INTO token_policies VALUES (1, 'idle_days', '30')").await;
+        school.side.run(&format!("UPDATE tokens SET history_since = {}", now - 300 * day)).await;
+        // Given so many days before it told its apps, today.
+        let given = [("D1", 29), ("D2", 31), ("D3", 50), ("D4", 50), ("D5", 50), ("D6", 50), ("D7", 50), ("D8", 50)];
+        for (name, days) in given {
+            school.holds(0, name).await;
+            school
+                .side
+                .run(&format!("UPDATE licenses SET moved_at = {} WHERE holder_id = '{name}'", now - days * day))
+                .await;
+            school
+                .side
+                .run(&format!(
+                    "UPDATE devices SET last_seen_at = {now}, apps_told_at = {now} WHERE serial = '{name}'"
+                ))
+                .await;
+        }
+        let asset = school.assets[0].0;
+        // D4 has it, D5 is about to get it, D6 had it until last week, D7 is enrolled since yesterday.
+        for text in [
+            format!("INSERT INTO device_apps VALUES (4, 'org.app{asset}', 1, '1', 'Managed', {now})"),
+            format!("INSERT INTO device_apps VALUES (3, 'org.other', 1, '1', 'Managed', {now})"),
+            format!(
+                "INSERT INTO installs (token_id, asset_id, device_id, state, created_at, updated_at)
+                 VALUES (1, {asset}, 5, 'sent', 0, 0)"
+            ),
+            format!("INSERT INTO device_apps_gone VALUES (6, 'org.app{asset}', {})", now - 7 * day),
+            format!("UPDATE devices SET state_at = {} WHERE serial = 'D7'", now - day),
+            // D8's was found at Apple, and it is known since when.
+            "UPDATE licenses SET moved_at = 0 WHERE holder_id = 'D8'".to_owned(),
+            format!(
+                "INSERT INTO movements (at, token_id, asset_id, adam_id, pricing_param, holder_kind, holder_id, gained, cause)
+                 VALUES ({}, 1, {asset}, '1', 'STDQ', 'd', 'D8', true, 'found')",
+                now - 10 * day
+            ),
+        ] {
+            school.side.run(&text).await;
+        }
+        let told = format!("without_app {now}");
+        assert_eq!(school.found(Class::Idle).await, [format!("D2 {told}"), format!("D3 {told}*")]);
+        // What no store knows by a name cannot be looked for.
+        school.side.run("UPDATE apps SET bundle_id = NULL").await;
+        assert_eq!(school.found(Class::Idle).await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn s_47_since_when_an_app_is_gone_is_noted_when_the_device_tells_its_apps() {
+    on_both(|side| async move {
+        use russet_store::device_apps::{DeviceApp, replace};
+        let school = School::build(side).await;
+        let app = |bundle: &str| DeviceApp {
+            device: russet_domain::DeviceId(1),
+            bundle_id: bundle.to_owned(),
+            version: Some(1),
+            shown: None,
+            status: "Managed".to_owned(),
+            reported_at: NOW,
+        };
+        for (at, apps) in
+            [(0, vec![app("org.a"), app("org.b")]), (5, vec![app("org.a")]), (9, vec![app("org.a")])]
+        {
+            let mut tx = school.side.store.begin().await.unwrap();
+            replace(&mut tx, &[russet_domain::DeviceId(1)], &apps, later(at)).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let gone = school.side.number("SELECT gone_at FROM device_apps_gone WHERE bundle_id = 'org.b'").await;
+        assert_eq!(gone, later(5).0);
+        assert_eq!(school.side.number("SELECT count(*) FROM device_apps_gone").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_request_without_an_outcome_is_stuck_after_an_hour() {
     on_both(|side| async move {
         let school = School::build(side).await;

@@ -2,13 +2,13 @@
 //!
 //! Every class is a query of six columns: the asset's number, the holder's kind and id, what is known of the case, how urgent it is,
 //! and whether a move of the license would mend it. `$1` is the token, `$2` the reasons that the policies keep licenses for, `$3`
-//! the moment before which something is late: a request stuck, a device idle.
+//! the moment before which something is late: a request stuck, a device idle; `$4` is how long that is.
 
 use russet_domain::drift::Class;
 
 /// A page of a class after a place, and its counts.
 pub(super) struct Texts {
-    /// After `$4`, `$5`, `$6`, at most `$7`; `$8` leaves out what no move mends.
+    /// After `$5`, `$6`, `$7`, at most `$8`; `$9` leaves out what no move mends.
     pub(super) page: &'static str,
     /// How many there are, and how many of them a move would mend.
     pub(super) counts: &'static str,
@@ -21,9 +21,9 @@ macro_rules! texts {
                 "SELECT x.asset_id, s.adam_id, s.pricing_param, x.holder_kind, x.holder_id, x.detail, CAST(x.line AS BIGINT), x.can_fix
                  FROM (", $($piece),+, ") x
                  JOIN assets s ON s.id = x.asset_id
-                 WHERE (x.asset_id, x.holder_kind, x.holder_id) > ($4, $5, $6) AND (x.can_fix OR NOT $8)
+                 WHERE (x.asset_id, x.holder_kind, x.holder_id) > ($5, $6, $7) AND (x.can_fix OR NOT $9)
                  ORDER BY x.asset_id, x.holder_kind, x.holder_id
-                 LIMIT $7"
+                 LIMIT $8"
             ),
             counts: concat!(
                 "SELECT count(*), count(CASE WHEN x.can_fix THEN 1 END) FROM (", $($piece),+, ") x"
@@ -153,13 +153,71 @@ const DOUBLE: Texts = texts!(
           WHERE o.person_id = p.id AND o.state = 'enrolled')"
 );
 
-/// Who is told of as idle has two weeks to be seen again.
+/// Since when `devices d` could have used its license `l`: since it was given, or found where that is not known, since the device is
+/// enrolled, and since it last had the app.
+macro_rules! unused_since {
+    () => {
+        "(SELECT max(y.at)
+          FROM (
+              SELECT d.state_at AS at
+              UNION ALL
+              SELECT CASE
+                  WHEN l.moved_at > 0 THEN l.moved_at
+                  ELSE coalesce(
+                      (SELECT max(m.at)
+                       FROM movements m
+                       WHERE m.holder_id = l.holder_id AND m.asset_id = l.asset_id AND m.holder_kind = l.holder_kind
+                         AND m.gained),
+                      (SELECT t.history_since FROM tokens t WHERE t.id = a.token_id),
+                      d.apps_told_at)
+                  END
+              UNION ALL
+              SELECT max(g.gone_at)
+              FROM apps q
+              CROSS JOIN device_apps_gone g
+              WHERE q.adam_id = a.adam_id AND g.device_id = d.id AND g.bundle_id = q.bundle_id) y)"
+    };
+}
+
+/// Who is told of as idle has two weeks to be seen again, or to have the app. Without the app is who reports his apps, none of them
+/// under a name that a store knows this one by, and on whom no install of it is under way. What is cheap to look at stands first:
+/// most devices fall out by it.
 const IDLE: Texts = texts!(
-    "SELECT l.asset_id, l.holder_kind, l.holder_id, CAST(d.last_seen_at AS TEXT) AS detail, 0 AS line, ",
+    "SELECT l.asset_id, l.holder_kind, l.holder_id,
+            CASE
+                WHEN d.last_seen_at < $3 THEN CAST(d.last_seen_at AS TEXT)
+                ELSE 'without_app ' || CAST(d.apps_told_at AS TEXT)
+            END AS detail,
+            0 AS line, ",
     may_go!(),
-    " AND d.last_seen_at < $3 - 1209600000 AS can_fix",
+    " AND CASE
+              WHEN d.last_seen_at < $3 THEN d.last_seen_at < $3 - 1209600000
+              ELSE d.apps_told_at - ",
+    unused_since!(),
+    " - 1209600000 >= $4
+          END AS can_fix",
     held_and_still!(),
-    " AND d.state = 'enrolled' AND d.last_seen_at < $3"
+    " AND d.state = 'enrolled'
+      AND (d.last_seen_at < $3
+        OR (d.last_seen_at >= $3
+          AND d.apps_told_at - l.moved_at >= $4
+          AND d.apps_told_at - d.state_at >= $4
+          AND NOT EXISTS (
+              SELECT 1
+              FROM apps q
+              CROSS JOIN device_apps r
+              WHERE q.adam_id = a.adam_id AND r.device_id = d.id AND r.bundle_id = q.bundle_id)
+          AND NOT EXISTS (
+              SELECT 1 FROM installs i WHERE i.device_id = d.id AND i.asset_id = l.asset_id AND i.ended_at IS NULL)
+          AND EXISTS (SELECT 1 FROM apps q WHERE q.adam_id = a.adam_id AND q.bundle_id IS NOT NULL)
+          AND NOT EXISTS (
+              SELECT 1
+              FROM app_versions v
+              CROSS JOIN device_apps r
+              WHERE v.adam_id = a.adam_id AND r.device_id = d.id AND r.bundle_id = v.bundle_id)
+          AND d.apps_told_at - ",
+    unused_since!(),
+    " >= $4))"
 );
 
 const IRREVOCABLE: Texts = texts!(

@@ -31,7 +31,7 @@ pub struct Drifted {
     /// Who has it, or should.
     pub holder: Holder,
     /// What is known of the case: by class the last error's code, why it is wanted no more, the holder's state, the serial number
-    /// of the device that has a license too, when the device was last seen (milliseconds), or Apple's event.
+    /// of the device that has a license too, when the device was last seen (milliseconds) or, after `without_app`, told its apps without this one, or Apple's event.
     pub detail: Option<String>,
     /// How urgent the assignment that wants it is.
     pub line: i64,
@@ -97,7 +97,9 @@ fn asked(
         _ => Some(STUCK_AFTER),
     };
     let before = late.map_or(Timestamp(0), |late| now.minus(late));
-    statement.bind(token.0).bind(kept(policies)).bind(before.0)
+    // Nothing ever lasts longer than the longest time there is.
+    let lasts = late.map_or(i64::MAX, |late| i64::try_from(late.as_millis()).unwrap_or(i64::MAX));
+    statement.bind(token.0).bind(kept(policies)).bind(before.0).bind(lasts)
 }
 
 /// For which reasons the policies keep licenses, by platform, as the statements look for them.

@@ -95,7 +95,7 @@ pub(crate) struct DriftedView {
     user: Option<String>,
     /// What is known of the case: of `missing` the last error's code, of `surplus` and `irrevocable` why it is wanted no more, of
     /// `orphan` whether the holder is `unknown` or `deleted`, of `double` the serial number of a device that has a license, of `idle`
-    /// when the device was last seen, of `stuck` Apple's event.
+    /// when the device was last seen, or that it told its apps and this one is not among them, of `stuck` Apple's event.
     detail: Option<String>,
     /// Whether a move of the license would mend it: nobody pinned it, no assignment wants it, and Apple takes it back.
     can_fix: bool,
@@ -242,8 +242,7 @@ impl ClassView {
 impl DriftedView {
     fn new(class: Class, row: Drifted) -> Self {
         let (serial, user) = serial_and_user(row.holder);
-        let moment = |text: String| text.parse().map_or(text, |at| time::text(Timestamp(at)));
-        let detail = if class == Class::Idle { row.detail.map(moment) } else { row.detail };
+        let detail = if class == Class::Idle { row.detail.map(|text| idle(&text)) } else { row.detail };
         Self {
             adam_id: row.key.adam_id,
             pricing_param: row.key.pricing.as_str().to_owned(),
@@ -252,6 +251,15 @@ impl DriftedView {
             detail,
             can_fix: row.can_fix,
         }
+    }
+}
+
+/// Why a device's license is idle: when the device was last seen, or that it lacks the app.
+fn idle(text: &str) -> String {
+    let moment = |text: &str| text.parse().map_or_else(|_| text.to_owned(), |at| time::text(Timestamp(at)));
+    match text.strip_prefix("without_app ") {
+        Some(told) => format!("the device told its apps at {}, and this one is not among them", moment(told)),
+        None => moment(text),
     }
 }
 
