@@ -12,6 +12,7 @@ on_both_profiles!(
     s_33_a_required_app_is_installed_whether_the_license_or_the_device_comes_first,
     an_app_that_was_asked_for_is_installed_on_the_persons_device,
     a_person_who_declines_a_required_app_is_not_asked_in_a_loop,
+    n_31_how_an_app_stands_on_each_device_is_listed_and_counted,
     a_policy_keeps_required_apps_from_being_installed_until_it_is_changed,
 );
 
@@ -112,4 +113,50 @@ async fn a_policy_keeps_required_apps_from_being_installed_until_it_is_changed(p
     let _ = world.api.send(Method::PATCH, &policies, Some(&on)).await.with(200);
     world.refresh(&json!({ "token": token.id })).await;
     world.until_install(&device[0], "installed").await;
+}
+
+async fn n_31_how_an_app_stands_on_each_device_is_listed_and_counted(profile: Profile) {
+    let (world, token) = school(profile).await;
+    let devices = serials(0..5);
+    let product = world.apple.product(Method::GET, &app(1), "", &Value::Null).await;
+    let bundle_id = product["bundle_id"].as_str().expect("a bundle");
+    let old = json!({ bundle_id: { "adam_id": app(1), "external_id": 100 } });
+    let token_path = format!("/tokens/{}", token.id);
+    let off = json!({ "auto_update": false });
+    let _ = world.api.send(Method::PATCH, &token_path, Some(&off)).await.with(200);
+    world.enroll(&devices[..1], &json!({ "apps": old })).await;
+    world.enroll(&devices[1..2], &json!({ "behavior": { "refuses": true } })).await;
+    world.enroll(&devices[2..3], &json!({ "behavior": { "install_ms": 600_000 } })).await;
+    world.enroll(&devices[3..4], &json!({ "model": "AppleTV14,1" })).await;
+    world.enroll(&devices[4..5], &json!({})).await;
+    world.until_apps_were_told(&devices).await;
+    // The last one got its license by a job, which installs nothing.
+    world.succeed(&token.assign(&[app(1)], &devices[4..5], &[])).await;
+    assign(&world, &token, "devices", &devices[..4], &json!({})).await;
+    let path = format!("/apps/{}/devices?token={}", app(1), token.id);
+    let wanted = [
+        (&devices[0], "installed", true),
+        (&devices[1], "failed", false),
+        (&devices[2], "pending", false),
+        (&devices[3], "not_applicable", false),
+        (&devices[4], "not_installed", false),
+    ];
+    let rows = eventually("every device to stand as it should", async || {
+        let rows = world.api.list(&path).await;
+        let found = |serial: &String| rows.iter().find(|row| row["serial"] == *serial);
+        let is_so = wanted.iter().all(|(serial, state, newer)| {
+            found(serial).is_some_and(|row| row["state"] == *state && row["update_available"] == *newer)
+        });
+        if is_so && rows.len() == 5 { Ok(rows) } else { Err(json!(rows).to_string()) }
+    })
+    .await;
+    let failed = rows.iter().find(|row| row["state"] == "failed").expect("one that failed");
+    assert!(failed["explanation"].as_str().is_some_and(|why| why.contains("declined")), "{failed}");
+    let only = world.api.list(&format!("{path}&state=pending")).await;
+    assert_eq!((only.len(), &only[0]["serial"]), (1, &json!(devices[2])));
+    let counts = world.api.get(&format!("/apps/{}/devices/counts?token={}", app(1), token.id)).await;
+    let expected = json!({
+        "installed": 1, "outdated": 1, "pending": 1, "failed": 1, "not_installed": 1, "not_applicable": 1, "unknown": 0
+    });
+    assert_eq!(counts, expected);
 }

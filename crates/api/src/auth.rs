@@ -67,6 +67,20 @@ impl Actor {
         self.tokens.as_ref().is_none_or(|tokens| tokens.contains(&token))
     }
 
+    /// The token that a query is about, when it names one.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownToken`] for one that the key may not know of, and [`ApiError::NameAToken`] when it names none and the
+    /// key is bound to some.
+    pub(crate) fn token_of(&self, named: Option<i64>) -> Result<Option<TokenId>, ApiError> {
+        let token = named.map(TokenId);
+        match (token, self.bound_to()) {
+            (Some(token), _) if !self.sees(token) => Err(ApiError::UnknownToken(token)),
+            (None, Some(_)) => Err(ApiError::NameAToken),
+            (Some(_) | None, _) => Ok(token),
+        }
+    }
+
     /// That the key is bound to no token. `what` is shared by all of them, with its verb: “the directory is”.
     ///
     /// # Errors

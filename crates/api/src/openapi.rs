@@ -51,7 +51,7 @@ use crate::routes::{
         events::events, files::list, files::fetch, lint::lint, preview::preview, list_moves::moves, confirm::confirm, prompts::explain,
         job_users::users,
         create_user::create, import::import, list_users::list, show_user::show, change_user::change, retire::retire,
-        apps::list::list, apps::show::show, apps::refresh::refresh, assets::list, supply::list, reservations::reserve, licenses::list, movements::list, audit::list, explain::show,
+        apps::list::list, apps::show::show, apps::refresh::refresh, apps::devices::list, apps::devices::count, assets::list, supply::list, reservations::reserve, licenses::list, movements::list, audit::list, explain::show,
         list_kinds::list, kind::kind, pause::pause, resume::resume, running::running, dead::dead, retry_dead::retry,
         discard::discard, why::why,
         notifications::receive,

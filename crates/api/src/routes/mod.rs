@@ -123,6 +123,8 @@ pub(crate) fn router(app: App) -> Router {
         .route("/apps", get(apps::list::list))
         .route("/apps/refresh", post(apps::refresh::refresh))
         .route("/apps/{adam_id}", get(apps::show::show))
+        .route("/apps/{adam_id}/devices", get(apps::devices::list))
+        .route("/apps/{adam_id}/devices/counts", get(apps::devices::count))
         .route("/jobs/{job}/files", get(jobs::files::list))
         .route("/jobs/{job}/files/{name}", get(jobs::files::fetch))
         .route("/installation", get(installation::show).patch(installation::change))

@@ -16,12 +16,14 @@
 //! device, app and version, and bounded, so that no two systems that disagree about a version can loop.
 
 mod answer;
+mod presence;
 mod report;
 mod settings;
 mod update;
 mod window;
 
 pub use answer::{Answer, Rejection, after_answer, after_refusal};
+pub use presence::Presence;
 pub use report::{AppStatus, Reported, after_report, after_silence};
 pub use settings::InstallSettings;
 pub use update::{Facts, Verdict, is_older_system, verdict};

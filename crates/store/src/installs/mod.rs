@@ -3,6 +3,7 @@
 mod detect;
 mod due;
 mod list;
+mod presence;
 mod remove;
 mod report;
 mod required;
@@ -12,6 +13,7 @@ mod want;
 pub use detect::{Candidate, Latest, candidates, latest};
 pub use due::{Due, connectors_with_due, due_to_look, due_to_send, next_due, of_command, overdue};
 pub use list::{Entry, Filter, counts_of_app, list, of_job, purge};
+pub use presence::{Counted, Presences, count_presences, presences};
 pub use remove::want_removed;
 pub use report::{Waiting, open_of_devices, waiting_for_answer, waiting_for_report};
 pub(crate) use required::want_for_holders;

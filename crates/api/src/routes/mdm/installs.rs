@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use russet_domain::InstallId;
 use russet_domain::install::InstallState;
-use russet_domain::{InstallId, TokenId};
 use russet_store::installs::{self, Filter};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -48,12 +48,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<InstallView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let before = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(InstallId);
-    let token = query.token.map(TokenId);
-    match (token, actor.bound_to()) {
-        (Some(token), _) if !actor.sees(token) => return Err(ApiError::UnknownToken(token)),
-        (None, Some(_)) => return Err(ApiError::NameAToken),
-        (Some(_) | None, _) => {}
-    }
+    let token = actor.token_of(query.token)?;
     let filter = Filter {
         token,
         serial: query.serial,

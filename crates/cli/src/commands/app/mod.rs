@@ -1,5 +1,6 @@
 //! Apps and books: lists and shows them by name, and has Apple's stores asked about them again.
 
+mod devices;
 mod list;
 mod refresh;
 mod reserve;
@@ -19,6 +20,8 @@ pub(crate) enum AppCommand {
     List(list::ListArgs),
     /// Show one app or book: versions, stores, tokens.
     Show(show::ShowArgs),
+    /// List how an app stands on the devices that hold licenses for it, or count them.
+    Devices(devices::DevicesArgs),
     /// Ask Apple's stores again for names, icons and versions.
     Refresh(refresh::RefreshArgs),
     /// Keep the last licenses of an app from those who wait in the line.
@@ -30,6 +33,7 @@ impl AppCommand {
         match self {
             Self::List(args) => &args.access,
             Self::Show(args) => &args.access,
+            Self::Devices(args) => &args.access,
             Self::Refresh(args) => &args.access,
             Self::Reserve(args) => &args.access,
         }
@@ -41,6 +45,7 @@ pub(crate) async fn run(command: AppCommand, config: Option<&Path>) -> Result<()
     match command {
         AppCommand::List(args) => list::run(&client, &args).await,
         AppCommand::Show(args) => show::run(&client, &args).await,
+        AppCommand::Devices(args) => devices::run(&client, &args).await,
         AppCommand::Refresh(args) => refresh::run(&client, args).await,
         AppCommand::Reserve(args) => reserve::run(&client, &args).await,
     }
