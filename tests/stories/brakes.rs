@@ -1,7 +1,7 @@
 //! More licenses are to be taken back than the brakes allow: nothing is, until somebody else agrees.
 
 use reqwest::Method;
-use russet_tests::{Profile, Token, World, app, eventually, on_both_profiles, serials};
+use russet_tests::{Profile, Token, World, app, eventually, on_both_profiles, serials, users};
 use serde_json::{Value, json};
 
 on_both_profiles!(
@@ -12,6 +12,7 @@ on_both_profiles!(
     people_see_and_approve_it_on_the_command_line,
     in_read_only_mode_everything_is_read_and_nothing_is_sent,
     one_command_stops_every_token_and_another_lets_them_go_on,
+    users_who_are_retired_come_under_the_brakes_too,
 );
 
 /// A location with two apps; a number of devices hold the first.
@@ -285,5 +286,60 @@ async fn one_command_stops_every_token_and_another_lets_them_go_on(profile: Prof
     let audit = world.api.list("/audit").await;
     let noted = audit.iter().filter(|entry| entry["action"] == "installation.change").count();
     assert_eq!(noted, 2, "{audit:?}");
+    world.must_be_clean().await;
+}
+
+/// Retires a user; answers his job.
+async fn retire(world: &World, token: &Token, user: &str) -> Value {
+    let path = format!("/users/{user}?token={}", token.id);
+    world.api.send(Method::DELETE, &path, None).await.with(202)["jobs"][0].clone()
+}
+
+async fn users_who_are_retired_come_under_the_brakes_too(profile: Profile) {
+    let world = World::of(profile).await;
+    let location = world.apple.location("North", 2, 200, 6).await;
+    let token = world.token(&location, "north").await;
+    let people = users(1..7);
+    world.succeed(&token.assign(&[app(1), app(2)], &[], &people)).await;
+    world.counts_agree(&token).await;
+    decide(&world, &token, json!({ "brake_revocations": 5 })).await;
+
+    // Two users with two licenses each are below; the third is not, one by one or not.
+    for user in &people[..2] {
+        let job = retire(&world, &token, user).await;
+        world.must_have_succeeded(&world.end_of(number(&job)).await);
+    }
+    held(&world, &token, 8).await;
+    let job = retire(&world, &token, &people[2]).await;
+    assert_eq!((&job["progress"]["held"], &job["state"]), (&json!(1), &json!("queued")), "{job}");
+    let note = job["notes"].to_string();
+    assert!(note.contains("6 licenses") && note.contains("allows 5") && note.contains("/approve"), "{note}");
+    // Asked for again, he waits all the same; and a revocation counts what the users gave back.
+    let again = retire(&world, &token, &people[2]).await;
+    assert_eq!(again["progress"]["held"], 1, "{again}");
+    let revoke = token.revoke(&[app(1)], &[], &people[3..5]);
+    let made = world.api.post("/jobs", &revoke).await.with(202);
+    assert_eq!(made["progress"]["held"], 2, "{made}");
+    world.succeed(&token.full_sync()).await;
+    held(&world, &token, 8).await;
+    assert_eq!(world.apple.requests(&token.uid, "disassociate").await, 0);
+    let before = world.apple.requests(&token.uid, "retire_users").await;
+
+    // Called off, he stays; asked for again, a second key lets him go.
+    for job in [&job, &again, &made] {
+        let _ = world.api.post(&format!("/jobs/{}/cancel", number(job)), &json!({})).await.with(200);
+        assert_eq!(world.end_of(number(job)).await["state"], "cancelled");
+    }
+    let user = world.api.get(&format!("/users/{}?token={}", people[2], token.id)).await;
+    assert_eq!(user["registrations"][0]["work"], "none", "{user}");
+    let job = retire(&world, &token, &people[2]).await;
+    let path = format!("/jobs/{}/approve", number(&job));
+    assert_eq!(world.api.post(&path, &json!({})).await.problem().0, "approval_needs_another_key");
+    assert_eq!(world.apple.requests(&token.uid, "retire_users").await, before);
+    let second = world.another_key("second", &["--role", "operator"]);
+    let _ = second.post(&path, &json!({})).await.with(202);
+    world.must_have_succeeded(&world.end_of(number(&job)).await);
+    held(&world, &token, 6).await;
+    world.must_agree(&token).await;
     world.must_be_clean().await;
 }

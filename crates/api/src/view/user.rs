@@ -40,7 +40,7 @@ pub(crate) struct UserView {
     retired_records: u64,
     /// What was last wished for here: `active`, `retired`, or `none` for a user from Apple's list.
     wish: &'static str,
-    /// Where that has got to: `none` when there is nothing to do, `planned`, `sending`, `accepted` or `refused`.
+    /// Where that has got to: `none` when there is nothing to do, `planned`, `held` (beyond the brakes), `sending`, `accepted` or `refused`.
     work: &'static str,
     /// Why Apple refused.
     error: Option<ChangeErrorView>,

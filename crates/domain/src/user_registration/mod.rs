@@ -58,6 +58,8 @@ pub enum Work {
     None,
     /// Written down; Apple has not been told.
     Planned,
+    /// It would take back more licenses than the token's brakes allow; somebody has to approve it.
+    Held,
     /// Its request is written down and may have left; Apple's answer is not known.
     Sending,
     /// Apple took the request and settles it in its own time.
@@ -68,7 +70,8 @@ pub enum Work {
 
 impl Work {
     /// All of them, in the order of their life.
-    pub const ALL: [Self; 5] = [Self::None, Self::Planned, Self::Sending, Self::Accepted, Self::Refused];
+    pub const ALL: [Self; 6] =
+        [Self::None, Self::Planned, Self::Held, Self::Sending, Self::Accepted, Self::Refused];
 
     /// The word shown. Clients hold it; it never changes.
     #[must_use]
@@ -76,6 +79,7 @@ impl Work {
         match self {
             Self::None => "none",
             Self::Planned => "planned",
+            Self::Held => "held",
             Self::Sending => "sending",
             Self::Accepted => "accepted",
             Self::Refused => "refused",
@@ -93,7 +97,7 @@ impl Work {
     pub fn is_in_flight(self) -> bool {
         match self {
             Self::Sending | Self::Accepted => true,
-            Self::None | Self::Planned | Self::Refused => false,
+            Self::None | Self::Planned | Self::Held | Self::Refused => false,
         }
     }
 
@@ -101,7 +105,7 @@ impl Work {
     #[must_use]
     pub fn is_under_way(self) -> bool {
         match self {
-            Self::Planned | Self::Sending | Self::Accepted => true,
+            Self::Planned | Self::Held | Self::Sending | Self::Accepted => true,
             Self::None | Self::Refused => false,
         }
     }

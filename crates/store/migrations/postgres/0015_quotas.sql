@@ -9,3 +9,16 @@ CREATE TABLE device_apps_gone (
     gone_at BIGINT NOT NULL,
     PRIMARY KEY (device_id, bundle_id)
 );
+
+-- What jobs that retire users make Apple take back: so many licenses at that moment, for the brakes. A user whose retirement waits for
+-- an approval has the work held. excused: somebody approved it, so that it counts for no brake.
+CREATE TABLE retirements (
+    job_id BIGINT PRIMARY KEY,
+    token_id BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    licenses BIGINT NOT NULL,
+    excused BOOLEAN NOT NULL DEFAULT false
+);
+
+CREATE INDEX retirements_by_token ON retirements (token_id, at);
+CREATE INDEX users_held ON users (wished_at) WHERE work = 'held';

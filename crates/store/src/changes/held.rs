@@ -9,12 +9,12 @@ use crate::codec::{count, int};
 use crate::engine::{Db, Tx, sql};
 use crate::error::StoreError;
 use crate::jobs::{Shift, shift};
-use crate::tokens;
+use crate::{tokens, users};
 
 /// Changes approved, or refused, at once.
 const BATCH: usize = 50_000;
 
-/// What was taken back of a token's licenses within the last hour, as its brakes count, and what is held as far as Apple has told.
+/// What was taken back of a token's licenses within the last hour, by us or by Apple for users who were retired, as its brakes count, and what is held as far as Apple has told.
 /// What this very moment holds counts as well: a decision that is written as several jobs is one decision.
 ///
 /// # Errors
@@ -43,11 +43,16 @@ pub(crate) async fn standing(db: &mut Db, token: TokenId, now: Timestamp) -> Res
     .bind(token.0)
     .one(db, |row| row.at::<i64>(0).map(count))
     .await?;
-    Ok(Standing { recent, back, held })
+    let retired = users::held::standing(db, token, now).await?;
+    Ok(Standing {
+        recent: recent.saturating_add(retired.recent),
+        back: back.saturating_add(retired.back),
+        held,
+    })
 }
 
-/// Lets everything of a job that waits for an approval be sent, and counts it for no brake any more. Tells how many changes. May be
-/// repeated.
+/// Lets everything of a job that waits for an approval be sent, and counts it for no brake any more. Tells how many changes, or
+/// users who are retired. May be repeated.
 ///
 /// # Errors
 /// As any statement; [`StoreError::Missing`] without such a token.
@@ -69,7 +74,7 @@ pub async fn approve(tx: &mut Tx, token: TokenId, job: JobId, now: Timestamp) ->
             batch.iter().map(|id| Shift { change: *id, from: State::Held, to: State::Planned }).collect();
         shift(tx, &moved, now).await?;
     }
-    Ok(ids.len())
+    Ok(ids.len() + users::held::approve(tx, job, now).await?)
 }
 
 /// Tokens of which something has waited longer for an approval than anybody should wait, at most `limit`.
@@ -79,7 +84,11 @@ pub async fn approve(tx: &mut Tx, token: TokenId, job: JobId, now: Timestamp) ->
 pub async fn overdue(db: &mut Db, now: Timestamp, limit: usize) -> Result<Vec<TokenId>, StoreError> {
     sql(
         "looking for what nobody approved",
-        "SELECT DISTINCT token_id FROM changes WHERE state = 'held' AND created_at < $1 ORDER BY token_id LIMIT $2",
+        "SELECT token_id FROM changes WHERE state = 'held' AND created_at < $1
+         UNION
+         SELECT token_id FROM users WHERE work = 'held' AND wished_at < $1
+         ORDER BY token_id
+         LIMIT $2",
     )
     .bind(now.minus(PATIENCE).0)
     .bind(int(limit))
@@ -87,7 +96,7 @@ pub async fn overdue(db: &mut Db, now: Timestamp, limit: usize) -> Result<Vec<To
     .await
 }
 
-/// Refuses what nobody approved in time, at most 50,000 changes of a token. Answers the jobs that ended by it.
+/// Refuses what nobody approved in time, at most 50,000 changes and as many users of a token. Answers the jobs that ended by it.
 ///
 /// # Errors
 /// As any statement; [`StoreError::Missing`] without such a token.
@@ -103,5 +112,7 @@ pub async fn expire(tx: &mut Tx, token: TokenId, now: Timestamp) -> Result<Vec<J
     .all(tx, |row| row.get("id").map(ChangeId))
     .await?;
     let refused: Vec<_> = ids.into_iter().map(|id| (id, "not_approved")).collect();
-    refuse(tx, token, &refused, now).await
+    let mut ended = refuse(tx, token, &refused, now).await?;
+    ended.extend(users::held::expire(tx, token, now).await?);
+    Ok(ended)
 }

@@ -80,7 +80,7 @@ pub async fn submit(
     let order = Order { token: new.token, action, priority: new.priority, line: new.line, brakes: true };
     let before = newest_change(tx).await?;
     let mut taken = take_in(tx, order, &wishes, now).await?;
-    tell_held(tx, job, &taken).await?;
+    tell_held(tx, job, taken.held.as_deref()).await?;
     taken.counts.folded = crate::codec::count(int(listed - wishes.len()));
     link(tx, job, new.token, before, &taken).await?;
     let ended = jobs::add(tx, &HashMap::from([(job, taken.by_state)]), now).await?;
@@ -114,7 +114,7 @@ pub async fn add(
     let before = newest_change(tx).await?;
     let order = Order { token, action, priority: job.priority, line: job.line, brakes: true };
     let taken = take_in(tx, order, wishes, now).await?;
-    tell_held(tx, id, &taken).await?;
+    tell_held(tx, id, taken.held.as_deref()).await?;
     link(tx, id, token, before, &taken).await?;
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
     Ok(taken.counts)
@@ -185,7 +185,7 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     let before = newest_change(tx).await?;
     let order = Order { token, action, priority: job.priority, line: job.line, brakes: true };
     let mut taken = take_in(tx, order, &wishes, now).await?;
-    tell_held(tx, id, &taken).await?;
+    tell_held(tx, id, taken.held.as_deref()).await?;
     link(tx, id, token, before, &taken).await?;
     taken.by_state.add(State::Refused, -int(wishes.len()));
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
@@ -193,8 +193,8 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
 }
 
 /// Has the job say why it is held, if it is.
-async fn tell_held(tx: &mut Tx, job: JobId, taken: &Taken) -> Result<(), StoreError> {
-    let Some(why) = &taken.held else { return Ok(()) };
+pub(crate) async fn tell_held(tx: &mut Tx, job: JobId, why: Option<&str>) -> Result<(), StoreError> {
+    let Some(why) = why else { return Ok(()) };
     let note = format!(
         "Held: {why}. Another API key approves it with POST /api/v1/jobs/{job}/approve; cancelling it takes nothing back."
     );

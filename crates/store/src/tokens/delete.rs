@@ -56,6 +56,7 @@ const DELETES: &[&str] = &[
     "DELETE FROM assets WHERE token_id = $1",
     "DELETE FROM job_users WHERE user_id IN (SELECT id FROM users WHERE token_id = $1)",
     "DELETE FROM users WHERE token_id = $1",
+    "DELETE FROM retirements WHERE token_id = $1",
     "DELETE FROM user_lists WHERE token_id = $1",
     "DELETE FROM tokens WHERE id = $1",
 ];

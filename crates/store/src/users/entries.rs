@@ -174,9 +174,9 @@ pub(crate) async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64
          FROM ",
         (0 id BIGINT),
         " WHERE users.id = x.id
-            AND users.work || '' = 'planned'
+            AND users.work || '' IN ('planned', 'held')
             AND NOT EXISTS (
-                SELECT 1 FROM job_users other WHERE other.user_id = users.id AND other.state = 'planned')"
+                SELECT 1 FROM job_users other WHERE other.user_id = users.id AND other.state IN ('planned', 'held'))"
     );
     const DROP_WAITING: Sql = bulk!(
         "UPDATE users
@@ -194,24 +194,28 @@ pub(crate) async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64
             AND NOT EXISTS (
                 SELECT 1 FROM job_users other WHERE other.user_id = users.id AND other.state = 'planned')"
     );
-    let withdrawn = sql(
-        "withdrawing a job's users",
-        "UPDATE job_users
-         SET state = 'cancelled', error_code = 'withdrawn'
-         WHERE job_id = $1 AND state = 'planned'
-         RETURNING user_id",
-    )
-    .bind(id.0)
-    .all(tx, |row| Ok((row.get::<i64>("user_id")?,)))
-    .await?;
+    let (mut withdrawn, mut counts) = (Vec::new(), Counts::default());
+    for from in [State::Planned, State::Held] {
+        let found = sql(
+            "withdrawing a job's users",
+            "UPDATE job_users
+             SET state = 'cancelled', error_code = 'withdrawn'
+             WHERE job_id = $1 AND state = $2
+             RETURNING user_id",
+        )
+        .bind(id.0)
+        .bind(stored(from))
+        .all(tx, |row| Ok((row.get::<i64>("user_id")?,)))
+        .await?;
+        counts.add(from, -int(found.len()));
+        withdrawn.extend(found);
+    }
     if withdrawn.is_empty() {
         return Ok(0);
     }
     let ids = json(&withdrawn)?;
     sql("withdrawing what nobody wants of users", DROP_PLANNED).bind(ids.clone()).bind(now.0).run(tx).await?;
     sql("withdrawing what waits behind a request", DROP_WAITING).bind(ids).bind(now.0).run(tx).await?;
-    let mut counts = Counts::default();
-    counts.add(State::Planned, -int(withdrawn.len()));
     counts.add(State::Cancelled, int(withdrawn.len()));
     jobs::add(tx, &HashMap::from([(id, counts)]), now).await?;
     Ok(count(int(withdrawn.len())))
@@ -258,7 +262,7 @@ pub(crate) async fn end_with_token(
     code: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    for (from, was) in [(State::Planned, "planned"), (State::Sending, "sent")] {
+    for (from, was) in [(State::Planned, "planned"), (State::Held, "held"), (State::Sending, "sent")] {
         let ended = sql(
             "ending what is open for a token's users",
             "UPDATE job_users

@@ -366,7 +366,7 @@ pub async fn refuse_all_planned(
     loop {
         let planned = sql(
             "looking for a token's planned users",
-            "SELECT id FROM users WHERE token_id = $1 AND work = 'planned' ORDER BY id LIMIT $2",
+            "SELECT id FROM users WHERE token_id = $1 AND work IN ('planned', 'held') ORDER BY id LIMIT $2",
         )
         .bind(token.0)
         .bind(int(BATCH))
@@ -393,7 +393,7 @@ async fn end_planned(
          SET work = $2, error_code = $3, error_number = NULL, updated_at = $4
          FROM ",
         (0 who BIGINT),
-        " WHERE users.id = x.who AND users.work || '' = 'planned' AND +users.token_id = $5
+        " WHERE users.id = x.who AND users.work || '' IN ('planned', 'held') AND +users.token_id = $5
           RETURNING id"
     );
     if users.is_empty() {
@@ -411,7 +411,10 @@ async fn end_planned(
         .await?
         .into_iter()
         .collect();
-    let moves: Vec<Move> =
-        ended.into_iter().map(|id| Move::new(id, State::Planned, to, code, None)).collect();
-    Ok(entries::shift(tx, &moves, now).await?.ended_jobs)
+    let mut jobs = Vec::new();
+    for from in [State::Planned, State::Held] {
+        let moves: Vec<Move> = ended.iter().map(|id| Move::new(*id, from, to, code, None)).collect();
+        jobs.extend(entries::shift(tx, &moves, now).await?.ended_jobs);
+    }
+    Ok(jobs)
 }

@@ -168,7 +168,7 @@ pub async fn known_of(
                 is_active: status.as_ref().is_some_and(UserStatus::is_active),
                 is_retired: status.as_ref().is_some_and(|status| !status.is_active()),
                 wish: word_in(row, "wish", Wish::from_text)?,
-                under_way: matches!(work.as_str(), "planned" | "sent"),
+                under_way: matches!(work.as_str(), "planned" | "held" | "sent"),
             };
             Ok((row.get::<String>("client_user_id")?, known))
         })
@@ -193,7 +193,7 @@ pub async fn standings_of(
         " CROSS JOIN users u
           WHERE +u.token_id = $2
             AND u.client_user_id = x.client_user_id
-            AND (u.status IS NOT NULL OR u.work IN ('planned', 'sent'))"
+            AND (u.status IS NOT NULL OR u.work IN ('planned', 'held', 'sent'))"
     );
     if client_user_ids.is_empty() {
         return Ok(HashMap::new());

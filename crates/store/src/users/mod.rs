@@ -5,6 +5,7 @@
 mod entries;
 mod finish;
 mod flight;
+pub(crate) mod held;
 mod list;
 mod lists;
 mod observe;

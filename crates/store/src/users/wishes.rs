@@ -8,12 +8,12 @@ use russet_domain::user_registration::{Intake, Profile, Registration, Wish, take
 use russet_domain::{JobId, Timestamp, TokenId, UserId};
 
 use super::entries::{self, Move};
-use super::registration;
+use super::{held, registration};
 use crate::codec::{count, int, json};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{self, Counts, NewJob};
-use crate::submit::{IntakeCounts, Submitted};
+use crate::submit::{IntakeCounts, Submitted, tell_held};
 use crate::tokens;
 
 /// Wishes looked at by one statement: what bounds the size of one JSON text.
@@ -45,7 +45,8 @@ pub async fn submit(
     let listed = wishes.len();
     let wishes = last_of_each(wishes);
     let job = jobs::insert(tx, new, now).await?;
-    let (by_state, mut counts) = write(tx, new, job, &wishes, now).await?;
+    let held = brake(tx, new, job, &wishes, now).await?;
+    let (by_state, mut counts) = write(tx, (new, job), &wishes, held, now).await?;
     counts.folded = count(int(listed - wishes.len()));
     let state = if wishes.is_empty() {
         jobs::ended(tx, job, JobState::Succeeded, None, None, now).await?;
@@ -116,7 +117,8 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64, StoreE
         notes: String::new(),
         line: None,
     };
-    let (mut by_state, _) = write(tx, &new, id, &refused, now).await?;
+    let held = brake(tx, &new, id, &refused, now).await?;
+    let (mut by_state, _) = write(tx, (&new, id), &refused, held, now).await?;
     by_state.add(State::Refused, -int(refused.len()));
     jobs::add(tx, &HashMap::from([(id, by_state)]), now).await?;
     Ok(count(int(refused.len())))
@@ -149,11 +151,39 @@ struct Taken {
     priority: i64,
 }
 
-async fn write(
+/// Whether the retirements of a job wait for an approval, since Apple would take back too many licenses for them; the job says why. Who is to be
+/// retired already was counted then.
+async fn brake(
     tx: &mut Tx,
     new: &NewJob,
     job: JobId,
     wishes: &[UserWish],
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if new.kind != JobKind::RetireUsers {
+        return Ok(false);
+    }
+    let mut leaving = Vec::new();
+    for batch in wishes.chunks(BATCH) {
+        let facts = facts_of(tx, new.token, batch).await?;
+        let is_news = |(place, _): &(usize, &UserWish)| {
+            facts.get(place).is_none_or(|fact| {
+                fact.registration.wish != Wish::Retired || matches!(fact.work.as_str(), "none" | "refused")
+            })
+        };
+        let news = batch.iter().enumerate().filter(is_news);
+        leaving.extend(news.map(|(_, wish)| wish.client_user_id.as_str()));
+    }
+    let why = held::brake(tx, (new.token, job), &leaving, now).await?;
+    tell_held(tx, job, why.as_deref()).await?;
+    Ok(why.is_some())
+}
+
+async fn write(
+    tx: &mut Tx,
+    (new, job): (&NewJob, JobId),
+    wishes: &[UserWish],
+    held: bool,
     now: Timestamp,
 ) -> Result<(Counts, IntakeCounts), StoreError> {
     let (mut by_state, mut counts) = (Counts::default(), IntakeCounts::default());
@@ -162,7 +192,7 @@ async fn write(
         let taken: Vec<Taken> = batch
             .iter()
             .enumerate()
-            .map(|(place, wish)| take(wish, facts.get(&place), new.priority.rank()))
+            .map(|(place, wish)| take(wish, facts.get(&place), new.priority.rank(), held))
             .collect();
         counts.replaced += replace(tx, batch, &facts, &taken, now).await?;
         let ids = write_rows(tx, new.token, batch, &taken, now).await?;
@@ -170,10 +200,12 @@ async fn write(
         for (wish, taken) in batch.iter().zip(&taken) {
             let Some(id) = ids.get(&wish.client_user_id) else { continue };
             let (state, code) = match taken.intake {
+                Intake::Plan if taken.work == "held" => (State::Held, None),
                 Intake::Plan => (State::Planned, None),
                 Intake::AlreadySo => (State::Settled, Some(already(wish.wish))),
             };
             match taken.intake {
+                Intake::Plan if taken.work == "held" => counts.held += 1,
                 Intake::Plan => counts.planned += 1,
                 Intake::AlreadySo => counts.already += 1,
             }
@@ -192,17 +224,25 @@ fn already(wish: Wish) -> &'static str {
     }
 }
 
-fn take(wish: &UserWish, fact: Option<&Fact>, priority: i64) -> Taken {
+fn take(wish: &UserWish, fact: Option<&Fact>, priority: i64, held: bool) -> Taken {
     let before = fact.map(|fact| fact.registration.clone()).unwrap_or_default();
     let with_wish = before.wished(wish.wish, &wish.profile);
     let in_flight = fact.is_some_and(|fact| fact.work == "sent");
     let intake = take_in(&with_wish, in_flight);
     let work = match intake {
         Intake::Plan if in_flight => "sent",
-        Intake::Plan => "planned",
+        Intake::Plan => {
+            match fact.filter(|fact| fact.registration.wish == wish.wish).map(|fact| fact.work.as_str()) {
+                // Asked for again, it waits, or goes, as it did.
+                Some("held") => "held",
+                Some("planned") => "planned",
+                Some(_) | None if held => "held",
+                Some(_) | None => "planned",
+            }
+        }
         Intake::AlreadySo => "none",
     };
-    let waits = fact.filter(|fact| matches!(fact.work.as_str(), "planned" | "sent"));
+    let waits = fact.filter(|fact| matches!(fact.work.as_str(), "planned" | "held" | "sent"));
     Taken { with_wish, intake, work, priority: waits.map_or(priority, |fact| fact.priority.max(priority)) }
 }
 
@@ -221,8 +261,10 @@ async fn replace(
         .filter_map(|(place, (wish, taken))| {
             let fact = facts.get(&place)?;
             let turned = fact.registration.wish != wish.wish;
-            let is_void = turned || (taken.intake == Intake::AlreadySo && fact.work == "planned");
-            is_void.then(|| Move::new(fact.id, State::Planned, State::Cancelled, Some("replaced"), None))
+            let waits = matches!(fact.work.as_str(), "planned" | "held");
+            let is_void = turned || (taken.intake == Intake::AlreadySo && waits);
+            let from = if fact.work == "held" { State::Held } else { State::Planned };
+            is_void.then(|| Move::new(fact.id, from, State::Cancelled, Some("replaced"), None))
         })
         .collect();
     entries::shift(tx, &void, now).await.map(|shifted| shifted.entries)

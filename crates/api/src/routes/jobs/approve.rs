@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use russet_domain::JobId;
-use russet_domain::job::Priority;
+use russet_domain::job::{JobKind, Priority};
 use russet_store::changes::held;
 use russet_store::jobs::Job;
 use russet_store::tokens;
@@ -42,6 +42,7 @@ pub(crate) async fn approve(
     let (answer, wake) = retrying(|| write(&app, &actor, &once, id)).await?;
     if let Some((token, priority)) = wake {
         app.push.apply_changes(token, priority).await;
+        app.push.apply_users(token, priority).await;
     }
     Ok(answer)
 }
@@ -70,7 +71,7 @@ async fn write(app: &App, actor: &Actor, once: &Once, id: JobId) -> Result<(Answ
     }
     must_write(&mut tx, token).await?;
     let approved = held::approve(&mut tx, token, id, now).await?;
-    let detail = json!({ "kind": job.kind.as_str(), "licenses": approved });
+    let detail = json!({ "kind": job.kind.as_str(), (of(&job)): approved });
     audit::note(&mut tx, actor, "job.approve", &format!("job {id}"), &detail, now).await?;
     let job = known(&mut tx, actor, id).await?;
     let priority = job.priority;
@@ -87,6 +88,11 @@ fn nothing(id: JobId) -> ApiError {
             "Nothing of job {id} waits for an approval; GET /api/v1/jobs?held=true lists the jobs of which something does."
         ),
     }
+}
+
+/// What is counted of a job.
+fn of(job: &Job) -> &'static str {
+    if job.kind == JobKind::RetireUsers { "users" } else { "licenses" }
 }
 
 /// Whether it is somebody else who approves.

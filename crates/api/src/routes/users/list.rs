@@ -28,7 +28,7 @@ pub(crate) struct Query {
     token: Option<i64>,
     /// Those that Apple has as `registered`, `associated`, `retired` or `deleted`.
     status: Option<String>,
-    /// Those whose wish is `none` (there is nothing to do), `planned`, `sending`, `accepted` or `refused`.
+    /// Those whose wish is `none` (there is nothing to do), `planned`, `held`, `sending`, `accepted` or `refused`.
     work: Option<String>,
     /// Those whose id or email address begins so.
     q: Option<String>,
