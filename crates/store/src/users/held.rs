@@ -139,7 +139,11 @@ pub(crate) async fn expire(tx: &mut Tx, token: TokenId, now: Timestamp) -> Resul
     let ids = sql(
         "giving up on retirements that nobody approved",
         "UPDATE users
-         SET work = 'none', wish = 'active', updated_at = $3
+         SET work = 'none',
+             wish = CASE WHEN status IS NULL OR status IN ('Retired', 'Deleted') THEN 'none' ELSE 'active' END,
+             email = apple_email,
+             managed_apple_id = apple_managed_id,
+             updated_at = $3
          WHERE id IN (
              SELECT id FROM users WHERE work = 'held' AND wished_at < $1 AND +token_id = $2 LIMIT $4)
          RETURNING id",
