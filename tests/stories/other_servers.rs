@@ -125,7 +125,9 @@ async fn a_device_that_leaves_fleet_is_unenrolled(profile: Profile) {
     world.enroll(&devices, &json!({})).await;
     world.apple.control(Method::POST, "mdm/leave", &json!({ "serials": devices[..1] })).await;
     world.until_device(&devices[0], "unenrolled", |device| device["state"] == "unenrolled").await;
-    // One that was deleted here is not brought back by the next list.
+    // One that was deleted here is not brought back by the next list; only by saying which it is, which it has done by now.
+    world.until_device(&devices[1], "described", |device| device["time_zone"].is_string()).await;
+    world.until_apps_were_told(&devices[1..]).await;
     let _ = world.api.send(Method::DELETE, &format!("/devices/{}", devices[1]), None).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     world.until_device(&devices[1], "deleted", |device| device["state"] == "deleted").await;
