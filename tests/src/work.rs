@@ -127,6 +127,19 @@ impl World {
         held
     }
 
+    /// Waits until so many of a token's licenses are held, at Apple and, the same ones, in our list.
+    pub async fn until_held(&self, token: &Token, wanted: usize) {
+        eventually(&format!("{wanted} licenses to be held"), async || {
+            let (here, there) = (self.held(token).await, self.apple.held(&token.uid).await);
+            if here == there && there.len() == wanted {
+                Ok(())
+            } else {
+                Err(format!("{} here, {} there", here.len(), there.len()))
+            }
+        })
+        .await;
+    }
+
     /// What a token's location owns, as Russet knows it.
     pub async fn owned(&self, token: &Token) -> BTreeSet<(String, i64, i64)> {
         let items = self.api.list(&format!("/assets?token={}", token.id)).await;

@@ -32,14 +32,6 @@ async fn decide(world: &World, token: &Token, policies: Value) {
     let _ = world.api.send(Method::PATCH, &path, Some(&policies)).await.with(200);
 }
 
-async fn held(world: &World, token: &Token, wanted: usize) {
-    eventually(&format!("{wanted} licenses to be held"), async || {
-        let (here, there) = (world.held(token).await.len(), world.apple.held(&token.uid).await.len());
-        if here == wanted && there == wanted { Ok(()) } else { Err(format!("{here} here, {there} there")) }
-    })
-    .await;
-}
-
 /// Waits for the only job that waits for an approval.
 async fn waits(world: &World) -> Value {
     eventually("a job to wait for an approval", async || {
@@ -70,7 +62,7 @@ async fn what_is_beyond_the_brakes_is_held_until_a_second_key_approves_it(profil
     assert_eq!(again["progress"]["held"], 2, "{again}");
     // What stays below goes its way.
     world.succeed(&token.revoke(&[app(1)], &serials(30..33), &[])).await;
-    held(&world, &token, 33).await;
+    world.until_held(&token, 33).await;
 
     let path = format!("/jobs/{}/approve", number(&made));
     let (code, detail) = world.api.post(&path, &json!({})).await.problem();
@@ -82,7 +74,7 @@ async fn what_is_beyond_the_brakes_is_held_until_a_second_key_approves_it(profil
     assert_eq!(approved["progress"]["held"], 0, "{approved}");
     world.must_have_succeeded(&world.end_of(number(&made)).await);
     world.must_have_succeeded(&world.end_of(number(&again)).await);
-    held(&world, &token, 17).await;
+    world.until_held(&token, 17).await;
     assert_eq!(second.post(&path, &json!({})).await.problem().0, "nothing_to_approve");
     // What was approved counts for no brake.
     world.succeed(&token.revoke(&[app(1)], &serials(20..23), &[])).await;
@@ -106,7 +98,7 @@ async fn a_group_that_loses_everybody_by_mistake_costs_nobody_a_license(profile:
     members(&serials(0..60)).await;
     let wish = json!({ "token": token.id, "adam_id": app(1), "group": "all", "intent": "required" });
     let _ = world.api.post("/assignments", &wish).await.with(201);
-    held(&world, &token, 60).await;
+    world.until_held(&token, 60).await;
     world.counts_agree(&token).await;
 
     members(&[]).await;
@@ -130,7 +122,7 @@ async fn a_group_that_loses_everybody_by_mistake_costs_nobody_a_license(profile:
         (&json!("cancelled"), &json!(60)),
         "{ended}"
     );
-    held(&world, &token, 60).await;
+    world.until_held(&token, 60).await;
     assert_eq!(world.apple.requests(&token.uid, "disassociate").await, 0);
 
     // Meant, it is approved.
@@ -138,7 +130,7 @@ async fn a_group_that_loses_everybody_by_mistake_costs_nobody_a_license(profile:
     let job = waits(&world).await;
     let _ = world.api.post(&format!("/jobs/{}/approve", number(&job)), &json!({})).await.with(202);
     world.must_have_succeeded(&world.end_of(number(&job)).await);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     world.must_be_clean().await;
 }
 
@@ -149,7 +141,7 @@ async fn a_token_is_not_removed_before_somebody_agrees(profile: Profile) {
     let removal = world.api.send(Method::DELETE, &path, None).await.with(202);
     let job = waits(&world).await;
     assert_eq!((number(&job), &job["progress"]["held"]), (number(&removal), &json!(30)), "{job}");
-    held(&world, &token, 30).await;
+    world.until_held(&token, 30).await;
     // Called off, the token stays as it was.
     let _ = world.api.post(&format!("/jobs/{}/cancel", number(&job)), &json!({})).await.with(200);
     eventually("the token to stay", async || {
@@ -183,7 +175,7 @@ async fn small_pieces_do_not_get_round_the_brakes(profile: Profile) {
             world.counts_agree(&token).await;
         }
     }
-    held(&world, &token, 30).await;
+    world.until_held(&token, 30).await;
     world.must_be_clean().await;
 }
 
@@ -203,7 +195,7 @@ async fn people_see_and_approve_it_on_the_command_line(profile: Profile) {
     assert!(shown.contains("8 waiting for an approval"), "{shown}");
     let approved = world.command(&["job", "approve", &id]).good().to_owned();
     assert!(approved.contains("8 settled"), "{approved}");
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     world.must_be_clean().await;
 }
 
@@ -239,12 +231,12 @@ async fn in_read_only_mode_everything_is_read_and_nothing_is_sent(profile: Profi
     // What others do is seen.
     world.apple.assign(&token.uid, &app(2), &serials(30..33)).await;
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 7).await;
+    world.until_held(&token, 7).await;
     assert_eq!(writes(&world, &token).await, before);
 
     // Turned off, what was wished for meanwhile is done.
     decide(&world, &token, json!({ "read_only": null })).await;
-    held(&world, &token, 8).await;
+    world.until_held(&token, 8).await;
     world.succeed(&token.revoke(&[app(1)], &serials(0..2), &[])).await;
     world.must_agree(&token).await;
     world.must_be_clean().await;
@@ -277,12 +269,12 @@ async fn one_command_stops_every_token_and_another_lets_them_go_on(profile: Prof
         world.succeed(&token.full_sync()).await;
         assert_eq!(writes(&world, token).await, before);
     }
-    held(&world, &north, 4).await;
-    held(&world, &south, 0).await;
+    world.until_held(&north, 4).await;
+    world.until_held(&south, 0).await;
 
     let _ = world.command(&["installation", "read-only", "off"]).good();
-    held(&world, &north, 5).await;
-    held(&world, &south, 1).await;
+    world.until_held(&north, 5).await;
+    world.until_held(&south, 1).await;
     let audit = world.api.list("/audit").await;
     let noted = audit.iter().filter(|entry| entry["action"] == "installation.change").count();
     assert_eq!(noted, 2, "{audit:?}");
@@ -309,7 +301,7 @@ async fn users_who_are_retired_come_under_the_brakes_too(profile: Profile) {
         let job = retire(&world, &token, user).await;
         world.must_have_succeeded(&world.end_of(number(&job)).await);
     }
-    held(&world, &token, 8).await;
+    world.until_held(&token, 8).await;
     let job = retire(&world, &token, &people[2]).await;
     assert_eq!((&job["progress"]["held"], &job["state"]), (&json!(1), &json!("queued")), "{job}");
     let note = job["notes"].to_string();
@@ -321,7 +313,7 @@ async fn users_who_are_retired_come_under_the_brakes_too(profile: Profile) {
     let made = world.api.post("/jobs", &revoke).await.with(202);
     assert_eq!(made["progress"]["held"], 2, "{made}");
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 8).await;
+    world.until_held(&token, 8).await;
     assert_eq!(world.apple.requests(&token.uid, "disassociate").await, 0);
     let before = world.apple.requests(&token.uid, "retire_users").await;
 
@@ -339,7 +331,7 @@ async fn users_who_are_retired_come_under_the_brakes_too(profile: Profile) {
     let second = world.another_key("second", &["--role", "operator"]);
     let _ = second.post(&path, &json!({})).await.with(202);
     world.must_have_succeeded(&world.end_of(number(&job)).await);
-    held(&world, &token, 6).await;
+    world.until_held(&token, 6).await;
     world.must_agree(&token).await;
     world.must_be_clean().await;
 }

@@ -1,7 +1,7 @@
 //! What Apple has differs from what should be: it is found by class, told, and mended as the policies or people say.
 
 use reqwest::Method;
-use russet_tests::{Profile, Token, World, app, eventually, on_both_profiles, serials};
+use russet_tests::{Profile, Token, World, app, on_both_profiles, serials};
 use serde_json::{Value, json};
 
 on_both_profiles!(
@@ -27,20 +27,8 @@ async fn school(profile: Profile) -> (World, Token) {
     let _ = world.api.send(Method::PUT, "/groups/5b/members", Some(&members)).await.with(200);
     let wish = json!({ "token": token.id, "adam_id": app(1), "group": "5b", "intent": "required" });
     let _ = world.api.post("/assignments", &wish).await.with(201);
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     (world, token)
-}
-
-async fn held(world: &World, token: &Token, wanted: usize) {
-    eventually(&format!("{wanted} licenses to be held"), async || {
-        let (here, there) = (world.held(token).await, world.apple.held(&token.uid).await);
-        if here == there && there.len() == wanted {
-            Ok(())
-        } else {
-            Err(format!("{} here, {} there", here.len(), there.len()))
-        }
-    })
-    .await;
 }
 
 async fn decide(world: &World, token: &Token, name: &str, value: &str) {
@@ -67,7 +55,7 @@ async fn n_18_what_nothing_here_gave_is_told_and_taken_back_when_somebody_says_s
     world.apple.assign(&token.uid, &app(2), &serials(5..9)).await;
     world.succeed(&token.full_sync()).await;
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 17).await;
+    world.until_held(&token, 17).await;
     assert_eq!(classes(&world, &token).await, json!({ "foreign": 4 }), "none is taken unasked");
 
     let path = format!("/tokens/{}/drift/foreign", token.id);
@@ -91,7 +79,7 @@ async fn n_18_what_nothing_here_gave_is_told_and_taken_back_when_somebody_says_s
     assert_eq!(once().await, fixed);
     let job = world.end_of(fixed["jobs"][0].as_i64().expect("a job")).await;
     world.must_have_succeeded(&job);
-    held(&world, &token, 13).await;
+    world.until_held(&token, 13).await;
     assert_eq!(world.apple.requests(&token.uid, "disassociate").await - before, 1);
     assert_eq!(classes(&world, &token).await, json!({}));
     world.must_agree(&token).await;
@@ -109,7 +97,7 @@ async fn n_16_licenses_of_devices_that_nobody_knows_are_told_and_taken_back_afte
 
     decide(&world, &token, "drift_orphan", "fix").await;
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     let jobs = world.api.list(&format!("/jobs?token={}&kind=revoke_license", token.id)).await;
     assert_eq!((jobs.len(), &jobs[0]["origin"]), (1, &json!("drift")), "{jobs:?}");
     assert_eq!(jobs[0]["args"]["drift"], "orphan", "{jobs:?}");
@@ -127,19 +115,19 @@ async fn what_others_took_back_is_only_told_where_the_policy_says_so(profile: Pr
     world.succeed(&token.full_sync()).await;
     let _ = world.api.post(&format!("/tokens/{}/reconcile", token.id), &json!({})).await.with(202);
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 6).await;
+    world.until_held(&token, 6).await;
     assert_eq!(classes(&world, &token).await, json!({ "missing": 4 }));
     let why = world.api.get(&format!("/explain?adam_id={}&serial={}", app(1), serials(0..1)[0])).await;
     let outlook = why["items"][0]["outlook"].as_str().unwrap_or_default();
     assert!(outlook.contains("`drift_missing` is `report`"), "{why}");
 
     assert_eq!(fix(&world, &token, "missing").await["licenses"], 4);
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     // By default it is mended with the next sync.
     decide(&world, &token, "drift_missing", "fix").await;
     world.apple.unassign(&token.uid, &app(1), &serials(2..5)).await;
     world.succeed(&token.full_sync()).await;
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     assert_eq!(classes(&world, &token).await, json!({}));
     world.must_agree(&token).await;
     world.must_be_clean().await;
@@ -156,7 +144,7 @@ async fn people_see_what_differs_on_the_command_line(profile: Profile) {
     assert!(seen.contains(&serials(5..6)[0]) && seen.contains(&app(2)), "{seen}");
     let seen = world.command(&["drift", "north", "foreign", "--fix"]).good().to_owned();
     assert!(seen.contains("licenses"), "{seen}");
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     world.must_be_clean().await;
 }
 

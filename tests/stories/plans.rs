@@ -1,7 +1,7 @@
 //! What an act would do is told exactly, and done only if nothing has moved since.
 
 use reqwest::Method;
-use russet_tests::{Profile, Token, World, app, eventually, on_both_profiles, serials};
+use russet_tests::{Profile, Token, World, app, on_both_profiles, serials};
 use serde_json::{Value, json};
 
 on_both_profiles!(
@@ -36,15 +36,6 @@ fn assignment(token: &Token) -> Value {
 
 async fn plan(world: &World, act: &Value) -> Value {
     world.api.post("/plans", &json!({ "act": act })).await.with(200)
-}
-
-/// Waits until so many licenses are held, as Apple says and as our list does.
-async fn held(world: &World, token: &Token, count: usize) {
-    eventually(&format!("{count} licenses to be held"), async || {
-        let (there, here) = (world.apple.held(&token.uid).await.len(), world.held(token).await.len());
-        if (there, here) == (count, count) { Ok(()) } else { Err(format!("{there}, and here {here}")) }
-    })
-    .await;
 }
 
 async fn a_plan_tells_what_an_assignment_would_do_and_does_nothing(profile: Profile) {
@@ -88,7 +79,7 @@ async fn a_plan_is_applied_as_it_was_made_and_refused_when_the_world_has_moved(p
     let apply = json!({ "act": act, "hash": new["hash"] });
     let done = world.api.once("plan-1", Method::POST, "/plans/apply", Some(&apply)).await.with(200);
     assert_eq!((&done["assigns"], &done["hash"]), (&json!(12), &new["hash"]), "{done}");
-    held(&world, &token, 12).await;
+    world.until_held(&token, 12).await;
     // The same request again, such as after a lost answer, does nothing more.
     let again = world.api.once("plan-1", Method::POST, "/plans/apply", Some(&apply)).await.with(200);
     assert_eq!(again["hash"], done["hash"], "{again}");
@@ -104,7 +95,7 @@ async fn a_plan_is_applied_as_it_was_made_and_refused_when_the_world_has_moved(p
 async fn a_plan_says_why_licenses_come_back_and_what_cannot_be_undone(profile: Profile) {
     let (world, token) = school(profile, 100).await;
     let made = world.api.post("/assignments", &assignment(&token)).await.with(201);
-    held(&world, &token, 10).await;
+    world.until_held(&token, 10).await;
     world.must_agree(&token).await;
 
     let leave =
@@ -124,7 +115,7 @@ async fn a_plan_says_why_licenses_come_back_and_what_cannot_be_undone(profile: P
 
     let apply = json!({ "act": leave, "hash": told["hash"] });
     let _ = world.api.post("/plans/apply", &apply).await.with(200);
-    held(&world, &token, 8).await;
+    world.until_held(&token, 8).await;
     world.must_agree(&token).await;
     world.must_be_clean().await;
 }
@@ -144,7 +135,7 @@ async fn people_plan_and_apply_on_the_command_line(profile: Profile) {
     let apply = |act: &[&str]| world.command(&[act, &["--apply", hash]].concat());
     let done = apply(&act);
     assert!(done.good().contains("done"), "{done:?}");
-    held(&world, &token, 6).await;
+    world.until_held(&token, 6).await;
     let assignment = world.api.list("/assignments").await[0]["id"].to_string();
     let late = apply(&["plan", "unassign", &assignment]);
     assert!(late.code == Some(4) && late.stderr.contains("plan it again"), "{late:?}");

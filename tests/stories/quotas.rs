@@ -4,6 +4,8 @@ use reqwest::Method;
 use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
 
+use crate::waitlist::{held, line};
+
 on_both_profiles!(
     above_the_quota_they_wait_though_licenses_are_free_and_hold_up_nobody_behind,
     s_37_without_a_waitlist_those_above_the_quota_fail_and_say_so,
@@ -38,31 +40,6 @@ fn wish(token: &Token, group: &str, quota: Option<i64>, priority: i64) -> Value 
         "token": token.id, "adam_id": app(1), "group": group, "intent": "required", "quota": quota,
         "priority": priority,
     })
-}
-
-/// Waits until exactly these wait for the app, in this order.
-async fn line(world: &World, wanted: &[String]) -> Vec<Value> {
-    eventually(&format!("{wanted:?} to wait"), async || {
-        let line = world.api.list(&format!("/waitlist?adam_id={}", app(1))).await;
-        let found: Vec<&str> = line.iter().filter_map(|entry| entry["serial"].as_str()).collect();
-        if found == wanted { Ok(line) } else { Err(format!("{found:?}")) }
-    })
-    .await
-}
-
-/// Waits until exactly these hold the app, here and at Apple.
-async fn held(world: &World, token: &Token, wanted: &[String]) {
-    let wanted: Vec<String> = wanted.iter().map(|serial| format!("device {serial}")).collect();
-    eventually(&format!("{wanted:?} to hold it"), async || {
-        let (here, there) = (world.held(token).await, world.apple.held(&token.uid).await);
-        let names: Vec<&String> = there.iter().map(|(_, holder)| holder).collect();
-        if here == there && names == wanted.iter().collect::<Vec<_>>() {
-            Ok(())
-        } else {
-            Err(format!("{names:?}, {} here", here.len()))
-        }
-    })
-    .await;
 }
 
 async fn above_the_quota_they_wait_though_licenses_are_free_and_hold_up_nobody_behind(profile: Profile) {
@@ -161,18 +138,18 @@ async fn a_quota_is_changed_and_taken_away_on_the_command_line(profile: Profile)
     let shown = world.command(&["waitlist", "--token", "north"]).good().to_owned();
     assert!(shown.contains("The quota of 2 of this assignment is used up; next in line"), "{shown}");
     let id = world.api.list("/assignments").await[0]["id"].to_string();
-    let _ = world.command(&["assignment", "quota", &id, "4"]).good();
+    let _ = world.command(&["assignment", "change", &id, "--quota", "4"]).good();
     held(&world, &token, &serials(0..4)).await;
     line(&world, &serials(4..6)).await;
     // Lowered, nobody loses anything.
-    let _ = world.command(&["assignment", "quota", &id, "1"]).good();
+    let _ = world.command(&["assignment", "change", &id, "--quota", "1"]).good();
     let path = format!("/assignments/{id}");
     for wrong in [json!({ "quota": 0 }), json!({ "quota": "many" }), json!({ "intent": "uninstall" })] {
         let (code, detail) = world.api.send(Method::PATCH, &path, Some(&wrong)).await.problem();
         assert!(code == "invalid_field" && detail.contains("quota"), "{wrong}: {code}: {detail}");
     }
     held(&world, &token, &serials(0..4)).await;
-    let _ = world.command(&["assignment", "quota", &id, "none"]).good();
+    let _ = world.command(&["assignment", "change", &id, "--quota", "none"]).good();
     held(&world, &token, &serials(0..6)).await;
     line(&world, &[]).await;
     world.must_be_clean().await;

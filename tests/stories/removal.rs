@@ -31,7 +31,7 @@ async fn world_with_app(profile: Profile, more: &Value) -> (World, Token, i64, S
     let members = json!({ "members": serials(0..2) });
     let _ = world.api.send(Method::PUT, "/groups/class/members", Some(&members)).await.with(200);
     let assignment = assign(&world, &token, "required").await;
-    held(&world, &token, 2).await;
+    world.until_held(&token, 2).await;
     (world, token, assignment, bundle_id)
 }
 
@@ -39,14 +39,6 @@ async fn assign(world: &World, token: &Token, intent: &str) -> i64 {
     let assignment = json!({ "token": token.id, "adam_id": app(1), "group": "class", "intent": intent });
     let made = world.api.post("/assignments", &assignment).await.with(201);
     made["id"].as_i64().expect("an assignment")
-}
-
-async fn held(world: &World, token: &Token, count: usize) {
-    eventually(&format!("{count} licenses to be held"), async || {
-        let held = world.held(token).await.len();
-        if held == count { Ok(()) } else { Err(format!("{held} are")) }
-    })
-    .await;
 }
 
 async fn apps_of(world: &World, serial: &str) -> Value {
@@ -64,7 +56,7 @@ async fn removed(world: &World, bundle_id: &str) {
 async fn an_app_that_is_unassigned_goes_from_the_ipad_and_its_license_comes_back(profile: Profile) {
     let (world, token, assignment, bundle_id) = world_with_app(profile, &json!({})).await;
     let _ = world.api.send(Method::DELETE, &format!("/assignments/{assignment}"), None).await.with(200);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     removed(&world, &bundle_id).await;
     world.must_be_clean().await;
 }
@@ -74,7 +66,7 @@ async fn the_uninstall_intent_removes_the_app_and_frees_the_license(profile: Pro
     let change = json!({ "intent": "uninstall" });
     let _ =
         world.api.send(Method::PATCH, &format!("/assignments/{assignment}"), Some(&change)).await.with(200);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     removed(&world, &bundle_id).await;
 }
 
@@ -82,7 +74,7 @@ async fn a_mac_keeps_its_app_unless_a_policy_says_otherwise(profile: Profile) {
     let (world, token, assignment, bundle_id) =
         world_with_app(profile, &json!({ "model": "MacBookPro18,3", "os_version": "15.1" })).await;
     let _ = world.api.send(Method::DELETE, &format!("/assignments/{assignment}"), None).await.with(200);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     for serial in serials(0..2) {
         assert!(apps_of(&world, &serial).await[&bundle_id].is_object());
     }
@@ -94,9 +86,9 @@ async fn a_mac_keeps_its_app_unless_a_policy_says_otherwise(profile: Profile) {
         .await
         .with(200);
     let assignment = assign(&world, &token, "required").await;
-    held(&world, &token, 2).await;
+    world.until_held(&token, 2).await;
     let _ = world.api.send(Method::DELETE, &format!("/assignments/{assignment}"), None).await.with(200);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     removed(&world, &bundle_id).await;
 }
 
@@ -106,11 +98,11 @@ async fn an_app_that_is_wanted_again_is_not_removed(profile: Profile) {
     let parked = json!({ "state": "parked" });
     let _ = world.api.send(Method::PATCH, "/connectors/nano", Some(&parked)).await.with(200);
     let _ = world.api.send(Method::DELETE, &format!("/assignments/{assignment}"), None).await.with(200);
-    held(&world, &token, 0).await;
+    world.until_held(&token, 0).await;
     world.until_install(&serials(0..1)[0], "ready").await;
     let body = json!({ "token": token.id, "serials": serials(0..2), "apps": [{ "adam_id": app(1) }], "install": true });
     let _ = world.api.post("/gate", &body).await.with(202);
-    held(&world, &token, 2).await;
+    world.until_held(&token, 2).await;
     eventually("the removals to be called off", async || {
         let installs = world.api.list("/installs").await;
         let off = installs.iter().filter(|install| install["code"] == "wanted_again").count();

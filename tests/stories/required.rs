@@ -36,14 +36,6 @@ async fn assign(world: &World, token: &Token, kind: &str, members: &[String], mo
     let _ = world.api.post("/assignments", &new).await.with(201);
 }
 
-async fn until_held(world: &World, token: &Token, count: usize) {
-    eventually(&format!("{count} licenses to be held"), async || {
-        let held = world.held(token).await.len();
-        if held == count { Ok(()) } else { Err(format!("{held} are")) }
-    })
-    .await;
-}
-
 async fn s_33_a_required_app_is_installed_whether_the_license_or_the_device_comes_first(profile: Profile) {
     let (world, token) = school(profile).await;
     let devices = serials(0..2);
@@ -54,7 +46,7 @@ async fn s_33_a_required_app_is_installed_whether_the_license_or_the_device_come
     assign(&world, &token, "devices", &devices, &json!({})).await;
     let install = world.until_install(&devices[0], "installed").await;
     assert!(install["reported_version"].is_number(), "{install}");
-    until_held(&world, &token, 2).await;
+    world.until_held(&token, 2).await;
     world.enroll(&devices[1..], &json!({})).await;
     world.until_install(&devices[1], "installed").await;
     for serial in &devices {
@@ -106,7 +98,7 @@ async fn a_policy_keeps_required_apps_from_being_installed_until_it_is_changed(p
     world.enroll(&device, &json!({})).await;
     world.until_apps_were_told(&device).await;
     assign(&world, &token, "devices", &device, &json!({})).await;
-    until_held(&world, &token, 1).await;
+    world.until_held(&token, 1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(world.api.list(&format!("/installs?serial={}", device[0])).await, Vec::<Value>::new());
     let on = json!({ "install_required": "on" });

@@ -28,21 +28,13 @@ async fn apply(world: &World, act: &Value, plan: &Value) -> Value {
     world.api.post("/plans/apply", &json!({ "act": act, "hash": plan["hash"] })).await.with(200)
 }
 
-async fn held(world: &World, token: &Token, count: usize) {
-    eventually(&format!("{count} licenses to be held"), async || {
-        let (there, here) = (world.apple.held(&token.uid).await.len(), world.held(token).await.len());
-        if (there, here) == (count, count) { Ok(()) } else { Err(format!("{there}, and here {here}")) }
-    })
-    .await;
-}
-
 async fn what_a_job_did_is_undone_as_far_as_nothing_newer_was_wished(profile: Profile) {
     let (world, token) = school(profile, 12).await;
     let taken = world.succeed(&token.revoke(&[app(1)], &serials(0..10), &[])).await;
     let undo = json!({ "kind": "undo_job", "job": taken["id"] });
     let made = plan(&world, &undo).await;
     assert_eq!((&made["assigns"], &made["revokes"]), (&json!(10), &json!(0)), "{made}");
-    held(&world, &token, 2).await;
+    world.until_held(&token, 2).await;
 
     // Somebody gives one of them back meanwhile: the plan is old, and that one is not touched.
     world.succeed(&token.assign(&[app(1)], &serials(0..1), &[])).await;
@@ -54,7 +46,7 @@ async fn what_a_job_did_is_undone_as_far_as_nothing_newer_was_wished(profile: Pr
     let job = world.end_of(done["jobs"][0].as_i64().expect("a job")).await;
     world.must_have_succeeded(&job);
     assert_eq!(job["args"]["undo_of"], taken["id"], "{job}");
-    held(&world, &token, 12).await;
+    world.until_held(&token, 12).await;
     let (code, detail) = world.api.post("/plans", &json!({ "act": undo })).await.problem();
     assert!(code == "nothing_to_undo" && detail.contains("as it left it"), "{code}: {detail}");
 
@@ -66,7 +58,7 @@ async fn what_a_job_did_is_undone_as_far_as_nothing_newer_was_wished(profile: Pr
     let hash = hash.split_whitespace().next().expect("a hash");
     let done = world.command(&["plan", "undo", &id, "--apply", hash]).good().to_owned();
     assert!(done.contains("done"), "{done}");
-    held(&world, &token, 3).await;
+    world.until_held(&token, 3).await;
     let sync = world.succeed(&token.full_sync()).await;
     let undo = json!({ "act": { "kind": "undo_job", "job": sync["id"] } });
     assert_eq!(world.api.post("/plans", &undo).await.problem().0, "nothing_to_undo");
@@ -90,7 +82,7 @@ async fn a_revocation_is_planned_with_its_brakes_and_done_as_planned(profile: Pr
     assert_eq!((&made["revokes"], &made["notes"]), (&json!(5), &json!([])), "{made}");
     let done = apply(&world, &few, &made).await;
     world.must_have_succeeded(&world.end_of(done["jobs"][0].as_i64().expect("a job")).await);
-    held(&world, &token, 7).await;
+    world.until_held(&token, 7).await;
     let wrong =
         json!({ "act": { "kind": "submit_job", "job": { "kind": "revoke_license", "token": token.id } } });
     assert_eq!(world.api.post("/plans", &wrong).await.problem().0, "nothing_named");
@@ -154,6 +146,6 @@ async fn s_43_what_becomes_of_the_apps_of_revoked_licenses_is_told_by_platform(p
     let notes = both["notes"].to_string();
     assert!(notes.contains("1 licenses come back from Macs") && notes.contains("iPads"), "{notes}");
     apply(&world, &revoke(2..5), &both).await;
-    held(&world, &token, 3).await;
+    world.until_held(&token, 3).await;
     world.must_be_clean().await;
 }

@@ -43,7 +43,7 @@ async fn replace(world: &World, group: &str, members: &[String]) {
 }
 
 /// Waits until exactly these wait for the app, in this order.
-async fn line(world: &World, wanted: &[String]) -> Vec<Value> {
+pub(crate) async fn line(world: &World, wanted: &[String]) -> Vec<Value> {
     eventually(&format!("{wanted:?} to wait"), async || {
         let line = world.api.list(&format!("/waitlist?adam_id={}", app(1))).await;
         let found: Vec<&str> = line.iter().filter_map(|entry| entry["serial"].as_str()).collect();
@@ -53,7 +53,7 @@ async fn line(world: &World, wanted: &[String]) -> Vec<Value> {
 }
 
 /// Waits until exactly these hold the app, here and at Apple.
-async fn held(world: &World, token: &Token, wanted: &[String]) {
+pub(crate) async fn held(world: &World, token: &Token, wanted: &[String]) {
     let wanted: Vec<String> = wanted.iter().map(|serial| format!("device {serial}")).collect();
     eventually(&format!("{wanted:?} to hold it"), async || {
         let (here, there) = (world.held(token).await, world.apple.held(&token.uid).await);
