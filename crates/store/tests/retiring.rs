@@ -7,11 +7,11 @@ mod common;
 use common::*;
 use russet_domain::brake::PATIENCE;
 use russet_domain::job::{JobKind, JobState};
-use russet_domain::user_registration::{Profile, Wish};
+use russet_domain::user_registration::{Deed, Profile, Wish, Word, after};
 use russet_domain::{AssetId, JobId, Timestamp, TokenId};
 use russet_store::changes::held;
 use russet_store::submit::Submitted;
-use russet_store::users::{self, UserWish};
+use russet_store::users::{self, Report, UserWish};
 use russet_store::{Store, jobs, policies, tokens};
 
 /// A location in which three users hold two apps and a book that never comes back, and four licenses may be taken back within an hour.
@@ -158,6 +158,35 @@ async fn who_is_wished_back_or_called_off_or_not_approved_in_time_stays_in_the_p
         tx.commit().await.unwrap();
         assert_eq!(state(store, job.job).await, (JobState::Failed, 0));
         assert_eq!(side.number("SELECT count(*) FROM retirements").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_retirement_behind_a_request_in_flight_waits_for_its_approval_too() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, _) = school(&side).await;
+        side.run("INSERT INTO licenses SELECT id, 'u', 'user-9', true, 0, 1 FROM assets").await;
+        let known = ask(store, token, (JobKind::ImportUsers, Wish::Active), &[9], NOW).await;
+        let mut tx = store.begin().await.unwrap();
+        let found = users::sendable(&mut tx, token, NOW, 10).await.unwrap();
+        let request = users::write(&mut tx, token, Deed::Create, &found, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        let job = ask(store, token, RETIRE, &[1, 2, 9], NOW).await;
+        assert_eq!(job.counts.held, 3);
+        let mut tx = store.begin().await.unwrap();
+        let open = users::open_of_request(&mut tx, request).await.unwrap();
+        let report =
+            Report { user: open[0].id, outcome: after(Deed::Create, Word::Done, 1, NOW, 0.5), record: None };
+        users::finish(&mut tx, token, &[report], NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(state(store, known.job).await.0, JobState::Succeeded);
+        assert!(sendable(store, token).await.is_empty());
+        let mut tx = store.begin().await.unwrap();
+        assert_eq!(held::approve(&mut tx, token, job.job, NOW).await.unwrap(), 3);
+        tx.commit().await.unwrap();
+        assert_eq!(sendable(store, token).await, ["user-1", "user-2", "user-9"]);
     })
     .await;
 }

@@ -192,7 +192,7 @@ pub(crate) async fn cancel(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<u64
         " WHERE users.id = x.id
             AND users.work || '' = 'sent'
             AND NOT EXISTS (
-                SELECT 1 FROM job_users other WHERE other.user_id = users.id AND other.state = 'planned')"
+                SELECT 1 FROM job_users other WHERE other.user_id = users.id AND other.state IN ('planned', 'held'))"
     );
     let (mut withdrawn, mut counts) = (Vec::new(), Counts::default());
     for from in [State::Planned, State::Held] {

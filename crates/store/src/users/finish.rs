@@ -95,6 +95,8 @@ struct Waiting {
     unread: bool,
     /// Whether a newer wish came since it was sent.
     is_older: bool,
+    /// Whether that one waits for an approval.
+    is_held: bool,
     sent_email: Option<String>,
     sent_managed_id: Option<String>,
 }
@@ -107,7 +109,8 @@ async fn open_of(
     const OPEN: Sql = bulk!(
         "SELECT u.id, u.client_user_id, u.request_id, r.action, u.wish, u.email, u.managed_apple_id, u.status,
                 u.apple_email, u.apple_managed_id, u.id_hash, u.invite_code, u.retired_records, u.unread,
-                u.revision > u.sent_revision AS older, u.sent_email, u.sent_managed_id
+                u.revision > u.sent_revision AS older, u.sent_email, u.sent_managed_id,
+                EXISTS (SELECT 1 FROM job_users h WHERE h.user_id = u.id AND h.state = 'held') AS held
          FROM ",
         (0 id BIGINT),
         " CROSS JOIN users u
@@ -134,6 +137,7 @@ fn read_waiting(row: &Row) -> Result<Waiting, StoreError> {
         retired_records: row.get("retired_records")?,
         unread: row.get("unread")?,
         is_older: row.get("older")?,
+        is_held: row.get("held")?,
         sent_email: row.get("sent_email")?,
         sent_managed_id: row.get("sent_managed_id")?,
     })
@@ -229,19 +233,20 @@ impl<'a> Ended<'a> {
     }
 
     fn conclude(&mut self, end: &'a End) {
-        let again = if self.user.is_older { "planned" } else { "none" };
+        let newer = if self.user.is_held { "held" } else { "planned" };
+        let again = if self.user.is_older { newer } else { "none" };
         match end {
             End::Settled => {
                 self.work = again;
                 self.confirm();
             }
             End::Refused { code, number } => {
-                self.work = if self.user.is_older { "planned" } else { "refused" };
+                self.work = if self.user.is_older { newer } else { "refused" };
                 (self.state, self.code, self.number) = (State::Refused, Some(code.as_str()), *number);
             }
             End::Again { not_before, number } => {
                 let turned = self.user.deed.wish() != self.user.before.wish;
-                self.work = "planned";
+                self.work = if turned { newer } else { "planned" };
                 self.number = *number;
                 self.not_before = if self.user.is_older { 0 } else { not_before.0 };
                 // Sending it again would undo what was wished for since.
@@ -324,7 +329,7 @@ async fn write_ends(
              retired_records = x.retired,
              unread = x.unread,
              seen_at = CASE WHEN x.seen THEN $2 ELSE users.seen_at END,
-             request_id = CASE WHEN x.work = 'planned' THEN NULL ELSE users.request_id END,
+             request_id = CASE WHEN x.work IN ('planned', 'held') THEN NULL ELSE users.request_id END,
              attempts = CASE WHEN x.fresh THEN 0 ELSE users.attempts END,
              not_before = x.not_before,
              error_code = x.error_code,

@@ -113,15 +113,22 @@ async fn revocable(tx: &mut Tx, token: TokenId, users: &[&str]) -> Result<u64, S
 /// repeated. The caller holds the token's lock.
 pub(crate) async fn approve(tx: &mut Tx, job: JobId, now: Timestamp) -> Result<usize, StoreError> {
     let ids = sql(
+        "looking for who waits for an approval",
+        "SELECT user_id FROM job_users WHERE job_id = $1 AND state = 'held'",
+    )
+    .bind(job.0)
+    .all(tx, |row| row.get("user_id").map(UserId))
+    .await?;
+    // Whose older wish is in flight comes after that.
+    sql(
         "approving that a job's users are retired",
         "UPDATE users
          SET work = 'planned', not_before = 0, updated_at = $2
-         WHERE work = 'held' AND id IN (SELECT user_id FROM job_users WHERE job_id = $1 AND state = 'held')
-         RETURNING id",
+         WHERE work = 'held' AND id IN (SELECT user_id FROM job_users WHERE job_id = $1 AND state = 'held')",
     )
     .bind(job.0)
     .bind(now.0)
-    .all(tx, |row| row.get("id").map(UserId))
+    .run(tx)
     .await?;
     sql("excusing a retirement", "UPDATE retirements SET excused = true WHERE job_id = $1")
         .bind(job.0)

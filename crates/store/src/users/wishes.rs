@@ -138,6 +138,15 @@ struct Fact {
     registration: Registration,
     work: String,
     priority: i64,
+    /// Whether what is wished waits for an approval, perhaps behind a request that is in flight.
+    held: bool,
+}
+
+impl Fact {
+    /// Whether what is wished has not come to its end.
+    fn is_under_way(&self) -> bool {
+        matches!(self.work.as_str(), "planned" | "held" | "sent")
+    }
 }
 
 /// A row to be written: id of the client, wish, email, managed id, work, priority.
@@ -147,6 +156,8 @@ type Row<'a> = (&'a str, &'static str, Option<&'a str>, Option<&'a str>, &'stati
 struct Taken {
     with_wish: Registration,
     intake: Intake,
+    /// Whether it waits for an approval.
+    held: bool,
     work: &'static str,
     priority: i64,
 }
@@ -167,9 +178,9 @@ async fn brake(
     for batch in wishes.chunks(BATCH) {
         let facts = facts_of(tx, new.token, batch).await?;
         let is_news = |(place, _): &(usize, &UserWish)| {
-            facts.get(place).is_none_or(|fact| {
-                fact.registration.wish != Wish::Retired || matches!(fact.work.as_str(), "none" | "refused")
-            })
+            facts
+                .get(place)
+                .is_none_or(|fact| fact.registration.wish != Wish::Retired || !fact.is_under_way())
         };
         let news = batch.iter().enumerate().filter(is_news);
         leaving.extend(news.map(|(_, wish)| wish.client_user_id.as_str()));
@@ -200,12 +211,12 @@ async fn write(
         for (wish, taken) in batch.iter().zip(&taken) {
             let Some(id) = ids.get(&wish.client_user_id) else { continue };
             let (state, code) = match taken.intake {
-                Intake::Plan if taken.work == "held" => (State::Held, None),
+                Intake::Plan if taken.held => (State::Held, None),
                 Intake::Plan => (State::Planned, None),
                 Intake::AlreadySo => (State::Settled, Some(already(wish.wish))),
             };
             match taken.intake {
-                Intake::Plan if taken.work == "held" => counts.held += 1,
+                Intake::Plan if taken.held => counts.held += 1,
                 Intake::Plan => counts.planned += 1,
                 Intake::AlreadySo => counts.already += 1,
             }
@@ -229,21 +240,23 @@ fn take(wish: &UserWish, fact: Option<&Fact>, priority: i64, held: bool) -> Take
     let with_wish = before.wished(wish.wish, &wish.profile);
     let in_flight = fact.is_some_and(|fact| fact.work == "sent");
     let intake = take_in(&with_wish, in_flight);
+    // Asked for again, it waits, or goes, as it did.
+    let known = fact.filter(|fact| fact.registration.wish == wish.wish && fact.is_under_way());
+    let held = intake == Intake::Plan && known.map_or(held, |fact| fact.held);
     let work = match intake {
         Intake::Plan if in_flight => "sent",
-        Intake::Plan => {
-            match fact.filter(|fact| fact.registration.wish == wish.wish).map(|fact| fact.work.as_str()) {
-                // Asked for again, it waits, or goes, as it did.
-                Some("held") => "held",
-                Some("planned") => "planned",
-                Some(_) | None if held => "held",
-                Some(_) | None => "planned",
-            }
-        }
+        Intake::Plan if held => "held",
+        Intake::Plan => "planned",
         Intake::AlreadySo => "none",
     };
-    let waits = fact.filter(|fact| matches!(fact.work.as_str(), "planned" | "held" | "sent"));
-    Taken { with_wish, intake, work, priority: waits.map_or(priority, |fact| fact.priority.max(priority)) }
+    let waits = fact.filter(|fact| fact.is_under_way());
+    Taken {
+        with_wish,
+        intake,
+        held,
+        work,
+        priority: waits.map_or(priority, |fact| fact.priority.max(priority)),
+    }
 }
 
 /// Older wishes that were not sent and that the newer ones contradict or make void are over. Tells how many.
@@ -263,7 +276,7 @@ async fn replace(
             let turned = fact.registration.wish != wish.wish;
             let waits = matches!(fact.work.as_str(), "planned" | "held");
             let is_void = turned || (taken.intake == Intake::AlreadySo && waits);
-            let from = if fact.work == "held" { State::Held } else { State::Planned };
+            let from = if fact.held { State::Held } else { State::Planned };
             is_void.then(|| Move::new(fact.id, from, State::Cancelled, Some("replaced"), None))
         })
         .collect();
@@ -277,7 +290,8 @@ async fn facts_of(
 ) -> Result<HashMap<usize, Fact>, StoreError> {
     const FACTS: Sql = bulk!(
         "SELECT x.place, u.id, u.wish, u.email, u.managed_apple_id, u.status, u.apple_email, u.apple_managed_id,
-                u.work, u.priority
+                u.work, u.priority,
+                EXISTS (SELECT 1 FROM job_users h WHERE h.user_id = u.id AND h.state = 'held') AS held
          FROM ",
         (0 place BIGINT, 1 client_user_id TEXT),
         " CROSS JOIN users u
@@ -294,6 +308,7 @@ async fn facts_of(
                 registration: registration(row)?,
                 work: row.get("work")?,
                 priority: row.get("priority")?,
+                held: row.get("held")?,
             };
             Ok((place, fact))
         })
