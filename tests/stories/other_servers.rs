@@ -244,6 +244,9 @@ async fn fleet_needs_no_webhook_and_others_do(profile: Profile) {
     forwards["forward_to"] = json!("https://elsewhere.example.org/hook");
     let (code, detail) = world.api.post("/connectors", &forwards).await.problem();
     assert!(code == "invalid_field" && detail.contains("no webhooks"), "{code} {detail}");
+    let change = json!({ "forward_to": "https://elsewhere.example.org/hook" });
+    let answer = world.api.send(Method::PATCH, "/connectors/fleet", Some(&change)).await;
+    assert_eq!(answer.problem().0, "invalid_field");
 }
 
 async fn through_nanohub_an_app_is_installed_and_reported(profile: Profile) {

@@ -81,6 +81,10 @@ async fn ask_part(
     let (part, refused) = match server.send(&command, devices).await {
         Ok(_) => (Part::Asked, None),
         Err(ConnectorError::Refused { why, .. }) => (Part::Refused(why.clone()), Some(why)),
+        Err(error) if error.parks() => {
+            let why = error.to_string();
+            (Part::Failed(error), Some(why))
+        }
         // Whether it arrived nobody knows. It is not sent again, and answers are asked for.
         Err(error) => (Part::Failed(error), None),
     };

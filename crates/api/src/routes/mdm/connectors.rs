@@ -71,13 +71,10 @@ pub(crate) async fn create(
 fn read(app: &App, asked: &ConnectorBody) -> Result<NewConnector, ApiError> {
     name(&asked.name)?;
     let kind = ConnectorKind::from(asked.kind);
+    if asked.forward_to.is_some() {
+        must_send_webhooks(kind)?;
+    }
     let forward_to = match &asked.forward_to {
-        Some(_) if kind.proof().is_none() => {
-            return Err(wrong(
-                "forward_to",
-                "a server of this kind sends no webhooks that could be passed on",
-            ));
-        }
         Some(text) => Some(Secret::new(url("forward_to", text, app.servers)?)),
         None => None,
     };
@@ -97,6 +94,14 @@ fn read(app: &App, asked: &ConnectorBody) -> Result<NewConnector, ApiError> {
         url: url("url", &asked.url, app.servers)?,
         secrets: Secrets { api_key: api_key(&asked.api_key)?, webhook_key, forward_to },
     })
+}
+
+/// Only what a server sends can be passed on.
+fn must_send_webhooks(kind: ConnectorKind) -> Result<(), ApiError> {
+    match kind.proof() {
+        Some(_) => Ok(()),
+        None => Err(wrong("forward_to", "a server of this kind sends no webhooks that could be passed on")),
+    }
 }
 
 async fn insert(
@@ -216,6 +221,9 @@ pub(crate) async fn change(
         let now = time::now();
         let mut tx = app.store.begin().await?;
         let connector = known(&mut tx, &named).await?;
+        if matches!(patch.forward_to, Some(Some(_))) {
+            must_send_webhooks(connector.kind)?;
+        }
         connectors::change(&mut tx, connector.id, &patch, now).await?;
         note_change(&mut tx, &actor, &named, &asked, now).await?;
         let changed = known(&mut tx, &named).await?;
