@@ -1,5 +1,7 @@
 //! Apps that are to go: from iPhones and iPads with their licenses, from Macs by a policy of their own (S-42 to S-44, C-2, C-7).
 
+use std::time::Duration;
+
 use reqwest::Method;
 use russet_tests::{Profile, Setup, Token, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ on_both_profiles!(
     the_uninstall_intent_removes_the_app_and_frees_the_license,
     a_mac_keeps_its_app_unless_a_policy_says_otherwise,
     an_app_that_is_wanted_again_is_not_removed,
+    an_app_goes_with_a_license_that_a_job_takes_back_and_not_while_the_brakes_hold_it,
 );
 
 /// Two devices of one group that have the first app, given by an assignment.
@@ -109,4 +112,30 @@ async fn an_app_that_is_wanted_again_is_not_removed(profile: Profile) {
         if off == 2 { Ok(()) } else { Err(json!(installs).to_string()) }
     })
     .await;
+}
+
+async fn an_app_goes_with_a_license_that_a_job_takes_back_and_not_while_the_brakes_hold_it(profile: Profile) {
+    let (world, token, assignment, bundle_id) = world_with_app(profile, &json!({})).await;
+    // The licenses stay when the assignment goes, and a job takes them back.
+    let policies = format!("/tokens/{}/policies", token.id);
+    let keep = json!({ "on_unassign_ios": "keep", "brake_revocations": 1 });
+    let _ = world.api.send(Method::PATCH, &policies, Some(&keep)).await.with(200);
+    let _ = world.api.send(Method::DELETE, &format!("/assignments/{assignment}"), None).await.with(200);
+    let mut job = token.revoke(&[app(1)], &serials(0..2), &[]);
+    job["remove_app"] = json!(true);
+    let plan =
+        world.api.post("/plans", &json!({ "act": { "kind": "submit_job", "job": job } })).await.with(200);
+    assert_eq!(plan["apps"][0]["revokes"], 2, "{plan}");
+    assert!(plan["notes"].to_string().contains("2 apps are to go"), "{plan}");
+    let made = world.api.post("/jobs", &job).await.with(202);
+    assert_eq!(made["progress"]["held"], 2, "{made}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(world.api.list("/installs").await, Vec::<Value>::new(), "nobody has agreed");
+    let second = world.another_key("second", &["--role", "operator"]);
+    let _ = second.post(&format!("/jobs/{}/approve", made["id"]), &json!({})).await.with(202);
+    world.until_held(&token, 0).await;
+    removed(&world, &bundle_id).await;
+    // With licenses that are given there is nothing to remove.
+    job["kind"] = json!("assign_license");
+    assert_eq!(world.api.post("/jobs", &job).await.problem().0, "invalid_field");
 }

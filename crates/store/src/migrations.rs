@@ -123,6 +123,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0016_asked_servers.sql"),
         },
     },
+    Migration {
+        version: 17,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0017_removals.sql"),
+            postgres: include_str!("../migrations/postgres/0017_removals.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::access::AccessArgs;
 use crate::commands::assign::Which;
@@ -19,6 +20,9 @@ pub(crate) struct RevokeArgs {
     token: String,
     #[command(flatten)]
     which: Which,
+    /// Have the apps go from the devices too, through their MDM servers.
+    #[arg(long)]
+    remove_app: bool,
     /// Say what Apple would refuse, and submit nothing.
     #[arg(long)]
     dry_run: bool,
@@ -35,7 +39,10 @@ pub(crate) async fn run(args: RevokeArgs, config: Option<&Path>) -> Result<(), C
     }
     let client = access::client(&args.access, config)?;
     let token = token::find(&client, &args.token).await?;
-    let job = args.which.job("revoke_license", token.id)?;
+    let mut job = args.which.job("revoke_license", token.id)?;
+    if args.remove_app {
+        job["remove_app"] = json!(true);
+    }
     if args.dry_run {
         return lint::look(&client, &job, args.access.json).await;
     }

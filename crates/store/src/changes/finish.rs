@@ -52,9 +52,7 @@ pub async fn finish(
     move_up(tx, &ends).await?;
     let moved: Vec<Moved> = ends.iter().filter_map(End::moved).collect();
     write_moved(tx, &moved, (Cause::Change, None), now).await?;
-    let granted: Vec<&Holder> =
-        moved.iter().filter(|moved| moved.action == Action::Assign).map(|moved| &moved.holder).collect();
-    installs::want_for_holders(tx, token, &granted, now).await?;
+    bring_devices_along(tx, token, &ends, now).await?;
     let closed_requests = close_requests(tx, &ends, now).await?;
     let shifts: Vec<Shift> =
         ends.iter().map(|end| Shift { change: end.change.id, from: State::Sending, to: end.state }).collect();
@@ -68,6 +66,28 @@ pub async fn finish(
     })
 }
 
+/// Has apps installed where licenses have come, and removed where they are to go with their licenses.
+async fn bring_devices_along(
+    tx: &mut Tx,
+    token: TokenId,
+    ends: &[End<'_>],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let settled = |action| {
+        ends.iter()
+            .filter(move |end| end.state == State::Settled && end.change.action == action)
+            .map(|end| end.change)
+    };
+    let granted: Vec<&Holder> = settled(Action::Assign).map(|change| &change.holder).collect();
+    installs::want_for_holders(tx, token, &granted, now).await?;
+    let gone: Vec<(AssetId, String)> = settled(Action::Revoke)
+        .filter(|change| change.removes_app)
+        .map(|change| (change.asset, change.holder.id().to_owned()))
+        .collect();
+    installs::want_removed(tx, token, &gone, now).await?;
+    Ok(())
+}
+
 /// A change that waits for Apple's word.
 struct Waiting {
     id: ChangeId,
@@ -76,6 +96,8 @@ struct Waiting {
     action: Action,
     request: RequestId,
     held: bool,
+    /// Whether the app goes from the device with the license.
+    removes_app: bool,
     /// The opposite change that waits behind it.
     behind: Option<ChangeId>,
 }
@@ -86,7 +108,7 @@ async fn open_of(
     ids: impl Iterator<Item = &ChangeId>,
 ) -> Result<Vec<Waiting>, StoreError> {
     const OPEN: Sql = bulk!(
-        "SELECT c.id, c.asset_id, c.holder_kind, c.holder_id, c.action, c.request_id, l.held, b.id
+        "SELECT c.id, c.asset_id, c.holder_kind, c.holder_id, c.action, c.request_id, l.held, b.id, c.removes_app
          FROM ",
         (0 id BIGINT),
         " CROSS JOIN changes c
@@ -110,6 +132,7 @@ async fn open_of(
                 request: RequestId(row.at(5)?),
                 held: row.at::<Option<bool>>(6)?.unwrap_or(false),
                 behind: row.at::<Option<i64>>(7)?.map(ChangeId),
+                removes_app: row.at(8)?,
             })
         })
         .await

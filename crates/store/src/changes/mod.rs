@@ -7,6 +7,7 @@ pub mod held;
 mod history;
 mod open;
 mod refuse;
+mod removals;
 pub mod waitlist;
 
 pub use coming::{coming_of, coming_to};
@@ -15,6 +16,8 @@ pub use flight::{InFlight, Waiting, give_back, in_flight, waiting};
 pub use history::{Past, history};
 pub use open::{Open, open_of_event, open_of_request, open_without_event};
 pub use refuse::{refuse, refuse_all_planned};
+pub(crate) use removals::refused_with_apps;
+pub use removals::remove_apps;
 
 use russet_domain::change::{Action, State};
 use russet_domain::{AssetId, AssetKey, ChangeId, Holder, JobId, RequestId, Timestamp, TokenId};

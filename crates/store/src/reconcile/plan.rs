@@ -15,7 +15,7 @@ use crate::error::StoreError;
 use crate::jobs::{NewJob, Origin};
 use crate::submit::{Wish, submit};
 use crate::tokens::{self, Token};
-use crate::{installs, marks, policies};
+use crate::{changes, marks, policies};
 
 /// The most licenses that one job moves.
 const WISHES_MAX: usize = 50_000;
@@ -189,8 +189,7 @@ impl Moves {
         let revokes = self.revokes.into_iter().map(|(wish, _)| wish).collect();
         let new = NewJob { notes, ..new_job(token, JobKind::RevokeLicense) };
         write_jobs(tx, &new, revokes, json!({ "remove_app": removals }), now).await?;
-        installs::want_removed(tx, token, &self.removed, now).await?;
-        Ok(())
+        changes::remove_apps(tx, token, &self.removed, now).await
     }
 }
 

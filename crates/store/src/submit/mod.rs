@@ -15,7 +15,7 @@ use crate::codec::{holder, int, json, word_in};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{self, Counts, NewJob, Shift};
-use crate::{policies, tokens};
+use crate::{changes, policies, tokens};
 use intake::{Order, Taken, take_in};
 
 /// One license that is to move.
@@ -161,6 +161,7 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     if wishes.is_empty() {
         return Ok(IntakeCounts::default());
     }
+    let removed = changes::refused_with_apps(tx, id).await?;
     sql(
         "letting go of a job's refused changes",
         "DELETE FROM job_changes
@@ -187,6 +188,7 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<IntakeCount
     let mut taken = take_in(tx, order, &wishes, now).await?;
     tell_held(tx, id, taken.held.as_deref()).await?;
     link(tx, id, token, before, &taken).await?;
+    changes::remove_apps(tx, token, &removed, now).await?;
     taken.by_state.add(State::Refused, -int(wishes.len()));
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
     Ok(taken.counts)

@@ -113,6 +113,9 @@ pub(crate) struct MoveLicensesJob {
     /// With `assign_license`: what becomes of those for whom no license is free. They are refused, or wait in the line.
     #[serde(default)]
     pub(super) if_none_free: IfNoneFree,
+    /// With `revoke_license`: whether the apps go from the devices too, through their MDM servers, once Apple has taken the licenses back.
+    #[serde(default)]
+    pub(crate) remove_app: bool,
 }
 
 /// What becomes of those for whom no license is free.

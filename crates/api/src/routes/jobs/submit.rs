@@ -5,11 +5,11 @@ use axum::http::{HeaderMap, StatusCode};
 use russet_domain::callback::Rules;
 use russet_domain::change::Action;
 use russet_domain::job::{JobKind, JobState, Priority};
-use russet_domain::{JobId, Timestamp, TokenId};
+use russet_domain::{AssetId, JobId, Timestamp, TokenId};
 use russet_store::jobs::{self, NewJob, Origin};
-use russet_store::submit::IntakeCounts;
+use russet_store::submit::{IntakeCounts, Wish};
 use russet_store::tokens::{self, Token};
-use russet_store::{Db, Tx, policies, submit as store};
+use russet_store::{Db, Tx, changes, policies, submit as store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -232,6 +232,10 @@ pub(crate) async fn write_move(
     if !wanted.groups.is_empty() {
         args["groups"] = json!(wanted.groups.len());
     }
+    let removed = if wanted.remove_app { on_devices(&wishes) } else { Vec::new() };
+    if wanted.remove_app {
+        args["remove_app"] = json!(true);
+    }
     let line = line(tx, wanted).await?;
     if line.is_some() {
         args["if_none_free"] = json!("wait");
@@ -247,12 +251,19 @@ pub(crate) async fn write_move(
         line,
     };
     let done = store::submit(tx, &new, wishes, now).await?;
+    changes::remove_apps(tx, token.id, &removed, now).await?;
     note(tx, actor, &new, done.job, with_counts(args, done.counts), now).await?;
     let wake = match done.state {
         JobState::Queued | JobState::Running => Wake::Apply(token.id, wanted.priority),
         JobState::Succeeded | JobState::PartlyFailed | JobState::Failed | JobState::Cancelled => Wake::Nobody,
     };
     Ok((done.job, wake))
+}
+
+/// The licenses of devices among these, which the apps on them go with.
+fn on_devices(wishes: &[Wish]) -> Vec<(AssetId, String)> {
+    let on_device = |wish: &Wish| wish.holder.is_device().then(|| (wish.asset, wish.holder.id().to_owned()));
+    wishes.iter().filter_map(on_device).collect()
 }
 
 /// How urgent the job's licenses are in the line, if they may wait there.

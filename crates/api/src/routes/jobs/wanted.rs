@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
     /// What becomes of those for whom no license is free.
     pub(super) if_none_free: IfNoneFree,
     pub(super) which: Which,
+    /// Whether the apps go from the devices too.
+    pub(super) remove_app: bool,
     /// Groups whose members belong to the holders.
     pub(crate) groups: Vec<String>,
     /// What the client knows.
@@ -76,8 +78,14 @@ impl Wanted {
             let why = "licenses that come back wait for nothing; leave it out".to_owned();
             return Err(ApiError::InvalidField { field: "if_none_free".to_owned(), why });
         }
+        let remove_app = body.remove_app;
+        if remove_app && kind != JobKind::RevokeLicense {
+            let why =
+                "an app goes from a device with the license that is taken back; leave it out".to_owned();
+            return Err(ApiError::InvalidField { field: "remove_app".to_owned(), why });
+        }
         let (token, priority) = (TokenId(body.token), body.priority.into());
-        Ok(Self { kind, token, priority, if_none_free, which, groups, about, notes })
+        Ok(Self { kind, token, priority, if_none_free, which, remove_app, groups, about, notes })
     }
 }
 

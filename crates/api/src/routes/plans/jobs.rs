@@ -32,7 +32,11 @@ pub(super) async fn move_licenses(
 ) -> Result<(), ApiError> {
     let wanted = Wanted::read(job.kind(), job.clone())?;
     let (id, _) = write_move(tx, actor, &wanted, now).await?;
-    note_moves(tx, wanted.token, id, Why::Job, outcome).await
+    note_moves(tx, wanted.token, id, Why::Job, outcome).await?;
+    if job.remove_app {
+        outcome.take_apps_along();
+    }
+    Ok(())
 }
 
 /// What a job that was just written moves.

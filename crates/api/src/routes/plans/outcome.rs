@@ -161,6 +161,12 @@ impl Outcome {
         }
     }
 
+    /// Has the apps go with all licenses of devices that are taken back so far.
+    pub(super) fn take_apps_along(&mut self) {
+        let pairs = self.revokes.values().flat_map(|pairs| pairs.keys());
+        self.removals = pairs.filter(|(_, holder)| holder.is_device()).count();
+    }
+
     /// Counts whom quotas keep waiting, once the act is done.
     pub(super) async fn look_at_quotas(&mut self, db: &mut Db) -> Result<(), ApiError> {
         let over = over_quota(db, &self.assigns).await?;
