@@ -122,9 +122,15 @@ fn reason(row: &Waiting) -> String {
         ahead => format!("{ahead} are ahead"),
     };
     if let Some(quota) = row.quota {
+        let back = match row.ahead {
+            0 => "a license of the assignment comes back, or its quota is raised".to_owned(),
+            ahead => format!(
+                "{} licenses of the assignment come back, or its quota is raised by as many",
+                ahead + 1
+            ),
+        };
         return format!(
-            "The quota of {quota} of this assignment is used up; {ahead}. It is given as soon as {} licenses of the assignment come back, or its quota is raised by as many.",
-            row.ahead + 1
+            "The quota of {quota} of this assignment is used up; {ahead}. It is given as soon as {back}."
         );
     }
     let owned = match row.total {

@@ -245,7 +245,7 @@ pub fn explain(code: &str) -> Option<&'static str> {
 pub const CODES: &[(&str, &str)] = &[
     (
         "license_not_found",
-        "The device found no license for the app yet (9610); it is asked again after a while.",
+        "The device found no license for the app (9610); it is asked again a few times, later each time.",
     ),
     (
         "not_now",
