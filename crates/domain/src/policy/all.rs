@@ -1,6 +1,6 @@
 //! Every policy, with what it decides.
 
-use super::{Policy, Texts};
+use super::one::{Policy, Texts};
 
 const LEAVING: &[&str] = &["free_and_remove", "free", "keep"];
 const FREE_OR_KEEP: &[&str] = &["free", "keep"];
