@@ -72,9 +72,7 @@ async fn enqueue(
     let ids: Vec<&str> = ids.split(',').collect();
     let no_push = query.is_some_and(|query| query.contains("nopush"));
     let mut inner = shared.fleet.inner();
-    inner.counts.enqueue_calls += 1;
-    if inner.broken > 0 {
-        inner.broken -= 1;
+    if inner.fails_call() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let command = match read(&body) {

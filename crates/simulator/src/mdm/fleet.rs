@@ -80,6 +80,14 @@ impl Fleet {
 }
 
 impl Inner {
+    /// Counts a call that brings a command. Tells whether it is one of those that the server fails at.
+    pub(crate) fn fails_call(&mut self) -> bool {
+        self.counts.enqueue_calls += 1;
+        let fails = self.broken > 0;
+        self.broken -= u32::from(fails);
+        fails
+    }
+
     /// Puts a command into the queues of devices, of all or of none. The error is the database's.
     pub(crate) fn enqueue(&mut self, command: Command, ids: &[&str]) -> Result<(), String> {
         if self.known.contains(&command.uuid) {

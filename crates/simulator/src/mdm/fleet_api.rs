@@ -95,9 +95,7 @@ async fn run(
         return problem(StatusCode::BAD_REQUEST, "base", "Expected JSON Body");
     };
     let mut inner = shared.fleet.inner();
-    inner.counts.enqueue_calls += 1;
-    if inner.broken > 0 {
-        inner.broken -= 1;
+    if inner.fails_call() {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, "base", "database error");
     }
     let said = match enqueue(&mut inner, &command, &host_uuids) {

@@ -35,9 +35,7 @@ async fn command(
         return StatusCode::UNAUTHORIZED.into_response();
     }
     let mut inner = shared.fleet.inner();
-    inner.counts.enqueue_calls += 1;
-    if inner.broken > 0 {
-        inner.broken -= 1;
+    if inner.fails_call() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     let command = match read(&body) {
