@@ -65,7 +65,7 @@ pub struct ScheduleSettings {
     pub sync_token: String,
     /// When names, icons and versions of all products are read again from Apple's stores.
     pub refresh_catalog: String,
-    /// When newer versions of apps are looked for on devices, and pushed.
+    /// When devices are looked through for apps that they lack, and for older versions than the stores have.
     pub push_updates: String,
     /// When it is looked whether Apple still sends every token's notifications here, and registered again if not.
     pub check_notifications: String,

@@ -1,9 +1,10 @@
 //! Has apps installed that devices are to have and lack (rule S-33).
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use russet_domain::{DeviceId, TokenId};
-use russet_store::{installs, tokens};
+use russet_store::installs::{self, Missing};
+use russet_store::tokens;
 
 use super::commands;
 use crate::context::Context;
@@ -17,10 +18,15 @@ pub(crate) async fn install(ctx: &Context, devices: &[DeviceId]) -> Result<(), J
     let mut db = ctx.store.read().await?;
     let missing = installs::missing(&mut db, devices, ctx.now()).await?;
     drop(db);
-    let lacking: BTreeSet<TokenId> = missing.iter().map(|missing| missing.token).collect();
+    let mut lacking: BTreeMap<TokenId, Vec<DeviceId>> = BTreeMap::new();
+    for Missing { token, device, .. } in missing {
+        lacking.entry(token).or_default().push(device);
+    }
     let mut new = 0;
-    for token in lacking {
-        new += install_of(ctx, token, devices).await?;
+    for (token, mut devices) in lacking {
+        devices.sort_unstable();
+        devices.dedup();
+        new += install_of(ctx, token, &devices).await?;
     }
     if new > 0 {
         commands::wake(ctx).await?;
