@@ -18,7 +18,11 @@ on_both_profiles!(
 
 /// A connected location whose store was read.
 async fn school(profile: Profile) -> (World, Token) {
-    let world = World::start(quick(Setup::of(profile))).await;
+    school_with(quick(Setup::of(profile))).await
+}
+
+async fn school_with(setup: Setup) -> (World, Token) {
+    let world = World::start(setup).await;
     let location = world.apple.location("North", 1, 10, 2).await;
     let token = world.token(&location, "north").await;
     world.connect("nano").await;
@@ -69,13 +73,23 @@ async fn an_app_that_was_asked_for_is_installed_on_the_persons_device(profile: P
 }
 
 async fn a_person_who_declines_a_required_app_is_not_asked_in_a_loop(profile: Profile) {
-    let (world, token) = school(profile).await;
+    let asked_often = quick(Setup::of(profile)).setting("MDM__INVENTORY_EVERY_S", "1");
+    let (world, token) = school_with(asked_often).await;
     let device = serials(0..1);
     world.enroll(&device, &json!({ "behavior": { "refuses": true } })).await;
     world.until_apps_were_told(&device).await;
     assign(&world, &token, "devices", &device, &json!({})).await;
     let install = world.until_install(&device[0], "resting").await;
     assert_eq!(install["code"], "user_refused", "{install}");
+    // The device tells that once. When another one comes, all are asked for their apps that were not within the last second, and the app
+    // is none of its.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    world.enroll(&serials(1..2), &json!({})).await;
+    eventually("the device to tell of no app", async || {
+        let apps = world.api.list(&format!("/devices/{}/apps", device[0])).await;
+        if apps.is_empty() { Ok(()) } else { Err(json!(apps).to_string()) }
+    })
+    .await;
     world.refresh(&json!({ "token": token.id })).await;
     let again = json!({ "kind": "push_update", "token": token.id });
     let job = world.submit(&again).await;

@@ -136,9 +136,14 @@ fn is_licensed(organization: &Organization, adam_id: &str, device: &Device) -> b
 
 fn list(device: &mut Device) -> Dictionary {
     let mut apps = Dictionary::new();
+    let mut never_came = Vec::new();
     for (bundle_id, app) in &mut device.apps {
         let mut fields = Dictionary::new();
-        let status = app.told_once.take().unwrap_or(app.status);
+        let told_once = app.told_once.take();
+        if told_once.is_some() && app.external_id.is_none() {
+            never_came.push(bundle_id.clone());
+        }
+        let status = told_once.unwrap_or(app.status);
         fields.insert("Status".to_owned(), status.into());
         fields.insert("IsValidated".to_owned(), true.into());
         if let Some(external_id) = app.external_id {
@@ -146,6 +151,8 @@ fn list(device: &mut Device) -> Dictionary {
         }
         apps.insert(bundle_id.clone(), Value::Dictionary(fields));
     }
+    // An app that was declined or failed, and was not there before, is told of with that once and is none afterwards.
+    device.apps.retain(|bundle_id, _| !never_came.contains(bundle_id));
     let mut fields = Dictionary::new();
     fields.insert("ManagedApplicationList".to_owned(), Value::Dictionary(apps));
     fields
