@@ -30,6 +30,8 @@ pub(crate) struct Metrics {
     pub(crate) notifications_elsewhere: AtomicU64,
     /// Transactions that wrote notifications down.
     pub(crate) notification_batches: AtomicU64,
+    /// Transactions that wrote messages of MDM servers down.
+    pub(crate) mdm_message_batches: AtomicU64,
     /// Messages of MDM servers written down.
     pub(crate) mdm_messages_stored: AtomicU64,
     /// Messages of MDM servers that had been written down before.
@@ -105,6 +107,12 @@ impl Metrics {
         for (outcome, counter) in counters {
             out.line("russet_mdm_messages_total", &[("outcome", outcome)], &count(counter));
         }
+        out.family(
+            "russet_mdm_message_batches_total",
+            "counter",
+            "Transactions that wrote webhooks of MDM servers down.",
+        );
+        out.line("russet_mdm_message_batches_total", &[], &count(&self.mdm_message_batches));
         out.family("russet_pushes_failed_total", "counter", "Messages that the queue did not take.");
         out.line("russet_pushes_failed_total", &[], &count(&self.pushes_failed));
         out.family("russet_event_streams", "gauge", "Streams of job events open now.");

@@ -82,9 +82,10 @@ impl Pusher {
         self.push(&[SendCommands { connector }], When::default()).await;
     }
 
-    /// Asks for what an MDM server told to be read.
-    pub(crate) async fn read_mdm_messages(&self, connector: ConnectorId) {
-        self.push(&[ReadMdmMessages { connector }], When::default()).await;
+    /// Asks for what MDM servers told to be read.
+    pub(crate) async fn read_mdm_messages(&self, connectors: impl Iterator<Item = ConnectorId>) {
+        let jobs: Vec<_> = connectors.map(|connector| ReadMdmMessages { connector }).collect();
+        self.push(&jobs, When::default()).await;
     }
 
     /// Asks for gates to be opened.

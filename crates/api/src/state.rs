@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
-use crate::inbox::Inbox;
+use crate::inbox::{Inbox, Message, Note};
 use crate::metrics::Metrics;
 use crate::push::Pusher;
 use crate::touches::Touches;
@@ -42,8 +42,10 @@ pub(crate) struct Shared {
     pub(crate) servers: Rules,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
-    /// Writes notifications down.
-    pub(crate) inbox: Inbox,
+    /// Writes notifications from Apple down.
+    pub(crate) notifications: Inbox<Note>,
+    /// Writes webhooks of MDM servers down.
+    pub(crate) mdm_messages: Inbox<Message>,
     /// When each key was last written down as used.
     pub(crate) touches: Touches<KeyId>,
     /// When it was last written down of each token that somebody called with another secret.
@@ -65,7 +67,8 @@ impl App {
     ) -> Self {
         let metrics = Arc::new(Metrics::default());
         let push = Pusher::new(queue.clone(), Arc::clone(&metrics));
-        let inbox = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
+        let notifications = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
+        let mdm_messages = Inbox::open(store.clone(), Arc::clone(&metrics), push.clone());
         let streams = Arc::new(Semaphore::new(settings.sse_streams_max));
         Self(Arc::new(Shared {
             store,
@@ -75,7 +78,8 @@ impl App {
             servers,
             metrics,
             push,
-            inbox,
+            notifications,
+            mdm_messages,
             touches: Touches::new(TOUCH_EVERY),
             refusals: Touches::new(REFUSAL_EVERY),
             streams,

@@ -48,7 +48,7 @@ pub(crate) async fn receive(State(app): State<App>, request: Request) -> Result<
         tracing::error!(token.id = token.0, location = named.uid, "a notification is about another location");
         more(&app.metrics.notifications_elsewhere);
     }
-    app.inbox.write(Note { token, id: named.id, kind: named.kind, body: bytes }).await?;
+    app.notifications.write(Note { token, id: named.id, kind: named.kind, body: bytes }).await?;
     Ok(StatusCode::OK)
 }
 

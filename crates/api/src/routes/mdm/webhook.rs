@@ -10,16 +10,16 @@ use base64::engine::general_purpose::STANDARD;
 use russet_domain::Secret;
 use russet_domain::connector::Proof;
 use russet_store::connectors::{self, Connector};
-use russet_store::mdm_messages::{self, NewMessage};
 use sha2::{Digest as _, Sha256};
 
 use super::connectors::ConnectorInPath;
 use crate::auth::{self, same};
+use crate::body;
 use crate::error::ApiError;
+use crate::inbox::Message;
 use crate::metrics::more;
 use crate::retrying::retrying;
 use crate::state::App;
-use crate::{body, time};
 
 /// The largest message taken: the list of a device's apps, in base64 inside JSON.
 const BODY_MAX: usize = 8 * 1024 * 1024;
@@ -52,28 +52,15 @@ pub(crate) async fn receive(State(app): State<App>, request: Request) -> Result<
         more(&app.metrics.mdm_messages_refused);
         return Err(ApiError::WebhookNotProved);
     };
-    let hash = body::hex(&Sha256::digest(&bytes));
     let signature = headers.get(SIGNATURE).and_then(|value| value.to_str().ok());
-    let new = NewMessage {
+    let message = Message {
         connector: connector.id,
-        hash: &hash,
-        body: &bytes,
-        signature: signature.filter(|text| text.len() <= SIGNATURE_MAX),
+        hash: body::hex(&Sha256::digest(&bytes)),
+        signature: signature.filter(|text| text.len() <= SIGNATURE_MAX).map(str::to_owned),
         forward: connector.forwards,
+        body: bytes,
     };
-    let is_new = retrying(|| async {
-        let mut tx = app.store.begin().await?;
-        let is_new = mdm_messages::store(&mut tx, new, time::now()).await?;
-        tx.commit().await?;
-        Ok(is_new)
-    })
-    .await?;
-    if is_new {
-        more(&app.metrics.mdm_messages_stored);
-        app.push.read_mdm_messages(connector.id).await;
-    } else {
-        more(&app.metrics.mdm_messages_repeated);
-    }
+    app.mdm_messages.write(message).await?;
     Ok(StatusCode::OK)
 }
 
