@@ -49,6 +49,7 @@ mod signals;
 mod storms;
 mod supply;
 mod take_over;
+mod together;
 mod token_removal;
 mod token_settings;
 mod token_states;

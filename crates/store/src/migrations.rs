@@ -130,6 +130,13 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0017_removals.sql"),
         },
     },
+    Migration {
+        version: 21,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0021_detection.sql"),
+            postgres: include_str!("../migrations/postgres/0021_detection.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

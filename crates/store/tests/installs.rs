@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::collections::HashMap;
+
 use common::*;
 use russet_domain::connector::ConnectorKind;
 use russet_domain::install::{InstallState, Step};
@@ -57,11 +59,18 @@ async fn job_of(store: &Store, token: TokenId) -> JobId {
     id
 }
 
-async fn want(store: &Store, token: TokenId, job: JobId, all: &[Wanted]) -> installs::Joined {
+/// What became of wishes: how many installs are new, and which carry them out.
+struct Joined {
+    new: u64,
+    installs: HashMap<(AssetId, DeviceId), InstallId>,
+}
+
+async fn want(store: &Store, token: TokenId, job: JobId, all: &[Wanted]) -> Joined {
     let mut tx = store.begin().await.unwrap();
-    let joined = installs::want(&mut tx, token, Some(job), all, NOW).await.unwrap();
+    let new = installs::want(&mut tx, token, Some(job), all, NOW).await.unwrap();
+    let installs = installs::wanted_now(&mut tx, all, NOW).await.unwrap();
     tx.commit().await.unwrap();
-    joined
+    Joined { new, installs }
 }
 
 async fn shift(store: &Store, id: InstallId, from: InstallState, to: InstallState, now: Timestamp) -> usize {
@@ -108,6 +117,37 @@ async fn a_second_wish_joins_the_first_and_both_jobs_end_with_it() {
         // Wished for again, it is a new one.
         let third = job_of(store, token).await;
         assert_eq!(want(store, token, third, &[wanted(asset, devices[0], 9)]).await.new, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_that_is_due_for_a_device_is_sent_together() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, asset, devices) = school(store).await;
+        let (other, assets) = location(store, "south", 2).await;
+        let due = |asset, device, due| Wanted { due, ..wanted(asset, device, 7) };
+        let job = job_of(store, token).await;
+        want(store, token, job, &[due(asset, devices[0], later(3)), due(asset, devices[1], later(1))]).await;
+        let rest = [
+            due(assets[0], devices[1], later(4)),
+            due(assets[1], devices[1], later(9)),
+            due(assets[1], devices[0], later(2)),
+        ];
+        want(store, other, job, &rest).await;
+        let mut db = store.read().await.unwrap();
+        let nano = connectors::by_name(&mut db, "nano").await.unwrap().unwrap().id;
+        let mut sent = async |now, most| {
+            let due = installs::due_to_send(&mut db, nano, now, most).await.unwrap();
+            due.into_iter().map(|due| (due.install.device, due.install.asset)).collect::<Vec<_>>()
+        };
+        assert_eq!(sent(NOW, 10).await, []);
+        // The device that has waited longest, with all that is due for it by now, and not the one that waits since later.
+        assert_eq!(sent(later(5), 1).await, [(devices[1], asset), (devices[1], assets[0])]);
+        let both =
+            [(devices[0], asset), (devices[1], asset), (devices[1], assets[0]), (devices[0], assets[1])];
+        assert_eq!(sent(later(5), 2).await, both, "those of one app together");
     })
     .await;
 }

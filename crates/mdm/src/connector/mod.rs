@@ -56,6 +56,25 @@ pub trait Connector: Send + Sync {
     /// When it was taken for no device, or nobody knows: [`ConnectorError`] says which.
     async fn send(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError>;
 
+    /// The same without waking the devices where the server can put that off: of many commands for the same devices, each wakes
+    /// them no more than once, by [`Connector::wake`].
+    ///
+    /// # Errors
+    /// As [`Connector::send`].
+    async fn queue(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
+        self.send(command, devices).await
+    }
+
+    /// Wakes devices for which commands were queued. May be repeated. One that cannot be woken fetches its commands when it comes
+    /// by itself.
+    ///
+    /// # Errors
+    /// As [`Connector::send`].
+    async fn wake(&self, devices: &[String]) -> Result<(), ConnectorError> {
+        let _ = devices;
+        Ok(())
+    }
+
     /// Asks the server who it is, to see whether address and key are right. Answers its version, if it says.
     ///
     /// # Errors

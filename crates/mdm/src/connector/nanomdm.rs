@@ -47,6 +47,29 @@ impl Nanomdm {
     fn url(&self, rest: &str) -> String {
         format!("{}{}{rest}", self.address.url.trim_end_matches('/'), self.prefix)
     }
+
+    async fn enqueue(
+        &self,
+        command: &Command,
+        devices: &[String],
+        query: &str,
+    ) -> Result<Vec<Refused>, ConnectorError> {
+        let url = self.url(&format!("/v1/enqueue/{}{query}", path_of(devices)));
+        let request = self
+            .http
+            .client()
+            .put(&url)
+            .basic_auth(self.user, Some(self.address.api_key.reveal()))
+            .header(CONTENT_TYPE, "application/xml")
+            .body(command.plist());
+        judge(self.http.send(&url, request).await?)
+    }
+}
+
+/// The ids of devices as part of a path.
+fn path_of(devices: &[String]) -> String {
+    let ids: Vec<String> = devices.iter().map(|id| escape(id)).collect();
+    ids.join(",")
 }
 
 #[async_trait]
@@ -56,16 +79,18 @@ impl Connector for Nanomdm {
     }
 
     async fn send(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
-        let ids: Vec<String> = devices.iter().map(|id| escape(id)).collect();
-        let url = self.url(&format!("/v1/enqueue/{}", ids.join(",")));
-        let request = self
-            .http
-            .client()
-            .put(&url)
-            .basic_auth(self.user, Some(self.address.api_key.reveal()))
-            .header(CONTENT_TYPE, "application/xml")
-            .body(command.plist());
-        judge(self.http.send(&url, request).await?)
+        self.enqueue(command, devices, "").await
+    }
+
+    async fn queue(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
+        self.enqueue(command, devices, "?nopush=1").await
+    }
+
+    async fn wake(&self, devices: &[String]) -> Result<(), ConnectorError> {
+        let url = self.url(&format!("/v1/push/{}", path_of(devices)));
+        let request = self.http.client().get(&url).basic_auth(self.user, Some(self.address.api_key.reveal()));
+        // Which pushes failed is said with 207 and 500, and does not matter: the commands stand.
+        judge(self.http.send(&url, request).await?).map(drop)
     }
 
     async fn check(&self) -> Result<Option<String>, ConnectorError> {

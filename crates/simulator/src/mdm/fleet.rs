@@ -25,6 +25,8 @@ pub(crate) struct Counts {
     pub(crate) enqueued: u64,
     /// Of these, installs.
     pub(crate) installs: u64,
+    /// Pushes that were asked for, one for each device.
+    pub(crate) pushes: u64,
     /// Calls that asked for the answers to a command.
     pub(crate) result_calls: u64,
     /// Answers of devices.
@@ -125,6 +127,7 @@ impl Shared {
     pub(crate) fn wake_devices(&self, ids: &[&str]) {
         let now_us = self.clock.now_us();
         let mut inner = self.fleet.inner();
+        inner.counts.pushes += u64::try_from(ids.len()).unwrap_or(u64::MAX);
         for id in ids {
             let Some(device) = inner.devices.get_mut(*id) else { continue };
             if device.behavior.asleep || device.awake || !device.enrolled {

@@ -76,9 +76,10 @@ async fn install(
     if wanted.is_empty() {
         return Ok(false);
     }
-    let joined = installs::want(tx, token, None, &wanted, now).await?;
+    installs::want(tx, token, None, &wanted, now).await?;
+    let found = installs::wanted_now(tx, &wanted, now).await?;
     let pairs: Vec<(GateId, InstallId)> =
-        asked.iter().filter_map(|(gate, key)| Some((*gate, *joined.installs.get(key)?))).collect();
+        asked.iter().filter_map(|(gate, key)| Some((*gate, *found.get(key)?))).collect();
     set_installs(tx, &pairs).await?;
     end_with_installs(tx, &pairs, now).await?;
     Ok(true)

@@ -88,9 +88,28 @@ pub async fn latest(
     .await
 }
 
+/// The last of the next `limit` devices after one; nothing when there are none.
+///
+/// # Errors
+/// As any statement.
+pub async fn page_of_devices(
+    db: &mut Db,
+    after: DeviceId,
+    limit: usize,
+) -> Result<Option<DeviceId>, StoreError> {
+    sql(
+        "looking where a page of devices ends",
+        "SELECT max(x.id) AS last FROM (SELECT id FROM devices WHERE id > $1 ORDER BY id LIMIT $2) AS x",
+    )
+    .bind(after.0)
+    .bind(int(limit))
+    .one(db, |row| Ok(row.get::<Option<i64>>("last")?.map(DeviceId)))
+    .await
+}
+
 /// Enrolled devices with an older version of one of these apps, who hold a license for it or whose persons do, and whom no
-/// assignment has let go (rules S-38 and N-8): those after a device, by device, at most `limit`. Left out is what is under way
-/// or was tried for this version and rests; nothing is, with `again`.
+/// assignment has let go (rules S-38 and N-8): those after a device up to another, by device, each with all its apps. Left out
+/// is what is under way or was tried for this version and rests; nothing is, with `again`.
 ///
 /// # Errors
 /// As any statement.
@@ -98,8 +117,7 @@ pub async fn candidates(
     db: &mut Db,
     latest: &[Latest],
     again: bool,
-    after: DeviceId,
-    limit: usize,
+    (after, last): (DeviceId, DeviceId),
 ) -> Result<Vec<Candidate>, StoreError> {
     const FIND: Sql = bulk!(
         "SELECT x.place, d.id, d.serial, r.version, d.os_version, d.time_zone,
@@ -115,6 +133,7 @@ pub async fn candidates(
           WHERE r.bundle_id = x.bundle_id
             AND r.version < x.version
             AND r.device_id > $2
+            AND r.device_id <= $4
             AND d.id = r.device_id
             AND d.state = 'enrolled'
             AND ", platform_in_store!("d", "x.platform"), " = x.platform
@@ -136,8 +155,7 @@ pub async fn candidates(
                       AND (i.ended_at IS NULL
                         OR (i.target = x.version AND i.state IN ('resting', 'failed')
                             AND i.code NOT IN ('no_connector', 'not_enrolled')))))
-          ORDER BY d.id, x.place
-          LIMIT $4")
+          ORDER BY d.id, x.place")
     );
     let rows: Vec<_> = latest
         .iter()
@@ -148,7 +166,7 @@ pub async fn candidates(
         .bind(json(&rows)?)
         .bind(after.0)
         .bind(i64::from(again))
-        .bind(int(limit))
+        .bind(last.0)
         .all(db, |row| {
             Ok(Candidate {
                 place: usize::try_from(row.at::<i64>(0)?).unwrap_or(usize::MAX),

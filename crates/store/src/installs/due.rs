@@ -29,7 +29,7 @@ pub struct Due {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($($rest:tt)+) => {
         concat!(
             "SELECT ",
             columns!(),
@@ -43,12 +43,45 @@ macro_rules! select {
                ON e.asset_id = i.asset_id AND e.holder_kind = 'd' AND e.holder_id = d.serial AND e.state = 'wanted'
              LEFT JOIN entitlements u
                ON u.asset_id = i.asset_id AND u.holder_kind = 'u' AND u.holder_id = p.client_user_id AND u.state = 'wanted' ",
-            $rest
+            $($rest)+
         )
     };
 }
 
-/// A server's installs that are to be sent by now, those of one app together.
+/// The most installs that are looked at to find devices, and that are answered.
+pub const DUE_MAX: usize = 10_000;
+
+// A server's installs that are due in some states, those of the devices that have waited longest: everything that is due for a
+// device comes together, so that it need be woken and asked only once.
+macro_rules! of_devices {
+    ($states:literal, $order:literal) => {
+        select!(concat!(
+            "WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state IN (",
+            $states,
+            ")
+               AND i.device_id IN (
+                   SELECT x.device_id
+                   FROM (
+                       SELECT f.device_id, f.due_at
+                       FROM installs f
+                       JOIN devices g ON g.id = f.device_id
+                       WHERE f.connector_id = $1 AND f.due_at <= $2 AND f.state IN (",
+            $states,
+            ") AND g.mdm_enrollment_id IS NOT NULL
+                       ORDER BY f.due_at, f.id
+                       LIMIT $4) AS x
+                   GROUP BY x.device_id
+                   ORDER BY min(x.due_at), x.device_id
+                   LIMIT $3)
+             ORDER BY ",
+            $order,
+            " LIMIT $4"
+        ))
+    };
+}
+
+/// What is to be sent by now to those of a server's devices that have waited longest, at most `devices` of them and [`DUE_MAX`]
+/// installs; those of one app together.
 ///
 /// # Errors
 /// As any statement.
@@ -56,17 +89,14 @@ pub async fn due_to_send(
     db: &mut Db,
     connector: ConnectorId,
     now: Timestamp,
-    limit: usize,
+    devices: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    const TO_SEND: &str = select!(
-        "WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state = 'ready' AND d.mdm_enrollment_id IS NOT NULL
-         ORDER BY i.asset_id, i.id
-         LIMIT $3"
-    );
-    listed(db, sql("looking for installs to send", TO_SEND), (connector, now, limit)).await
+    const TO_SEND: &str = of_devices!("'ready'", "i.asset_id, i.id");
+    listed(db, sql("looking for installs to send", TO_SEND), (connector, now, devices)).await
 }
 
-/// A server's installs whose devices are to be looked at by now.
+/// What is to be looked at by now on those of a server's devices that have waited longest, at most `devices` of them and
+/// [`DUE_MAX`] installs.
 ///
 /// # Errors
 /// As any statement.
@@ -74,15 +104,10 @@ pub async fn due_to_look(
     db: &mut Db,
     connector: ConnectorId,
     now: Timestamp,
-    limit: usize,
+    devices: usize,
 ) -> Result<Vec<Due>, StoreError> {
-    const TO_LOOK: &str = select!(
-        "WHERE i.connector_id = $1 AND i.due_at <= $2 AND i.state IN ('verifying', 'sent')
-           AND d.mdm_enrollment_id IS NOT NULL
-         ORDER BY i.due_at, i.id
-         LIMIT $3"
-    );
-    listed(db, sql("looking for installs to verify", TO_LOOK), (connector, now, limit)).await
+    const TO_LOOK: &str = of_devices!("'verifying', 'sent'", "i.due_at, i.id");
+    listed(db, sql("looking for installs to verify", TO_LOOK), (connector, now, devices)).await
 }
 
 /// A server's installs that have waited for their devices as long as anybody should.
@@ -181,9 +206,9 @@ pub async fn connectors_with_due(
 async fn listed(
     db: &mut Db,
     statement: Statement,
-    (connector, now, limit): (ConnectorId, Timestamp, usize),
+    (connector, now, devices): (ConnectorId, Timestamp, usize),
 ) -> Result<Vec<Due>, StoreError> {
-    statement.bind(connector.0).bind(now.0).bind(int(limit)).all(db, due).await
+    statement.bind(connector.0).bind(now.0).bind(int(devices)).bind(int(DUE_MAX)).all(db, due).await
 }
 
 fn due(row: &Row) -> Result<Due, StoreError> {

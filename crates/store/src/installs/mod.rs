@@ -10,8 +10,8 @@ mod required;
 mod steps;
 mod want;
 
-pub use detect::{Candidate, Latest, candidates, latest};
-pub use due::{Due, connectors_with_due, due_to_look, due_to_send, next_due, of_command, overdue};
+pub use detect::{Candidate, Latest, candidates, latest, page_of_devices};
+pub use due::{DUE_MAX, Due, connectors_with_due, due_to_look, due_to_send, next_due, of_command, overdue};
 pub use list::{Entry, Filter, counts_of_app, list, of_job, purge};
 pub use presence::{Counted, Presences, count_presences, presences};
 pub use remove::want_removed;
@@ -20,7 +20,7 @@ pub(crate) use required::want_for_holders;
 pub use required::{Missing, devices_of_token, missing, want_missing};
 pub(crate) use steps::orphan;
 pub use steps::{Moved, Shift, begin, looked, rename, shift, stranded, took_command};
-pub use want::{Joined, Wanted, halt, want, withdraw, withdraw_left};
+pub use want::{Wanted, halt, want, wanted_now, withdraw, withdraw_left};
 
 use russet_domain::install::{InstallState, Standing};
 use russet_domain::{AssetId, DeviceId, InstallId, Timestamp};

@@ -165,7 +165,7 @@ pub async fn want_missing(
     if wanted.is_empty() || !policies::read(tx, token).await?.installs_required() {
         return Ok(0);
     }
-    Ok(want(tx, token, None, &wanted, now).await?.new)
+    want(tx, token, None, &wanted, now).await
 }
 
 /// Has apps installed on the devices of holders who have just got licenses. The caller holds the token's lock.

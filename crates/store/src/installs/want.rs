@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use russet_domain::install::InstallState;
 use russet_domain::{AssetId, DeviceId, InstallId, JobId, Timestamp, TokenId};
 
-use crate::codec::{count, int, json};
+use crate::codec::{count, int, json, word};
 use crate::engine::{Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{self, Counted, Counts};
@@ -30,17 +30,8 @@ pub struct Wanted {
     pub due: Timestamp,
 }
 
-/// What became of wishes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Joined {
-    /// The installs that carry them out, by asset and device: new ones, and those that were under way.
-    pub installs: HashMap<(AssetId, DeviceId), InstallId>,
-    /// How many are new.
-    pub new: u64,
-}
-
 /// Writes installs; one that is under way for the same device and app is joined, and goes for the newer version if it was not
-/// sent yet. A job, when one is given, counts them. A device without a connector fails at once, in words.
+/// sent yet. A job, when one is given, counts them. A device without a connector fails at once, in words. Tells how many are new.
 ///
 /// # Errors
 /// As any statement.
@@ -50,32 +41,28 @@ pub async fn want(
     job: Option<JobId>,
     wanted: &[Wanted],
     now: Timestamp,
-) -> Result<Joined, StoreError> {
-    let mut joined = Joined::default();
+) -> Result<u64, StoreError> {
+    let mut new = 0;
     for batch in wanted.chunks(BATCH) {
-        let rows: Vec<_> = batch
-            .iter()
-            .map(|wanted| {
-                (
-                    wanted.asset.0,
-                    wanted.device.0,
-                    &wanted.bundle_id,
-                    wanted.target,
-                    wanted.before,
-                    wanted.due.0,
-                )
-            })
-            .collect();
-        let rows = json(&rows)?;
+        let rows = rows(batch)?;
         super::remove::call_off(tx, &rows, now).await?;
-        joined.new += write(tx, token, &rows, now).await?;
-        let found = under_way(tx, &rows, now).await?;
+        new += write(tx, token, &rows, now).await?;
         if let Some(job) = job {
-            follow(tx, job, &found, now).await?;
+            follow(tx, job, &rows, now).await?;
         }
-        joined.installs.extend(found.into_iter().map(|(key, id, _)| (key, id)));
     }
-    Ok(joined)
+    Ok(new)
+}
+
+fn rows(wanted: &[Wanted]) -> Result<String, StoreError> {
+    let rows: Vec<_> = wanted
+        .iter()
+        .map(|wanted| {
+            let due = wanted.due.0;
+            (wanted.asset.0, wanted.device.0, &wanted.bundle_id, wanted.target, wanted.before, due)
+        })
+        .collect();
+    json(&rows)
 }
 
 async fn write(tx: &mut Tx, token: TokenId, rows: &str, now: Timestamp) -> Result<u64, StoreError> {
@@ -109,55 +96,69 @@ async fn write(tx: &mut Tx, token: TokenId, rows: &str, now: Timestamp) -> Resul
     sql("writing installs", WRITE).bind(rows).bind(token.0).bind(now.0).bind(now.0).run(tx).await
 }
 
-type Found = ((AssetId, DeviceId), InstallId, InstallState);
-
-/// Those that are under way, and those that failed just now.
-async fn under_way(tx: &mut Tx, rows: &str, now: Timestamp) -> Result<Vec<Found>, StoreError> {
-    const FIND: Sql = bulk!(
-        "SELECT i.asset_id, i.device_id, i.id, i.state
-         FROM ",
-        (0 asset_id BIGINT, 1 device_id BIGINT),
-        " CROSS JOIN installs i
-          WHERE i.device_id = x.device_id
-            AND i.asset_id = x.asset_id
-            AND (i.ended_at IS NULL OR (i.code = 'no_connector' AND i.created_at = $2))
-          ORDER BY i.id"
-    );
-    sql("looking up installs under way", FIND)
-        .bind(rows)
-        .bind(now.0)
-        .all(tx, |row| {
-            let state = row.at::<String>(3)?;
-            let state = crate::codec::word("installs.state", &state, InstallState::from_text)?;
-            Ok(((AssetId(row.at(0)?), DeviceId(row.at(1)?)), InstallId(row.at(2)?), state))
-        })
-        .await
+/// What carries wishes out: installs that are under way, and those that failed just now.
+macro_rules! carried_out {
+    ($before:expr, $after:expr) => {
+        bulk!(
+            $before,
+            (0 asset_id BIGINT, 1 device_id BIGINT),
+            concat!(
+                " CROSS JOIN installs i
+                  WHERE i.device_id = x.device_id
+                    AND i.asset_id = x.asset_id
+                    AND (i.ended_at IS NULL OR (i.code = 'no_connector' AND i.created_at = $2))",
+                $after
+            )
+        )
+    };
 }
 
-/// Has a job count installs.
-async fn follow(tx: &mut Tx, job: JobId, found: &[Found], now: Timestamp) -> Result<(), StoreError> {
-    const LINK: Sql = bulk!(
-        "INSERT INTO job_installs (job_id, install_id)
-         SELECT $2, x.id
-         FROM ",
-        (0 id BIGINT),
-        " WHERE true
-          ON CONFLICT (job_id, install_id) DO NOTHING
-          RETURNING install_id"
+/// The installs that carry wishes out that were just written, by asset and device: new ones, and those that were under way.
+///
+/// # Errors
+/// As any statement.
+pub async fn wanted_now(
+    tx: &mut Tx,
+    wanted: &[Wanted],
+    now: Timestamp,
+) -> Result<HashMap<(AssetId, DeviceId), InstallId>, StoreError> {
+    const FIND: Sql = carried_out!("SELECT i.asset_id, i.device_id, i.id FROM ", " ORDER BY i.id");
+    let mut found = HashMap::new();
+    for batch in wanted.chunks(BATCH) {
+        let some = sql("looking up installs under way", FIND)
+            .bind(rows(batch)?)
+            .bind(now.0)
+            .all(tx, |row| Ok(((AssetId(row.at(0)?), DeviceId(row.at(1)?)), InstallId(row.at(2)?))))
+            .await?;
+        found.extend(some);
+    }
+    Ok(found)
+}
+
+/// Has a job count installs that it did not count before.
+async fn follow(tx: &mut Tx, job: JobId, rows: &str, now: Timestamp) -> Result<(), StoreError> {
+    const COUNT: Sql = carried_out!(
+        "SELECT i.state, count(*) AS number FROM ",
+        " AND NOT EXISTS (SELECT 1 FROM job_installs l WHERE l.job_id = $3 AND l.install_id = i.id)
+          GROUP BY i.state"
     );
-    let rows: Vec<_> = found.iter().map(|(_, id, _)| (id.0,)).collect();
-    let linked: std::collections::HashSet<i64> = sql("following installs", LINK)
-        .bind(json(&rows)?)
+    const LINK: Sql = carried_out!(
+        "INSERT INTO job_installs (job_id, install_id) SELECT $3, i.id FROM ",
+        " ON CONFLICT (job_id, install_id) DO NOTHING"
+    );
+    let states = sql("counting the installs of a job", COUNT)
+        .bind(rows)
+        .bind(now.0)
         .bind(job.0)
-        .all(tx, |row| row.get::<i64>("install_id"))
-        .await?
-        .into_iter()
-        .collect();
+        .all(tx, |row| {
+            let state = word("installs.state", &row.at::<String>(0)?, InstallState::from_text)?;
+            Ok((state, row.at::<i64>(1)?))
+        })
+        .await?;
+    sql("following installs", LINK).bind(rows).bind(now.0).bind(job.0).run(tx).await?;
     let mut counts = Counts::default();
-    for (_, id, state) in found {
-        if linked.contains(&id.0) {
-            counts.add(state.counts_as(), 1);
-        }
+    for (state, number) in states {
+        counts.add(state.counts_as(), number);
     }
     jobs::add_counted(tx, &HashMap::from([(job, counts)]), Counted::Installs, now).await?;
     Ok(())

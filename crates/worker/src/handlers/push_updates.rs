@@ -1,6 +1,8 @@
 //! Looks for devices with older versions of a token's apps, and has the newer ones pushed: for jobs that ask for it, and by
 //! itself where the token's and the assignment's switches allow (rules S-38, N-8, N-11).
 
+use std::collections::HashSet;
+
 use russet_domain::install::{Facts, Verdict, Window, verdict};
 use russet_domain::job::{JobKind, JobState};
 use russet_domain::{DeviceId, JobId, TokenId};
@@ -18,8 +20,10 @@ use crate::error::JobError;
 use crate::mdm::{commands, missing};
 use crate::updates::rings::{self, Rings};
 
-/// Pairs looked at in one transaction.
-const BATCH: usize = 20_000;
+/// Devices looked at together, with all their apps.
+const DEVICES: usize = 1_000;
+/// Installs that are withdrawn in one run.
+const WITHDRAWN_MAX: usize = 20_000;
 /// The most platforms of the most apps that a token can have.
 const LATEST_MAX: usize = 200_000;
 /// Jobs of one token that are expanded in one run.
@@ -61,7 +65,7 @@ pub(crate) async fn push_updates(job: PushUpdates, ctx: &Context) -> Result<Endi
         by_itself(ctx, &token, &latest).await?;
     }
     let mut tx = ctx.begin().await?;
-    installs::withdraw_left(&mut tx, token.id, BATCH, ctx.now()).await?;
+    installs::withdraw_left(&mut tx, token.id, WITHDRAWN_MAX, ctx.now()).await?;
     tx.commit().await?;
     commands::wake(ctx).await?;
     Ok(Ending::Done)
@@ -88,18 +92,17 @@ async fn expand(ctx: &Context, token: &Token, latest: &[Latest], job: &Job) -> R
         None => latest.to_vec(),
     };
     let window = if args.in_window { window(ctx, token.id).await? } else { None };
+    let serials: Option<HashSet<&String>> = args.serials.as_ref().map(|serials| serials.iter().collect());
     let mut found = Found::default();
-    let mut after = Some(DeviceId(0));
-    while let Some(from) = after {
-        let (page, next) = candidates(ctx, &apps, true, from).await?;
-        after = next;
-        let wanted = |candidate: &Candidate| match &args.serials {
-            Some(serials) => serials.contains(&candidate.serial),
-            None => true,
+    let mut page = next_page(ctx, &apps, true, DeviceId(0)).await?;
+    while let Some(Page { candidates, last }) = page {
+        let is_asked_for = |candidate: &Candidate| {
+            serials.as_ref().is_none_or(|serials| serials.contains(&candidate.serial))
         };
-        let page: Vec<Candidate> = page.into_iter().filter(wanted).collect();
-        let wanted = decide(ctx, &apps, &page, window.as_ref(), &mut found);
-        write(ctx, token.id, Some(job.id), &wanted).await?;
+        let candidates: Vec<Candidate> = candidates.into_iter().filter(is_asked_for).collect();
+        let wanted = decide(ctx, &apps, &candidates, window.as_ref(), &mut found);
+        let written = write(ctx, token.id, Some(job.id), &wanted);
+        ((), page) = tokio::try_join!(written, next_page(ctx, &apps, true, last))?;
     }
     let result = json!({ "updates": found.wanted, "system_too_old": found.too_old });
     let mut tx = ctx.begin().await?;
@@ -118,15 +121,14 @@ async fn by_itself(ctx: &Context, token: &Token, latest: &[Latest]) -> Result<()
     let window = window(ctx, token.id).await?;
     let rings = Rings::open(ctx, token.id, latest).await?;
     let mut found = Found::default();
-    let mut after = Some(DeviceId(0));
-    while let Some(from) = after {
-        let (page, next) = candidates(ctx, latest, false, from).await?;
-        after = next;
-        let allowed: Vec<Candidate> =
-            page.into_iter().filter(|candidate| !candidate.held_back && rings.holds(candidate)).collect();
+    let mut page = next_page(ctx, latest, false, DeviceId(0)).await?;
+    while let Some(Page { candidates, last }) = page {
+        let is_allowed = |candidate: &Candidate| !candidate.held_back && rings.holds(candidate);
+        let allowed: Vec<Candidate> = candidates.into_iter().filter(is_allowed).collect();
         let wanted = decide(ctx, latest, &allowed, window.as_ref(), &mut found);
         rings::begin(ctx, token.id, latest, &allowed).await?;
-        write(ctx, token.id, None, &wanted).await?;
+        let written = write(ctx, token.id, None, &wanted);
+        ((), page) = tokio::try_join!(written, next_page(ctx, latest, false, last))?;
     }
     if found.wanted > 0 {
         tracing::info!(token.id = token.id.0, updates = found.wanted, "newer versions are on their way");
@@ -134,23 +136,24 @@ async fn by_itself(ctx: &Context, token: &Token, latest: &[Latest]) -> Result<()
     Ok(())
 }
 
-/// A page of what may be behind, and after which device the next one begins. The last device of a full page is left to the next
-/// one: its apps may not all be in this one.
-async fn candidates(
+/// What may be behind on some devices.
+struct Page {
+    candidates: Vec<Candidate>,
+    /// The last of the devices.
+    last: DeviceId,
+}
+
+/// The page after a device; it is looked for while the one before is written.
+async fn next_page(
     ctx: &Context,
     latest: &[Latest],
     again: bool,
     after: DeviceId,
-) -> Result<(Vec<Candidate>, Option<DeviceId>), JobError> {
+) -> Result<Option<Page>, JobError> {
     let mut db = ctx.store.read().await?;
-    let mut page = installs::candidates(&mut db, latest, again, after, BATCH).await?;
-    let ends = page.first().zip(page.last()).map(|(first, last)| (first.device, last.device));
-    let Some((first, last)) = ends.filter(|_| page.len() == BATCH) else { return Ok((page, None)) };
-    if first != last {
-        page.retain(|candidate| candidate.device != last);
-    }
-    let next = page.last().map(|candidate| candidate.device);
-    Ok((page, next))
+    let Some(last) = installs::page_of_devices(&mut db, after, DEVICES).await? else { return Ok(None) };
+    let candidates = installs::candidates(&mut db, latest, again, (after, last)).await?;
+    Ok(Some(Page { candidates, last }))
 }
 
 fn decide(

@@ -11,10 +11,11 @@ use russet_queue::jobs::SendCommands;
 use russet_store::connectors::{self, Connector};
 use russet_store::installs;
 
-use crate::context::Context;
+use crate::context::{Context, Slice};
 use crate::error::JobError;
 use crate::mdm::commands::{failed, open};
-use crate::mdm::installs::{Sent, finish, recover, send_due};
+use crate::mdm::installs::{Sent, finish, recover};
+use crate::mdm::rounds::send_due;
 use crate::mdm::{answers, listing, looks};
 
 /// A message that is due later than this does not wait in the queue: the sweep brings it back.
@@ -45,7 +46,7 @@ pub(crate) async fn send_commands(job: SendCommands, ctx: &Context) -> Result<En
         if connector.not_before > ctx.now() {
             return Ok(rest(ctx, Some(connector.not_before)));
         }
-        match round(ctx, &connector, server.as_ref()).await? {
+        match round(ctx, &connector, server.as_ref(), &slice).await? {
             Sent::Devices(0) => return next(ctx, &connector).await,
             Sent::Devices(_) if slice.is_over() => return Ok(Ending::Snooze { until: ctx.now() }),
             Sent::Devices(_) => {}
@@ -74,22 +75,27 @@ async fn check(
     }
 }
 
-/// Installs first, then what was answered, then the questions whether they have arrived, then which devices there are, then the questions
-/// for all apps.
-async fn round(ctx: &Context, connector: &Connector, server: &dyn Server) -> Result<Sent, JobError> {
-    match send_due(ctx, connector, server).await? {
-        Sent::Devices(0) => {}
-        sent => return Ok(sent),
-    }
+/// Installs, what was answered, and the questions whether they have arrived, in turn, so that none of them waits until the others have no
+/// more to do; when nothing of that is due, which devices there are, then the questions for all apps.
+async fn round(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    slice: &Slice,
+) -> Result<Sent, JobError> {
+    let mut done = match send_due(ctx, connector, server, slice).await? {
+        Sent::Devices(devices) => devices,
+        later @ Sent::Later(_) => return Ok(later),
+    };
     if let Some(asked) = server.asked() {
         match answers::collect(ctx, connector, asked).await? {
             0 => {}
-            commands => return Ok(Sent::Devices(commands)),
+            commands => return Ok(Sent::Devices(done + commands)),
         }
     }
-    match looks::verify(ctx, connector, server).await? {
-        0 => {}
-        asked => return Ok(Sent::Devices(asked)),
+    done += looks::verify(ctx, connector, server).await?;
+    if done > 0 {
+        return Ok(Sent::Devices(done));
     }
     if let Some(asked) = server.asked()
         && listing::list_devices(ctx, connector, asked).await?

@@ -1,4 +1,4 @@
-//! Sends installs: those of one app to many devices in one call, written down before it is made.
+//! Sends a command to many devices in one call, written down before it is made, and writes down what became of it.
 
 use russet_domain::install::{InstallState, Step, after_refusal};
 use russet_domain::{CommandId, InstallId, Timestamp};
@@ -26,8 +26,17 @@ pub(crate) enum Sent {
     Later(Option<Timestamp>),
 }
 
+/// When the devices of a command are woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waking {
+    /// With the command.
+    AtOnce,
+    /// When more commands for them are queued.
+    Afterwards,
+}
+
 /// A command with the devices it is for.
-struct Errand<'a> {
+pub(crate) struct Errand<'a> {
     id: CommandId,
     command: Command,
     devices: &'a [Due],
@@ -60,7 +69,7 @@ pub(crate) async fn finish(
         };
         let errand =
             Errand { id: command.id, command: Command { uuid: command.uuid, act }, devices: &devices };
-        match send(ctx, connector, server, &errand).await? {
+        match send(ctx, connector, server, &errand, Waking::AtOnce).await? {
             Sent::Devices(devices) => sent += devices,
             Sent::Later(until) => return Ok(Sent::Later(until)),
         }
@@ -68,34 +77,8 @@ pub(crate) async fn finish(
     Ok(Sent::Devices(sent))
 }
 
-/// Sends a batch of what is due.
-pub(crate) async fn send_due(
-    ctx: &Context,
-    connector: &Connector,
-    server: &dyn Server,
-) -> Result<Sent, JobError> {
-    let now = ctx.now();
-    let mut db = ctx.store.read().await?;
-    let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
-    let acts = Acts::of(&mut db, &due).await?;
-    drop(db);
-    let Some(first) = due.first() else { return Ok(Sent::Devices(0)) };
-    let Some(act) = acts.act(first) else {
-        return Err(JobError::Broken("an install is of a product whose number is none"));
-    };
-    let is_together = |due: &&Due| {
-        acts.act(due).as_ref() == Some(&act)
-            && (!server.wants_one_platform() || due.platform == first.platform)
-    };
-    let together: Vec<Due> = due.iter().filter(is_together).cloned().collect();
-    let Some(errand) = begin(ctx, connector, server, act, &together, now).await? else {
-        return Ok(Sent::Devices(0));
-    };
-    send(ctx, connector, server, &errand).await
-}
-
 /// Writes the command down with the installs that go out with it.
-async fn begin<'a>(
+pub(crate) async fn begin<'a>(
     ctx: &Context,
     connector: &Connector,
     server: &dyn Server,
@@ -121,14 +104,20 @@ async fn begin<'a>(
     Ok(Some(Errand { id, command: Command { uuid, act }, devices }))
 }
 
-async fn send(
+/// Sends a command that is written down, and writes down what became of it.
+pub(crate) async fn send(
     ctx: &Context,
     connector: &Connector,
     server: &dyn Server,
     errand: &Errand<'_>,
+    waking: Waking,
 ) -> Result<Sent, JobError> {
     let ids: Vec<String> = errand.devices.iter().map(|due| due.enrollment_id.clone()).collect();
-    match server.send(&errand.command, &ids).await {
+    let answer = match waking {
+        Waking::AtOnce => server.send(&errand.command, &ids).await,
+        Waking::Afterwards => server.queue(&errand.command, &ids).await,
+    };
+    match answer {
         Ok(refused) => {
             write_down(ctx, connector, errand, &refused).await?;
             Ok(Sent::Devices(ids.len()))

@@ -10,4 +10,5 @@ pub(crate) mod looks;
 pub(crate) mod missing;
 pub(crate) mod news;
 pub(crate) mod questions;
+pub(crate) mod rounds;
 pub(crate) mod strangers;

@@ -1,0 +1,95 @@
+//! Sends what is due, device by device: everything for a few hundred devices goes out together, one call for each app, and wakes
+//! them once.
+
+use std::collections::BTreeSet;
+
+use russet_domain::directory::Platform;
+use russet_mdm::{Act, Connector as Server};
+use russet_store::connectors::Connector;
+use russet_store::installs::{self, Due};
+
+use super::acts::Acts;
+use super::commands::failed;
+use super::installs::{Sent, Waking, begin, send};
+use crate::context::{Context, Slice};
+use crate::error::JobError;
+
+/// Installs that one command carries out.
+struct Group {
+    act: Act,
+    /// Where all devices of one call have to be of one.
+    platform: Option<Platform>,
+    due: Vec<Due>,
+}
+
+/// Sends what is due for the devices that have waited longest, until others are to get their turn.
+pub(crate) async fn send_due(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    slice: &Slice,
+) -> Result<Sent, JobError> {
+    let now = ctx.now();
+    let mut db = ctx.store.read().await?;
+    let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
+    let acts = Acts::of(&mut db, &due).await?;
+    drop(db);
+    let groups = group(&acts, server, due)?;
+    // One call wakes by itself.
+    let waking = if groups.len() > 1 { Waking::Afterwards } else { Waking::AtOnce };
+    let mut sent = 0;
+    let mut asleep: BTreeSet<String> = BTreeSet::new();
+    for group in &groups {
+        let Some(errand) = begin(ctx, connector, server, group.act.clone(), &group.due, now).await? else {
+            continue;
+        };
+        match send(ctx, connector, server, &errand, waking).await? {
+            Sent::Devices(devices) => sent += devices,
+            later @ Sent::Later(_) => return Ok(later),
+        }
+        asleep.extend(group.due.iter().map(|due| due.enrollment_id.clone()));
+        if slice.is_over() {
+            break;
+        }
+    }
+    match waking {
+        Waking::AtOnce => Ok(Sent::Devices(sent)),
+        Waking::Afterwards => wake(ctx, connector, server, asleep, sent).await,
+    }
+}
+
+/// Puts together what shares a command, at most as many devices as fit a call. Those of one app come one after another.
+fn group(acts: &Acts, server: &dyn Server, due: Vec<Due>) -> Result<Vec<Group>, JobError> {
+    let mut groups: Vec<Group> = Vec::new();
+    for due in due {
+        let act =
+            acts.act(&due).ok_or(JobError::Broken("an install is of a product whose number is none"))?;
+        let platform = server.wants_one_platform().then_some(due.platform);
+        let place = groups.iter_mut().rev().find(|group| {
+            group.act == act && group.platform == platform && group.due.len() < server.devices_max()
+        });
+        match place {
+            Some(group) => group.due.push(due),
+            None => groups.push(Group { act, platform, due: vec![due] }),
+        }
+    }
+    Ok(groups)
+}
+
+/// Wakes devices for which commands were queued. Those that are not, since that fails or the worker dies before, are woken by the
+/// question what has become of their installs, or come by themselves.
+async fn wake(
+    ctx: &Context,
+    connector: &Connector,
+    server: &dyn Server,
+    devices: BTreeSet<String>,
+    sent: usize,
+) -> Result<Sent, JobError> {
+    let devices: Vec<String> = devices.into_iter().collect();
+    for part in devices.chunks(server.devices_max()) {
+        if let Err(error) = server.wake(part).await {
+            return Ok(Sent::Later(failed(ctx, connector, &error).await?));
+        }
+    }
+    Ok(Sent::Devices(sent))
+}
