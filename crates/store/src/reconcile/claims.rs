@@ -72,33 +72,53 @@ pub(super) struct Reached {
     pub(super) platform: Platform,
 }
 
+/// Whether `assignments a` leaves a holder out; `$device` and `$person` are the numbers by which he is in groups, or NULL.
+///
+/// It begins with the groups that are left out, of which there are hardly any, and finds their members by their key: those of all
+/// groups that somebody is in are many. A group's members are of one kind.
+macro_rules! leaves_out {
+    ($device:literal, $person:literal) => {
+        concat!(
+            "EXISTS (
+                 SELECT 1
+                 FROM assignment_exclusions z
+                 CROSS JOIN group_members n
+                 WHERE z.assignment_id = a.id
+                   AND n.group_id = z.group_id
+                   AND n.member_id IN (",
+            $device,
+            ", ",
+            $person,
+            ")
+                   AND n.member_id = CASE n.member_kind WHEN 'd' THEN ",
+            $device,
+            " ELSE ",
+            $person,
+            " END)"
+        )
+    };
+}
+pub(super) use leaves_out;
+
 /// The columns of a claim on a device, from `devices d`, `group_members m` and `assignments a`.
 macro_rules! on_device {
     () => {
-        "SELECT a.asset_id, a.token_id, d.serial, d.platform, d.state, d.enrollment, a.id, a.intent, a.priority, a.pinned,
-                EXISTS (
-                    SELECT 1
-                    FROM assignment_exclusions e
-                    JOIN group_members n ON n.group_id = e.group_id
-                    WHERE e.assignment_id = a.id
-                      AND ((n.member_kind = 'd' AND n.member_id = d.id)
-                        OR (n.member_kind = 'p' AND n.member_id = d.person_id))) AS excluded "
+        concat!(
+            "SELECT a.asset_id, a.token_id, d.serial, d.platform, d.state, d.enrollment, a.id, a.intent, a.priority, a.pinned, ",
+            leaves_out!("d.id", "d.person_id"),
+            " AS excluded "
+        )
     };
 }
 
-/// The columns of a claim on a person, from `people p`, `group_members m` and `assignments a`; `$kind` and `$id` say who is in the
-/// group.
+/// The columns of a claim on a person, from `people p`, `group_members m` and `assignments a`; `$device` is the device by which it
+/// reaches him, or NULL.
 macro_rules! on_person {
-    ($excluded:literal) => {
+    ($device:literal) => {
         concat!(
-            "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned,
-                    EXISTS (
-                        SELECT 1
-                        FROM assignment_exclusions e
-                        JOIN group_members n ON n.group_id = e.group_id
-                        WHERE e.assignment_id = a.id AND (",
-            $excluded,
-            ")) AS excluded "
+            "SELECT a.asset_id, a.token_id, p.client_user_id, p.state, a.id, a.intent, a.priority, a.pinned, ",
+            leaves_out!($device, "p.id"),
+            " AS excluded "
         )
     };
 }
@@ -121,16 +141,14 @@ const DEVICE_TEXTS_OF_ASSET: [&str; 2] = [
 ];
 const PERSON_TEXTS_OF_ASSET: [&str; 2] = [
     concat!(
-        on_person!("n.member_kind = 'p' AND n.member_id = p.id"),
+        on_person!("NULL"),
         "FROM assignments a
          JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p'
          JOIN people p ON p.id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'user'"
     ),
     concat!(
-        on_person!(
-            "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = m.member_id)"
-        ),
+        on_person!("m.member_id"),
         "FROM assignments a
          JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd'
          JOIN devices d ON d.id = m.member_id
@@ -164,16 +182,14 @@ const DEVICES_BY_PERSON: Sql = by_place!(
       WHERE d.id = x.id AND m.member_kind = 'p' AND m.member_id = d.person_id AND a.license || '' = 'device'"
 );
 const PEOPLE_BY_GROUP: Sql = by_place!(
-    on_person!("n.member_kind = 'p' AND n.member_id = p.id"),
+    on_person!("NULL"),
     " CROSS JOIN people p
       CROSS JOIN group_members m
       CROSS JOIN assignments a
       WHERE p.id = x.id AND m.member_kind = 'p' AND m.member_id = p.id AND a.license || '' = 'user'"
 );
 const PEOPLE_BY_DEVICE: Sql = by_place!(
-    on_person!(
-        "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = d.id)"
-    ),
+    on_person!("d.id"),
     " CROSS JOIN people p
       CROSS JOIN devices d
       CROSS JOIN group_members m

@@ -7,7 +7,7 @@
 
 use russet_domain::AssetId;
 
-use super::claims::Looked;
+use super::claims::{Looked, leaves_out};
 use crate::engine::{Db, sql};
 use crate::error::StoreError;
 
@@ -29,16 +29,12 @@ macro_rules! unsettled {
             " AND o.holder_id = ", $id, " AND ", $also, ") > 0)"
         )
     };
-    ($who:literal, $from:literal, $holder:literal, $id:literal, $fit:literal, $excluded:literal) => {
+    ($who:literal, $from:literal, $holder:literal, $id:literal, $fit:literal, $excluded:expr) => {
         concat!(
             "SELECT CASE WHEN settled IS NOT TRUE THEN who END AS unsettled, count(DISTINCT CASE WHEN own THEN who END) AS own
              FROM (
                  SELECT ", $who, " AS who, e.assignment_id = a.id AS own, CASE
-                     WHEN EXISTS (
-                         SELECT 1
-                         FROM assignment_exclusions z
-                         JOIN group_members n ON n.group_id = z.group_id
-                         WHERE z.assignment_id = a.id AND (", $excluded, "))
+                     WHEN ", $excluded, "
                          THEN e.assignment_id IS NULL OR e.assignment_id <> a.id
                      WHEN e.assignment_id IS NULL THEN
                          a.intent <> 'uninstall'
@@ -78,7 +74,7 @@ macro_rules! unsettled_devices {
             "'d'",
             "d.serial",
             "d.state = 'enrolled' AND (d.enrollment IS NULL OR d.enrollment NOT IN ('user', 'account_driven_user'))",
-            "(n.member_kind = 'd' AND n.member_id = d.id) OR (n.member_kind = 'p' AND n.member_id = d.person_id)"
+            leaves_out!("d.id", "d.person_id")
         )
     };
 }
@@ -98,8 +94,15 @@ const DEVICES: [&str; 2] = [
 
 /// The same for people.
 macro_rules! unsettled_people {
-    ($from:literal, $excluded:literal) => {
-        unsettled!("p.id", $from, "'u'", "p.client_user_id", "p.state = 'active'", $excluded)
+    ($from:literal, $device:literal) => {
+        unsettled!(
+            "p.id",
+            $from,
+            "'u'",
+            "p.client_user_id",
+            "p.state = 'active'",
+            leaves_out!($device, "p.id")
+        )
     };
 }
 
@@ -108,14 +111,14 @@ const PEOPLE: [&str; 2] = [
         "FROM assignments a
          JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p' AND a.license = 'user'
          JOIN people p ON p.id = m.member_id",
-        "n.member_kind = 'p' AND n.member_id = p.id"
+        "NULL"
     ),
     unsettled_people!(
         "FROM assignments a
          JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd' AND a.license = 'user'
          JOIN devices d ON d.id = m.member_id
          JOIN people p ON p.id = d.person_id",
-        "(n.member_kind = 'p' AND n.member_id = p.id) OR (n.member_kind = 'd' AND n.member_id = m.member_id)"
+        "m.member_id"
     ),
 ];
 
