@@ -60,7 +60,7 @@ pub mod tokens;
 pub mod users;
 pub mod walks;
 
-pub use engine::{Db, Reader, Store, Tx};
+pub use engine::{Db, Reader, Snapshot, Store, Tx};
 pub use error::StoreError;
 pub use seal::{KeyRing, rotate};
 pub use sealed::Callback;

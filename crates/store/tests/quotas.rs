@@ -10,7 +10,7 @@ use russet_domain::job::JobKind;
 use russet_domain::{AssetId, AssignmentId, ChangeId, TokenId};
 use russet_store::changes::waitlist::{self, Filter};
 use russet_store::jobs::NewJob;
-use russet_store::{Store, changes, policies, quotas, submit, supply};
+use russet_store::{Snapshot, Store, changes, policies, quotas, submit, supply};
 
 /// An assignment with a quota of an asset, and who is to have the asset through it.
 async fn assignment(
@@ -117,13 +117,13 @@ async fn the_line_is_served_past_those_whom_a_quota_keeps_waiting() {
         ask(store, token, assets[0], &[7, 8], 0).await;
         join_all(store, token).await;
         let filter = Filter { token: Some(token), ..Filter::default() };
-        let line = waitlist::list(&mut store.read().await.unwrap(), &filter, 100, None).await.unwrap();
+        let line = waitlist::list(&mut store.snapshot().await.unwrap(), &filter, 100, None).await.unwrap();
         let told: Vec<_> = line.iter().map(|entry| (entry.place, entry.ahead, entry.quota)).collect();
         assert_eq!(
             told,
             [(1, 0, None), (2, 1, None), (3, 0, Some(2)), (4, 1, Some(2)), (5, 2, None), (6, 3, None)]
         );
-        let demand = supply::demand(&mut store.read().await.unwrap(), token, None).await.unwrap();
+        let demand = supply::demand(&mut store.snapshot().await.unwrap(), token, None).await.unwrap();
         assert_eq!(demand[&assets[0]].waiting, 4, "no purchase would help the other two");
         assert_eq!(admitted(store, token).await, names(&[1, 2, 7, 8]));
         // Raised, the next are let in; the first ones have theirs by then.
@@ -152,6 +152,85 @@ async fn whom_a_quota_keeps_waiting_is_told_so_when_the_line_is_dissolved() {
         tx.commit().await.unwrap();
         let codes = side.texts("SELECT error_code FROM changes ORDER BY id").await;
         assert_eq!(codes, ["no_license_available", "quota_used_up"]);
+    })
+    .await;
+}
+
+/// Who waits, and for which quota if not for a license.
+async fn told(view: &mut Snapshot, token: TokenId) -> Vec<(String, Option<i64>)> {
+    let filter = Filter { token: Some(token), ..Filter::default() };
+    let line = waitlist::list(view, &filter, 100, None).await.unwrap();
+    line.into_iter().map(|entry| (entry.holder.id().to_owned(), entry.quota)).collect()
+}
+
+#[tokio::test]
+async fn a_reading_of_the_line_is_of_one_moment() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, assets) = location(store, "North", 1).await;
+        assignment(&side, (token, assets[0]), 1, "1", &[1, 2]).await;
+        ask(store, token, assets[0], &[1, 2], 0).await;
+        join_all(store, token).await;
+        let before = vec![(names(&[1])[0].clone(), None), (names(&[2])[0].clone(), Some(1))];
+        let mut earlier = store.snapshot().await.unwrap();
+        // The quotas are read here, and who waits after the only license of the quota was given to the first.
+        let quotas = quotas::of_token(&mut earlier, Some(token)).await.unwrap();
+        assert_eq!(admitted(store, token).await, names(&[1]));
+        for (_, changes) in send_all(store, token, NOW).await {
+            finished(store, token, &settled(&changes), NOW).await;
+        }
+        assert_eq!(quotas[&AssignmentId(1)].room(), 1);
+        assert_eq!(told(&mut earlier, token).await, before);
+        drop(earlier);
+        let mut later = store.snapshot().await.unwrap();
+        assert_eq!(told(&mut later, token).await, [(names(&[2])[0].clone(), Some(1))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reading_of_the_line_between_two_commits_never_takes_the_quota_for_the_licenses() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (token, assets) = location(store, "North", 1).await;
+        assignment(&side, (token, assets[0]), 1, "1", &[1, 2]).await;
+        ask(store, token, assets[0], &[1, 2], 0).await;
+        join_all(store, token).await;
+        let (one, two) = (names(&[1])[0].clone(), names(&[2])[0].clone());
+        let waits = vec![(one, None), (two.clone(), Some(1))];
+        let has_it = vec![(two, Some(1))];
+        // In one commit each, the first gets the license and loses it again.
+        let give = format!(
+            "BEGIN;
+             INSERT INTO licenses VALUES ({0}, 'd', '{1}', true, 0, 1);
+             UPDATE changes SET state = 'settled', slot = NULL WHERE holder_id = '{1}';
+             COMMIT;",
+            assets[0],
+            device(1).id()
+        );
+        let take = format!(
+            "BEGIN;
+             DELETE FROM licenses WHERE holder_id = '{0}';
+             UPDATE changes SET state = 'waitlisted', slot = 0 WHERE holder_id = '{0}';
+             COMMIT;",
+            device(1).id()
+        );
+        let moving = async {
+            for _ in 0..200 {
+                side.run(&give).await;
+                side.run(&take).await;
+            }
+        };
+        let reading = async {
+            loop {
+                let seen = told(&mut store.snapshot().await.unwrap(), token).await;
+                assert!(seen == waits || seen == has_it, "{seen:?}");
+            }
+        };
+        tokio::select! {
+            () = moving => {}
+            () = reading => {}
+        }
     })
     .await;
 }

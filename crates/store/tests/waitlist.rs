@@ -36,7 +36,7 @@ async fn join_all(store: &Store, token: TokenId) {
 
 async fn line(store: &Store, token: TokenId) -> Vec<String> {
     let filter = Filter { token: Some(token), ..Filter::default() };
-    let mut db = store.read().await.unwrap();
+    let mut db = store.snapshot().await.unwrap();
     let line = waitlist::list(&mut db, &filter, 100, None).await.unwrap();
     assert!(line.iter().zip(1..).all(|(entry, place)| entry.place == place), "{line:?}");
     line.into_iter().map(|entry| entry.holder.id().to_owned()).collect()

@@ -7,7 +7,7 @@ use russet_domain::explain::{Facts, Last, Place, explain};
 use russet_domain::{Holder, TokenId};
 use russet_store::assets::{self, AssetRow};
 use russet_store::changes::{self, waitlist};
-use russet_store::{Db, catalog, policies, reconcile};
+use russet_store::{Snapshot, catalog, policies, reconcile};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -60,7 +60,7 @@ pub(crate) async fn show(
         return Err(missing());
     }
     let tokens = asked.as_ref().map(std::slice::from_ref).or(actor.bound_to());
-    let mut db = app.store.read().await?;
+    let mut db = app.store.snapshot().await?;
     let rows = assets::of_product(&mut db, &query.adam_id, tokens, &holder, ASSETS_MAX).await?;
     if rows.is_empty() {
         return Err(missing());
@@ -72,7 +72,7 @@ pub(crate) async fn show(
     Ok(Json(Page::whole(items)))
 }
 
-async fn one(db: &mut Db, row: AssetRow, holder: &Holder) -> Result<ExplanationView, ApiError> {
+async fn one(db: &mut Snapshot, row: AssetRow, holder: &Holder) -> Result<ExplanationView, ApiError> {
     let about = reconcile::about(db, row.id, holder).await?;
     let changes = changes::history(db, row.id, holder, CHANGES_MAX).await?;
     let place = match changes.first() {
@@ -101,7 +101,7 @@ async fn one(db: &mut Db, row: AssetRow, holder: &Holder) -> Result<ExplanationV
 }
 
 /// The holder's place in the asset's line.
-async fn place(db: &mut Db, row: &AssetRow, holder: &Holder) -> Result<Option<Place>, ApiError> {
+async fn place(db: &mut Snapshot, row: &AssetRow, holder: &Holder) -> Result<Option<Place>, ApiError> {
     let filter = waitlist::Filter {
         token: Some(row.token),
         adam_id: Some(row.asset.key.adam_id.clone()),

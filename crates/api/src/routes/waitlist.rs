@@ -87,7 +87,7 @@ pub(crate) async fn list(
         holder: holder(query.serial, query.user)?,
         among: actor.bound_to().map(<[TokenId]>::to_vec),
     };
-    let mut db = app.store.read().await?;
+    let mut db = app.store.snapshot().await?;
     let after = after.map(|(asset, place)| (AssetId(asset), place));
     let rows = waitlist::list(&mut db, &filter, page::one_more(limit), after).await?;
     Ok(Json(Page::cut(LIST, rows, limit, |row| (row.asset.0, row.place), WaitingView::from)))

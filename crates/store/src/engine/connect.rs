@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, PgPool, SqlitePool};
 
-use super::db::{Db, Link, Reader, Tx};
+use super::db::{Db, Link, Reader, Snapshot, Tx};
 use super::failure::{failure, no_connection};
 use super::{Engine, sql};
 use crate::error::StoreError;
@@ -87,6 +87,22 @@ impl Store {
             Pools::Postgres(pool) => Link::PostgresRead(pool.acquire().await.map_err(no_connection(DOING))?),
         };
         Ok(Reader { db: Db { link, keys: Arc::clone(&self.keys) } })
+    }
+
+    /// A connection to read from. All statements see what is committed when the first of them starts.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        const DOING: &str = "beginning to read";
+        let link = match &self.pools {
+            Pools::Sqlite { read, .. } => Link::SqliteTx(read.begin().await.map_err(failure(DOING))?),
+            Pools::Postgres(pool) => {
+                let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+                Link::PostgresTx(pool.begin_with(begin).await.map_err(no_connection(DOING))?)
+            }
+        };
+        Ok(Snapshot { db: Db { link, keys: Arc::clone(&self.keys) } })
     }
 
     /// Asks the database for a sign of life.

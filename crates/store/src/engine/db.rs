@@ -11,7 +11,7 @@ use super::{Engine, Sql};
 use crate::error::StoreError;
 use crate::seal::KeyRing;
 
-/// A connection to the database: what every function that reads takes. Had from [`Tx`] or [`Reader`].
+/// A connection to the database: what every function that reads takes. Had from [`Tx`], [`Reader`] or [`Snapshot`].
 pub struct Db {
     pub(super) link: Link,
     pub(super) keys: Arc<KeyRing>,
@@ -137,6 +137,27 @@ impl Deref for Reader {
 }
 
 impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut Db {
+        &mut self.db
+    }
+}
+
+/// A connection to read from that shows everything as it was at one moment, whatever is committed meanwhile: for whoever compares what
+/// several statements read. Dropped, it lets go of that moment; the database keeps what is overwritten until then, so keep it short.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub(super) db: Db,
+}
+
+impl Deref for Snapshot {
+    type Target = Db;
+
+    fn deref(&self) -> &Db {
+        &self.db
+    }
+}
+
+impl DerefMut for Snapshot {
     fn deref_mut(&mut self) -> &mut Db {
         &mut self.db
     }

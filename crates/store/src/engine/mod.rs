@@ -6,7 +6,7 @@ mod failure;
 mod statement;
 
 pub use connect::Store;
-pub use db::{Db, Reader, Tx};
+pub use db::{Db, Reader, Snapshot, Tx};
 pub(crate) use statement::{Row, Sql, Statement, bulk, sql};
 
 /// Which of the two databases is on the other side.

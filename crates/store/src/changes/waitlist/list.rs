@@ -4,7 +4,7 @@ use russet_domain::{AssetId, AssetKey, AssignmentId, ChangeId, Holder, Timestamp
 
 use super::ranked::ranked;
 use crate::codec::{among, asset_key, holder, int, kind_of};
-use crate::engine::{Db, Row, Sql, sql};
+use crate::engine::{Row, Snapshot, Sql, sql};
 use crate::error::StoreError;
 use crate::quotas;
 
@@ -69,10 +69,13 @@ macro_rules! narrowed {
 
 /// Those who wait, by asset and place, after a place. Costs a look at everybody who waits for the token, or for all tokens.
 ///
+/// Of one moment: who got the last license of a quota meanwhile would else be told of as if he waited, and whoever waits for the quota
+/// as if he waited for a license.
+///
 /// # Errors
 /// As any statement.
 pub async fn list(
-    db: &mut Db,
+    db: &mut Snapshot,
     filter: &Filter,
     limit: usize,
     after: Option<(AssetId, i64)>,
