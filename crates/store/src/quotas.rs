@@ -58,6 +58,28 @@ pub async fn of_many(db: &mut Db, ids: &[AssignmentId]) -> Result<HashMap<Assign
     Ok(found.into_iter().collect())
 }
 
+/// The same of those assignments of some assets that have one.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn of_assets(
+    db: &mut Db,
+    assets: &[AssetId],
+) -> Result<HashMap<AssignmentId, Quota>, StoreError> {
+    const OF_ASSETS: Sql = bulk!(
+        concat!(usage!(), "a.asset_id IN (SELECT x.id FROM "),
+        (0 id BIGINT),
+        ") GROUP BY a.id, a.quota"
+    );
+    if assets.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<_> = assets.iter().map(|id| (id.0,)).collect();
+    let found =
+        sql("counting what quotas of some assets allow", OF_ASSETS).bind(json(&rows)?).all(db, quota).await?;
+    Ok(found.into_iter().collect())
+}
+
 fn quota(row: &Row) -> Result<(AssignmentId, Quota), StoreError> {
     let quota = Quota { most: row.at(1)?, used: row.at(2)?, moving: row.at(3)? };
     Ok((AssignmentId(row.at(0)?), quota))

@@ -1,14 +1,18 @@
 //! Who waits for licenses, what moved of late, and which other locations have some to spare: what a purchase is decided by.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use russet_domain::forecast::Moved;
 use russet_domain::{AssetId, AssetKey, Timestamp, TokenId};
 
 use crate::changes::waitlist;
-use crate::codec::{among, asset_key, count, json};
-use crate::engine::{Db, Sql, bulk, sql};
+use crate::codec::{among, asset_key, count, int, json};
+use crate::engine::{Db, Snapshot, Sql, bulk, sql};
 use crate::error::StoreError;
+
+/// Assets of other locations looked at for one page of apps, those with the most free first: thirty locations for each of a thousand apps.
+const PLACES_MAX: usize = 30_000;
 
 /// How much of an asset is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,7 +23,7 @@ pub struct Demand {
     pub moved: Moved,
 }
 
-/// Licenses of an asset that nobody holds at another location.
+/// Licenses of an asset that another location could do without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spare {
     /// The token of that location.
@@ -28,8 +32,9 @@ pub struct Spare {
     pub token_name: String,
     /// The asset.
     pub key: AssetKey,
-    /// How many nobody holds or waits for there.
-    pub free: i64,
+    /// How many are free there, without those that are kept from the line and those that somebody in line will get. Who waits for the quota of
+    /// an assignment gets none of them.
+    pub free: u64,
 }
 
 /// The demand for a token's assets, by those of which there is any. Costs a look at who waits and at what moved since.
@@ -37,7 +42,7 @@ pub struct Spare {
 /// # Errors
 /// As any statement.
 pub async fn demand(
-    db: &mut Db,
+    db: &mut Snapshot,
     token: TokenId,
     since: Option<Timestamp>,
 ) -> Result<HashMap<AssetId, Demand>, StoreError> {
@@ -77,23 +82,51 @@ pub async fn demand(
     Ok(all)
 }
 
-/// Other locations with free licenses of these assets, those with the most first. `seen` are the tokens that the asking key may know
+/// Other locations with licenses of these assets to spare, those with the most first. `seen` are the tokens that the asking key may know
 /// of; nothing is all.
 ///
 /// # Errors
 /// As any statement.
 pub async fn spare(
-    db: &mut Db,
+    db: &mut Snapshot,
     token: TokenId,
     keys: &[AssetKey],
     seen: Option<&[TokenId]>,
 ) -> Result<Vec<Spare>, StoreError> {
-    macro_rules! spare {
+    let free = free_elsewhere(db, token, keys, seen).await?;
+    let waited_for: Vec<AssetId> = free.iter().filter(|one| one.waiting > 0).map(|one| one.asset).collect();
+    let beyond = waitlist::beyond_by_asset(db, &waited_for).await?;
+    let mut found: Vec<Spare> = free
+        .into_iter()
+        .map(|Free { asset, waiting, spare }| {
+            let waiting = waiting.saturating_sub(beyond.get(&asset).copied().unwrap_or(0));
+            Spare { free: spare.free.saturating_sub(waiting), ..spare }
+        })
+        .filter(|spare| spare.free > 0)
+        .collect();
+    found.sort_by_key(|spare| (Reverse(spare.free), spare.token));
+    Ok(found)
+}
+
+/// Licenses at another location that the line there may be given.
+struct Free {
+    asset: AssetId,
+    waiting: u64,
+    spare: Spare,
+}
+
+async fn free_elsewhere(
+    db: &mut Db,
+    token: TokenId,
+    keys: &[AssetKey],
+    seen: Option<&[TokenId]>,
+) -> Result<Vec<Free>, StoreError> {
+    macro_rules! free {
         ($among:literal) => {
             bulk!(
-                "SELECT t.id, t.name, a.adam_id, a.pricing_param, a.available - (
+                "SELECT t.id, t.name, a.adam_id, a.pricing_param, a.available - a.reserved AS free, a.id AS asset_id, (
                      SELECT count(*) FROM changes c
-                     WHERE c.token_id = a.token_id AND c.asset_id = a.id AND c.state = 'waitlisted') AS free
+                     WHERE c.token_id = a.token_id AND c.asset_id = a.id AND c.state = 'waitlisted') AS waiting
                  FROM ",
                 (0 adam_id TEXT, 1 pricing_param TEXT),
                 concat!(
@@ -103,34 +136,36 @@ pub async fn spare(
                         AND a.pricing_param = x.pricing_param
                         AND a.token_id <> $2
                         AND NOT a.gone
-                        AND a.available > 0
+                        AND a.available > a.reserved
                         AND t.id = a.token_id
                         AND ($3 IS NULL OR t.id IN (SELECT ", $among, "))
-                      ORDER BY free DESC, t.id"
+                      ORDER BY free DESC, t.id
+                      LIMIT $4"
                 )
             )
         };
     }
-    const SPARE: Sql = Sql {
-        sqlite: spare!("value FROM json_each($3)").sqlite,
-        postgres: spare!("value::BIGINT FROM jsonb_array_elements_text($3::jsonb)").postgres,
+    const FREE: Sql = Sql {
+        sqlite: free!("value FROM json_each($3)").sqlite,
+        postgres: free!("value::BIGINT FROM jsonb_array_elements_text($3::jsonb)").postgres,
     };
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let rows: Vec<_> = keys.iter().map(|key| (&key.adam_id, key.pricing.as_str())).collect();
-    let found = sql("looking for licenses to spare elsewhere", SPARE)
+    sql("looking for licenses to spare elsewhere", FREE)
         .bind(json(&rows)?)
         .bind(token.0)
         .bind(among(seen)?)
+        .bind(int(PLACES_MAX))
         .all(db, |row| {
-            Ok(Spare {
+            let spare = Spare {
                 token: TokenId(row.at(0)?),
                 token_name: row.at(1)?,
                 key: asset_key(row.at(2)?, &row.at::<String>(3)?),
-                free: row.at(4)?,
-            })
+                free: row.at(4).map(count)?,
+            };
+            Ok(Free { asset: AssetId(row.at(5)?), waiting: row.at(6).map(count)?, spare })
         })
-        .await?;
-    Ok(found.into_iter().filter(|spare| spare.free > 0).collect())
+        .await
 }

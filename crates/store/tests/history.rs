@@ -14,7 +14,7 @@ use russet_domain::job::JobKind;
 use russet_domain::{AssetKey, Holder, Pricing, Timestamp, TokenId};
 use russet_store::history::{self, Cause, Filter};
 use russet_store::walks::WalkId;
-use russet_store::{Db, Store, audit, chain, licenses, supply, tokens};
+use russet_store::{Snapshot, Store, audit, chain, licenses, supply, tokens};
 
 fn key(number: usize) -> AssetKey {
     AssetKey::new(format!("{}", 500_000_000 + number), Pricing::Standard)
@@ -84,8 +84,8 @@ async fn what_readings_notifications_and_changes_move_is_told_of_every_moment_si
         assert_eq!(movements(store, &since).await, all[..3]);
         let one = Filter { holder: Some(device(2)), token: Some(token), ..Filter::default() };
         assert_eq!(movements(store, &one).await, all[3..]);
-        let mut db = store.read().await.unwrap();
-        let moved = async |db: &mut Db, since| supply::demand(db, token, since).await.unwrap();
+        let mut db = store.snapshot().await.unwrap();
+        let moved = async |db: &mut Snapshot, since| supply::demand(db, token, since).await.unwrap();
         assert!(moved(&mut db, None).await.is_empty());
         let wanted = supply::Demand { waiting: 0, moved: Moved { given: 2, back: 2 } };
         assert_eq!(moved(&mut db, Some(later(200))).await, HashMap::from([(assets[0], wanted)]));

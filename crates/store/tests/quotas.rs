@@ -7,7 +7,7 @@ mod common;
 use common::*;
 use russet_domain::grant::Quota;
 use russet_domain::job::JobKind;
-use russet_domain::{AssetId, AssignmentId, ChangeId, TokenId};
+use russet_domain::{AssetId, AssetKey, AssignmentId, ChangeId, Pricing, TokenId};
 use russet_store::changes::waitlist::{self, Filter};
 use russet_store::jobs::NewJob;
 use russet_store::{Snapshot, Store, changes, policies, quotas, submit, supply};
@@ -231,6 +231,35 @@ async fn a_reading_of_the_line_between_two_commits_never_takes_the_quota_for_the
             () = moving => {}
             () = reading => {}
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_who_will_be_given_a_license_counts_against_what_a_location_can_spare() {
+    on_both(|side| async move {
+        let store = &side.store;
+        let (north, _) = location(store, "North", 1).await;
+        let (south, assets) = location(store, "South", 1).await;
+        side.run("UPDATE assets SET total = 10, available = 10, assigned = 0").await;
+        let key = [AssetKey::new("500000000", Pricing::Standard)];
+        let spare = async || {
+            let mut view = store.snapshot().await.unwrap();
+            let found = supply::spare(&mut view, north, &key, None).await.unwrap();
+            found.into_iter().map(|one| (one.token, one.free)).collect::<Vec<_>>()
+        };
+        assert_eq!(spare().await, [(south, 10)]);
+        // Of four for whom there is a quota of one, three take none of what is free.
+        assignment(&side, (south, assets[0]), 1, "1", &[1, 2, 3, 4]).await;
+        ask(store, south, assets[0], &[1, 2, 3, 4], 5).await;
+        ask(store, south, assets[0], &[7, 8], 0).await;
+        join_all(store, south).await;
+        assert_eq!(spare().await, [(south, 7)]);
+        // What is kept is kept for somebody.
+        side.run("UPDATE assets SET reserved = 5").await;
+        assert_eq!(spare().await, [(south, 2)]);
+        side.run("UPDATE assets SET reserved = 7").await;
+        assert_eq!(spare().await, []);
     })
     .await;
 }

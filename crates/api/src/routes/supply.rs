@@ -95,8 +95,8 @@ pub(crate) struct SpareView {
     token: i64,
     /// The token's name.
     token_name: String,
-    /// How many nobody holds or waits for there.
-    free: i64,
+    /// How many are free there that are neither kept by a reservation nor about to be given to somebody in line.
+    free: u64,
 }
 
 /// Days ahead, days that are few, what comes besides, and how much in use is an alert.
@@ -138,7 +138,7 @@ pub(crate) async fn list(
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(AssetId);
     let now = time::now();
-    let mut db = app.store.read().await?;
+    let mut db = app.store.snapshot().await?;
     let token = tokens::known(&mut db, &actor, id).await?;
     let horizon = query.horizon(&policies::read(&mut db, id).await?)?;
     let since = counts_since(history::begins(&mut db, id).await?, now);

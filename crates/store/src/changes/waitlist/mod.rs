@@ -5,7 +5,7 @@ mod list;
 mod ranked;
 
 pub use list::{Filter, Waiting, list};
-pub(crate) use ranked::beyond_quotas;
+pub(crate) use ranked::{beyond_by_asset, beyond_quotas};
 
 use std::collections::HashSet;
 

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use russet_domain::grant::Quota;
 use russet_domain::{AssetId, AssignmentId, ChangeId, TokenId};
 
-use crate::codec::int;
-use crate::engine::{Db, Sql, sql};
+use crate::codec::{count, int, json};
+use crate::engine::{Db, Snapshot, Sql, sql};
 use crate::error::StoreError;
 use crate::quotas;
 
@@ -112,6 +112,35 @@ pub(crate) async fn beyond_quotas(
         .bind(token.0)
         .bind(int(MOST))
         .all(db, |row| Ok((ChangeId(row.at(0)?), AssetId(row.at(1)?))))
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// How many wait for licenses of these assets only because a quota is used up, by those assets for which anybody does.
+///
+/// # Errors
+/// As any statement.
+pub(crate) async fn beyond_by_asset(
+    db: &mut Snapshot,
+    assets: &[AssetId],
+) -> Result<HashMap<AssetId, u64>, StoreError> {
+    const BEYOND: Sql = ranked!(
+        "SELECT v.asset_id, count(*) FROM ",
+        (
+            "c.asset_id IN (SELECT value FROM json_each($2))",
+            "c.asset_id IN (SELECT value::BIGINT FROM jsonb_array_elements_text($2::jsonb))"
+        ),
+        " WHERE v.beyond GROUP BY v.asset_id"
+    );
+    let quotas = quotas::of_assets(db, assets).await?;
+    if quotas.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = assets.iter().map(|id| id.0).collect();
+    let found = sql("counting who waits because of a quota", BEYOND)
+        .bind(quotas::rooms(&quotas)?)
+        .bind(json(&ids)?)
+        .all(db, |row| Ok((AssetId(row.at(0)?), row.at::<i64>(1).map(count)?)))
         .await?;
     Ok(found.into_iter().collect())
 }
