@@ -71,7 +71,7 @@ impl School {
     }
 
     async fn tally(&self, class: Class) -> Count {
-        let mut db = self.side.store.read().await.unwrap();
+        let mut db = self.side.store.snapshot().await.unwrap();
         drift::tally(&mut db, self.token, class, later(3_700_000)).await.unwrap()
     }
 

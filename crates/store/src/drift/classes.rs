@@ -32,8 +32,8 @@ macro_rules! texts {
     };
 }
 
-/// The licenses held of a token's assets, `licenses l` and `assets a`, that nothing moves at present.
-macro_rules! held_and_still {
+/// The licenses held of a token's assets, `licenses l` and `assets a`.
+macro_rules! held {
     () => {
         " FROM assets a
           JOIN licenses l ON l.asset_id = a.id AND l.held
@@ -42,13 +42,34 @@ macro_rules! held_and_still {
           LEFT JOIN pins n
             ON n.asset_id = l.asset_id AND n.holder_kind = l.holder_kind AND n.holder_id = l.holder_id
           LEFT JOIN devices d ON l.holder_kind = 'd' AND d.serial = l.holder_id
-          LEFT JOIN people p ON l.holder_kind = 'u' AND p.client_user_id = l.holder_id
-          WHERE a.token_id = $1
-            AND NOT EXISTS (
-                SELECT 1
-                FROM changes c
-                WHERE c.asset_id = l.asset_id AND c.holder_kind = l.holder_kind AND c.holder_id = l.holder_id
-                  AND c.slot IS NOT NULL)"
+          LEFT JOIN people p ON p.client_user_id = CASE l.holder_kind WHEN 'u' THEN l.holder_id END
+          WHERE a.token_id = $1"
+    };
+}
+
+/// Whether nothing moves the license of `$row` at present.
+macro_rules! still {
+    ($row:literal) => {
+        concat!(
+            "NOT EXISTS (
+                 SELECT 1
+                 FROM changes c
+                 WHERE c.asset_id = ",
+            $row,
+            ".asset_id AND c.holder_kind = ",
+            $row,
+            ".holder_kind
+                   AND c.holder_id = ",
+            $row,
+            ".holder_id AND c.slot IS NOT NULL)"
+        )
+    };
+}
+
+/// Those of them that nothing moves at present.
+macro_rules! held_and_still {
+    () => {
+        concat!(held!(), " AND ", still!("l"))
     };
 }
 
@@ -67,6 +88,8 @@ macro_rules! may_go {
     };
 }
 
+/// What is asked about changes is asked last, by a CASE: of the few that are left, and not of everybody, which PostgreSQL would
+/// think cheaper.
 const MISSING: Texts = texts!(
     "SELECT e.asset_id, e.holder_kind, e.holder_id,
             (SELECT c.error_code
@@ -84,11 +107,9 @@ const MISSING: Texts = texts!(
        AND e.state = 'wanted'
        AND e.intent <> 'uninstall'
        AND l.asset_id IS NULL
-       AND NOT EXISTS (
-           SELECT 1
-           FROM changes c
-           WHERE c.asset_id = e.asset_id AND c.holder_kind = e.holder_kind AND c.holder_id = e.holder_id
-             AND c.slot IS NOT NULL)"
+       AND CASE WHEN l.asset_id IS NULL THEN ",
+    still!("e"),
+    " END"
 );
 
 const SURPLUS: Texts = texts!(
@@ -104,15 +125,17 @@ const FOREIGN: Texts = texts!(
     "SELECT l.asset_id, l.holder_kind, l.holder_id, NULL AS detail, 0 AS line, ",
     may_go!(),
     " AS can_fix",
-    held_and_still!(),
+    held!(),
     " AND e.asset_id IS NULL
-      AND coalesce((
+      AND CASE WHEN e.asset_id IS NULL THEN ",
+    still!("l"),
+    " AND coalesce((
           SELECT c.action
           FROM changes c
           WHERE c.holder_id = l.holder_id AND c.asset_id = l.asset_id AND c.holder_kind = l.holder_kind
             AND c.state = 'settled'
           ORDER BY c.id DESC
-          LIMIT 1), 'revoke') <> 'assign'"
+          LIMIT 1), 'revoke') <> 'assign' END"
 );
 
 const ORPHAN: Texts = texts!(
@@ -145,7 +168,8 @@ const DOUBLE: Texts = texts!(
                 JOIN assets b ON b.id = t.asset_id AND b.adam_id = a.adam_id
                 WHERE t.holder_kind = 'd' AND t.holder_id = o.serial AND t.held)) AS can_fix",
     held_and_still!(),
-    " AND EXISTS (
+    " AND l.holder_kind = 'u'
+      AND EXISTS (
           SELECT 1
           FROM devices o
           JOIN licenses t ON t.holder_kind = 'd' AND t.holder_id = o.serial AND t.held

@@ -14,7 +14,7 @@ use russet_domain::reconcile::{Left, keeping};
 use russet_domain::{AssetId, AssetKey, Holder, Timestamp, TokenId};
 
 use crate::codec::{asset_key, count, holder, int, kind_of};
-use crate::engine::{Db, Row, Statement, sql};
+use crate::engine::{Db, Row, Snapshot, Statement, sql};
 use crate::error::StoreError;
 use crate::policies;
 
@@ -52,7 +52,13 @@ pub struct Count {
 ///
 /// # Errors
 /// As any statement.
-pub async fn tally(db: &mut Db, token: TokenId, class: Class, now: Timestamp) -> Result<Count, StoreError> {
+pub async fn tally(
+    db: &mut Snapshot,
+    token: TokenId,
+    class: Class,
+    now: Timestamp,
+) -> Result<Count, StoreError> {
+    db.compare_whole_tables().await?;
     let statement = sql("counting what differs", classes::texts(class).counts);
     asked(statement, (token, class), &policies::read(db, token).await?, now)
         .one(db, |row| Ok(Count { all: count(row.at(0)?), can_fix: count(row.at(1)?) }))

@@ -149,6 +149,23 @@ pub struct Snapshot {
     pub(super) db: Db,
 }
 
+impl Snapshot {
+    /// Lets tables be walked side by side in the order of their keys, until the snapshot ends: for what compares all of one with all
+    /// of another. Elsewhere PostgreSQL may not, since it does so for a list of ten as well (see `open_postgres`). SQLite never does.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub(crate) async fn compare_whole_tables(&mut self) -> Result<(), StoreError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => {
+                let text = "SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = force_custom_plan";
+                self.run_script("setting how tables are compared", Sql { sqlite: "", postgres: text }).await
+            }
+        }
+    }
+}
+
 impl Deref for Snapshot {
     type Target = Db;
 

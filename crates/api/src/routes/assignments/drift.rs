@@ -125,7 +125,7 @@ pub(crate) async fn show(
     TokenInPath(id): TokenInPath,
 ) -> Result<Json<Vec<ClassView>>, ApiError> {
     let now = time::now();
-    let mut db = app.store.read().await?;
+    let mut db = app.store.snapshot().await?;
     tokens::known(&mut db, &actor, id).await?;
     let policies = policies::read(&mut db, id).await?;
     let mut classes = Vec::with_capacity(Class::ALL.len());
