@@ -1,13 +1,14 @@
 //! What an act would do is told exactly, and done only if nothing has moved since.
 
 use reqwest::Method;
-use russet_tests::{Profile, Token, World, app, on_both_profiles, serials};
+use russet_tests::{Profile, Token, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
 
 on_both_profiles!(
     a_plan_tells_what_an_assignment_would_do_and_does_nothing,
     a_plan_is_applied_as_it_was_made_and_refused_when_the_world_has_moved,
     a_plan_says_why_licenses_come_back_and_what_cannot_be_undone,
+    a_plan_takes_nothing_back_from_who_waits_in_line,
     people_plan_and_apply_on_the_command_line,
 );
 
@@ -117,6 +118,24 @@ async fn a_plan_says_why_licenses_come_back_and_what_cannot_be_undone(profile: P
     let _ = world.api.post("/plans/apply", &apply).await.with(200);
     world.until_held(&token, 8).await;
     world.must_agree(&token).await;
+    world.must_be_clean().await;
+}
+
+async fn a_plan_takes_nothing_back_from_who_waits_in_line(profile: Profile) {
+    let (world, token) = school(profile, 6).await;
+    let made = world.api.post("/assignments", &assignment(&token)).await.with(201);
+    world.until_held(&token, 6).await;
+    let page = format!("/assignments/{}", made["id"]);
+    eventually("four to wait in line", async || {
+        let told = world.api.get(&page).await;
+        if told["waiting"] == 4 { Ok(()) } else { Err(told.to_string()) }
+    })
+    .await;
+
+    let told = plan(&world, &json!({ "kind": "remove_assignment", "assignment": made["id"] })).await;
+    assert_eq!((&told["revokes"], &told["withdrawn"]), (&json!(6), &json!(4)), "{told}");
+    assert_eq!((&told["remove_app"], &told["apps"][0]["revokes"]), (&json!(6), &json!(6)), "{told}");
+    assert_eq!(told["reasons"], json!({ "unassigned": 6 }), "{told}");
     world.must_be_clean().await;
 }
 

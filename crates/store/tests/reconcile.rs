@@ -219,7 +219,7 @@ fn moves_of(plan: &Plan) -> Vec<String> {
     moves
         .flat_map(|moves| {
             let assigns = moves.assigns.iter().map(|(wish, _)| format!("+ {} {}", wish.asset, wish.holder));
-            let revokes = moves.revokes.iter();
+            let revokes = moves.revokes.iter().chain(&moves.withdrawn);
             assigns.chain(revokes.map(|(wish, left)| format!("- {} {} {left:?}", wish.asset, wish.holder)))
         })
         .collect()

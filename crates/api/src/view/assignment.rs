@@ -43,6 +43,8 @@ pub(crate) struct AssignmentView {
     wanted: u64,
     /// Of those, how many have the license.
     held: u64,
+    /// How many of them wait in line, for a license or for the quota; `GET /api/v1/waitlist` tells which of the two.
+    waiting: u64,
     /// Who made it.
     created_by: String,
     /// When it was made.
@@ -94,6 +96,7 @@ impl AssignmentView {
             },
             wanted: assignment.wanted,
             held: assignment.held,
+            waiting: assignment.waiting,
             created_by: assignment.created_by,
             created_at: time::text(assignment.created_at),
             updated_at: time::text(assignment.updated_at),

@@ -238,6 +238,7 @@ pub(crate) async fn run(command: AssignmentCommand, config: Option<&Path>) -> Re
                 ("LICENSE", "license"),
                 ("WANTED", "wanted"),
                 ("HELD", "held"),
+                ("WAITING", "waiting"),
                 ("QUOTA", "quota"),
             ];
             return list(&client, &args.access, ("assignments", &query), args.limit, columns).await;

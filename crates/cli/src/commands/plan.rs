@@ -176,6 +176,9 @@ fn show(plan: &Value) {
         number("requests"),
         number("seconds"),
     ));
+    if number("withdrawn") > 0 {
+        print::line(format!("{} wishes are withdrawn before there is a license", number("withdrawn")));
+    }
     let seen = prompts(plan);
     if !seen.is_empty() {
         print::line(format!("given: {seen}"));

@@ -54,6 +54,8 @@ pub struct Assignment {
     pub wanted: u64,
     /// Of those, how many have the license.
     pub held: u64,
+    /// How many wait in line for one: for a license, or for its quota.
+    pub waiting: u64,
     /// How many count for its quota, while it has one: all who have a license that was given through it.
     pub quota_used: Option<i64>,
     /// Who made it.
@@ -143,7 +145,13 @@ macro_rules! select {
                      FROM entitlements e
                      JOIN licenses l
                        ON l.asset_id = e.asset_id AND l.holder_kind = e.holder_kind AND l.holder_id = e.holder_id
-                     WHERE e.assignment_id = a.id AND e.state = 'wanted' AND l.held) AS held
+                     WHERE e.assignment_id = a.id AND e.state = 'wanted' AND l.held) AS held,
+                    (SELECT count(*)
+                     FROM changes c
+                     JOIN entitlements e
+                       ON e.asset_id = c.asset_id AND e.holder_kind = c.holder_kind AND e.holder_id = c.holder_id
+                     WHERE c.token_id = a.token_id AND c.asset_id = a.asset_id AND c.state = 'waitlisted'
+                       AND e.assignment_id = a.id AND e.state = 'wanted') AS waiting
              FROM assignments a
              JOIN assets s ON s.id = a.asset_id
              JOIN groups g ON g.id = a.group_id ",
@@ -365,6 +373,7 @@ fn assignment(row: &Row) -> Result<Assignment, StoreError> {
         configuration_keys: settings::configuration_keys(row)?,
         wanted: count(row.get("wanted")?),
         held: count(row.get("held")?),
+        waiting: count(row.get("waiting")?),
         quota_used: None,
         created_by: row.get("created_by")?,
         created_at: time(row, "created_at")?,

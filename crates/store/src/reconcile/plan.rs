@@ -38,6 +38,8 @@ pub struct Moves {
     pub assigns: Vec<(Wish, i64)>,
     /// Licenses to be taken back, and why.
     pub revokes: Vec<(Wish, Left)>,
+    /// Wishes that are withdrawn before their holders have a license, such as those of who waits in line, and why.
+    pub withdrawn: Vec<(Wish, Left)>,
     /// How many apps are to go from their devices as well.
     pub removals: usize,
     /// Of these, those of devices.
@@ -83,7 +85,7 @@ async fn decide(tx: &mut Tx, picture: Picture, again: bool) -> Result<Plan, Stor
             let wish = Wish { asset, holder: holder.clone() };
             let moves = plan.moves.entry(token).or_default();
             moves.waits = rules.has_waitlist();
-            moves.take(wish, &verdict);
+            moves.take(wish, &verdict, standing.held);
         }
         if verdict.entitlement != standing.entitlement {
             plan.decisions.push(Decision { asset, holder, entitlement: verdict.entitlement });
@@ -112,7 +114,7 @@ async fn rules_of(tx: &mut Tx, picture: &Picture) -> Result<HashMap<TokenId, Pol
 }
 
 impl Moves {
-    fn take(&mut self, wish: Wish, verdict: &Verdict) {
+    fn take(&mut self, wish: Wish, verdict: &Verdict, held: bool) {
         match verdict.act {
             Some(Action::Assign) => self.assigns.push((wish, verdict.priority)),
             Some(Action::Revoke) => {
@@ -121,8 +123,8 @@ impl Moves {
                 if let (true, Holder::Device(serial)) = (verdict.remove_app, &wish.holder) {
                     self.removed.push((wish.asset, serial.clone()));
                 }
-                self.removals += usize::from(verdict.remove_app);
-                self.revokes.push((wish, left));
+                self.removals += usize::from(verdict.remove_app && held);
+                if held { &mut self.revokes } else { &mut self.withdrawn }.push((wish, left));
             }
             None => {}
         }
@@ -142,15 +144,27 @@ impl Moves {
     fn notes(&self) -> Vec<String> {
         let reason = |(left, count): (Left, usize)| format!("{count} because of `{}`", left.as_str());
         let reasons: Vec<String> = self.reasons().into_iter().map(reason).collect();
-        if reasons.is_empty() { Vec::new() } else { vec![format!("Taken back: {}.", reasons.join(", "))] }
+        let mut notes = Vec::new();
+        if !reasons.is_empty() {
+            notes.push(format!("Taken back: {}.", reasons.join(", ")));
+        }
+        match self.withdrawn.len() {
+            0 => {}
+            1 => notes.push("Withdrawn before there was a license: 1 wish.".to_owned()),
+            count => notes.push(format!("Withdrawn before there were licenses: {count} wishes.")),
+        }
+        notes
     }
 }
 
 impl Plan {
-    /// How many licenses are to move.
+    /// How many licenses are to move, or were to and are not any more.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.moves.values().map(|moves| moves.assigns.len() + moves.revokes.len()).sum()
+        self.moves
+            .values()
+            .map(|moves| moves.assigns.len() + moves.revokes.len() + moves.withdrawn.len())
+            .sum()
     }
 
     /// Whether no license is to move.
@@ -186,7 +200,7 @@ impl Moves {
             let new = NewJob { line, ..new_job(token, JobKind::AssignLicense) };
             write_jobs(tx, &new, wishes, json!({}), now).await?;
         }
-        let revokes = self.revokes.into_iter().map(|(wish, _)| wish).collect();
+        let revokes = self.revokes.into_iter().chain(self.withdrawn).map(|(wish, _)| wish).collect();
         let new = NewJob { notes, ..new_job(token, JobKind::RevokeLicense) };
         write_jobs(tx, &new, revokes, json!({ "remove_app": removals }), now).await?;
         changes::remove_apps(tx, token, &self.removed, now).await

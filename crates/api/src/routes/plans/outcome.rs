@@ -30,6 +30,8 @@ const NAMED_MAX: usize = 1_000;
 pub(super) struct Outcome {
     assigns: BTreeMap<TokenId, BTreeSet<(AssetId, Holder)>>,
     revokes: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Why>>,
+    /// Wishes that are withdrawn before there is a license.
+    withdrawn: BTreeMap<TokenId, BTreeMap<(AssetId, Holder), Why>>,
     removals: usize,
     /// How many of those who are given licenses wait for the quota of their assignment.
     over_quota: BTreeMap<(TokenId, AssetId), u64>,
@@ -78,6 +80,8 @@ pub(crate) struct PlanView {
     assigns: u64,
     /// How many licenses are taken back.
     revokes: u64,
+    /// How many wishes are withdrawn before their holders have a license, such as those of who waits in line.
+    withdrawn: u64,
     /// How many apps are to go from their devices as well.
     remove_app: u64,
     /// Why licenses are taken back, by number.
@@ -149,6 +153,8 @@ impl Outcome {
             self.assigns.entry(*token).or_default().extend(moves.assigns.iter().map(|(wish, _)| pair(wish)));
             let revokes = moves.revokes.iter().map(|(wish, left)| (pair(wish), Why::Left(*left)));
             self.revokes.entry(*token).or_default().extend(revokes);
+            let withdrawn = moves.withdrawn.iter().map(|(wish, left)| (pair(wish), Why::Left(*left)));
+            self.withdrawn.entry(*token).or_default().extend(withdrawn);
             self.removals += moves.removals;
         }
     }
@@ -178,12 +184,13 @@ impl Outcome {
     /// How many licenses move.
     pub(super) fn moves(&self) -> usize {
         self.assigns.values().map(BTreeSet::len).sum::<usize>()
-            + self.revokes.values().map(BTreeMap::len).sum::<usize>()
+            + self.revokes.values().chain(self.withdrawn.values()).map(BTreeMap::len).sum::<usize>()
     }
 
     /// The tokens of which something moves.
     pub(super) fn tokens(&self) -> impl Iterator<Item = TokenId> {
-        self.assigns.keys().chain(self.revokes.keys()).copied().collect::<BTreeSet<_>>().into_iter()
+        let taken = self.revokes.keys().chain(self.withdrawn.keys());
+        self.assigns.keys().chain(taken).copied().collect::<BTreeSet<_>>().into_iter()
     }
 
     /// Names the outcome: every license that moves, and why, and what should be known besides.
@@ -197,9 +204,11 @@ impl Outcome {
                 hash.update(format!("assign {token} {asset} {holder}\n"));
             }
         }
-        for (token, pairs) in &self.revokes {
-            for ((asset, holder), why) in pairs {
-                hash.update(format!("revoke {token} {asset} {holder} {}\n", why.as_str()));
+        for (word, tokens) in [("revoke", &self.revokes), ("withdraw", &self.withdrawn)] {
+            for (token, pairs) in tokens {
+                for ((asset, holder), why) in pairs {
+                    hash.update(format!("{word} {token} {asset} {holder} {}\n", why.as_str()));
+                }
             }
         }
         crate::body::hex(&hash.finalize())
@@ -222,6 +231,7 @@ impl Outcome {
             hash: self.hash(),
             assigns: apps.iter().map(|app| app.assigns).sum(),
             revokes: apps.iter().map(|app| app.revokes).sum(),
+            withdrawn: wide(self.withdrawn.values().map(BTreeMap::len).sum()),
             remove_app: wide(self.removals),
             reasons,
             jobs: self.jobs.iter().map(|job| job.0).collect(),
