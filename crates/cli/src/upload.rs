@@ -34,8 +34,8 @@ pub(crate) fn read(path: &Path) -> Result<(&'static str, Vec<u8>), CliError> {
     Ok((media_type, bytes))
 }
 
-/// Names the rows that were left out.
-pub(crate) fn rejected(answer: &Value) {
+/// Names the rows that were left out, and leaves of them in the answer how many they are.
+pub(crate) fn rejected(answer: &mut Value) {
     let rows = answer.pointer("/rejected/rows").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     for row in rows.iter().take(REJECTED_SHOWN) {
         let (line, detail) = (&row["line"], row["detail"].as_str().unwrap_or_default());
@@ -44,5 +44,8 @@ pub(crate) fn rejected(answer: &Value) {
     let all = answer.pointer("/rejected/count").and_then(Value::as_u64).unwrap_or(0);
     if all > REJECTED_SHOWN as u64 {
         print::remark(format!("and {} more lines; --json names up to 1000", all - REJECTED_SHOWN as u64));
+    }
+    if let Some(rejected) = answer.get_mut("rejected") {
+        *rejected = all.into();
     }
 }

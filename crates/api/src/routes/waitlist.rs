@@ -141,8 +141,9 @@ fn reason(row: &Waiting) -> String {
         1 => "the only license is in use".to_owned(),
         total => format!("all {total} licenses are in use"),
     };
-    format!(
-        "No license is free: {owned}; {ahead}. It is given as soon as {} are bought or come back.",
-        row.ahead + 1
-    )
+    let needed = match row.ahead {
+        0 => "one is bought or comes back".to_owned(),
+        ahead => format!("{} are bought or come back", ahead + 1),
+    };
+    format!("No license is free: {owned}; {ahead}. It is given as soon as {needed}.")
 }

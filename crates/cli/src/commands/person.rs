@@ -115,9 +115,9 @@ pub(crate) async fn run(command: PersonCommand, config: Option<&Path>) -> Result
         PersonCommand::Import(args) => {
             let (media_type, bytes) = upload::read(&args.file)?;
             let query = [("partial", args.partial.to_string())];
-            let answer = client.upload("people/import", &query, media_type, bytes).await?.body;
+            let mut answer = client.upload("people/import", &query, media_type, bytes).await?.body;
             if !args.access.json {
-                upload::rejected(&answer);
+                upload::rejected(&mut answer);
             }
             one(&args.access, &answer);
         }

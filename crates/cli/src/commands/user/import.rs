@@ -32,9 +32,9 @@ pub(super) async fn run(client: &Client, args: ImportArgs) -> Result<(), CliErro
     let (media_type, bytes) = upload::read(&args.file)?;
     let token = token::find(client, &args.token).await?;
     let query = [("token", token.id.to_string()), ("partial", args.partial.to_string())];
-    let answer = client.upload("users/import", &query, media_type, bytes).await?;
+    let mut answer = client.upload("users/import", &query, media_type, bytes).await?;
     if !args.access.json {
-        upload::rejected(&answer.body);
+        upload::rejected(&mut answer.body);
     }
     follow::submitted(client, &args.access, args.wait, answer.body).await
 }
