@@ -156,6 +156,13 @@ impl Stack {
         Ok(())
     }
 
+    /// Where its database is.
+    pub(crate) fn store_url(&self) -> String {
+        let set = self.program.settings.iter().find(|(name, _)| name == "RUSSET_STORE__URL");
+        let file = || format!("sqlite://{}", self.program.directory.path().join("data/russet.db").display());
+        set.map_or_else(file, |(_, url)| url.clone())
+    }
+
     /// The running processes of a role.
     pub(crate) fn process_ids(&self, role: &str) -> impl Iterator<Item = u32> {
         self.processes

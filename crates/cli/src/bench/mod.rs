@@ -8,6 +8,7 @@ mod night;
 mod pace;
 mod queue;
 mod reconcile;
+mod reports;
 mod setup;
 mod sync;
 mod updates;

@@ -1,15 +1,17 @@
 //! How long it takes to find out who should have what: all of a large organization with nothing to do, with some of it moved, from
-//! nothing, and for one device that joins a group.
+//! nothing, and for one device that joins a group; then, to count where what devices have differs from that.
 //!
 //! Assignments are planned and not sent meanwhile, so that what is measured is the comparing and the planning; between the
 //! measurements the simulator settles what was planned.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::reports;
 use super::setup::{Setup, rounded};
 use crate::error::CliError;
 use crate::print;
@@ -81,9 +83,11 @@ pub(super) async fn run(args: ReconcileArgs) -> Result<(), CliError> {
     bench.all_at_once().await?;
     bench.settle().await?;
     bench.idle().await?;
-    bench.one_percent().await?;
+    let moved = (town.members / 200).max(1);
+    bench.one_percent(moved).await?;
     bench.settle().await?;
-    bench.one_member().await
+    bench.one_member().await?;
+    bench.drift(moved).await
 }
 
 struct Bench {
@@ -96,7 +100,11 @@ struct Bench {
 impl Bench {
     async fn start(args: &ReconcileArgs, town: Town) -> Result<Self, CliError> {
         // Nothing but what is measured is to run.
-        let settings = [("RUSSET_SCHEDULE__SYNC_TOKEN", ""), ("RUSSET_API__BODY_MAX_BYTES", "67108864")];
+        let settings = [
+            ("RUSSET_SCHEDULE__SYNC_TOKEN", ""),
+            ("RUSSET_API__BODY_MAX_BYTES", "67108864"),
+            ("RUSSET_APPLE__CATALOG_RATE_PER_S", "100"),
+        ];
         let rules = json!({"rate_limit": false, "latency_ms": 0, "event_delay_ms": 5, "allow_http": true});
         let mut setup = Setup::start_with(args.profile, 1, &rules, &settings).await?;
         let (uid, token) = setup.token().await?;
@@ -206,10 +214,9 @@ impl Bench {
     }
 
     /// Moves a hundredth of the members of all groups that are assigned something on, then looks at everything.
-    async fn one_percent(&mut self) -> Result<(), CliError> {
+    async fn one_percent(&mut self, moved: usize) -> Result<(), CliError> {
         self.pause("apply_changes", true).await?;
         self.pause("reconcile", true).await?;
-        let moved = (self.town.members / 200).max(1);
         for group in 0..self.town.assignments {
             self.replace(group, moved).await?;
         }
@@ -244,6 +251,47 @@ impl Bench {
         }
         seconds.sort_by(f64::total_cmp);
         self.tell("one_member", seconds[SINGLES / 2]);
+        Ok(())
+    }
+
+    /// Counts every class of what differs while a tenth of the licenses is of devices that tell their apps without this one.
+    async fn drift(&mut self, moved: usize) -> Result<(), CliError> {
+        self.settle().await?;
+        let refresh = self.setup.client.post("apps/refresh", &json!({"token": self.token})).await?;
+        self.ended(refresh.body["id"].as_i64().unwrap_or_default()).await?;
+        let mut has: HashMap<String, Vec<String>> = HashMap::new();
+        for (group, app) in self.apps().await?.into_iter().enumerate() {
+            let product = self.setup.apple.look(&format!("/_sim/catalog/products/{app}")).await?;
+            let bundle_id = product["bundle_id"].as_str().unwrap_or_default();
+            for (place, serial) in self.town.members_of(group, moved).into_iter().enumerate() {
+                if place % 10 != 0 {
+                    has.entry(serial).or_default().push(bundle_id.to_owned());
+                }
+            }
+        }
+        let store = reports::open(&self.setup.stack.store_url()).await?;
+        reports::tell(&store, |serial| has.get(serial).cloned().unwrap_or_default()).await?;
+        let policies = format!("tokens/{}/policies", self.token);
+        self.setup.client.patch(&policies, &[], &json!({"idle_days": "7"})).await?;
+        let began = self.begin();
+        self.setup.client.get(&format!("tokens/{}/drift", self.token), &[]).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        let classes = reports::by_class(&store, self.token).await?;
+        print::json(&json!({
+            "bench": "reconcile",
+            "store": self.store(),
+            "case": "drift",
+            "seconds": rounded(seconds),
+            "classes": classes,
+        }));
+        Ok(())
+    }
+
+    async fn ended(&mut self, job: i64) -> Result<(), CliError> {
+        let began = Instant::now();
+        while !self.setup.client.get(&format!("jobs/{job}"), &[]).await?["ended_at"].is_string() {
+            self.wait(began, "the stores were not read").await?;
+        }
         Ok(())
     }
 
