@@ -7,7 +7,7 @@ use russet_queue::When;
 use russet_queue::jobs::OpenGates;
 
 use crate::context::Context;
-use crate::error::JobError;
+use crate::error::{JobError, chain};
 
 /// Tokens looked at together; the sweep finds the others.
 const TOKENS_MAX: usize = 1_000;
@@ -21,6 +21,13 @@ pub(crate) async fn wake(ctx: &Context, token: TokenId) -> Result<(), JobError> 
         ctx.push(&OpenGates { token }, When::default()).await?;
     }
     Ok(())
+}
+
+/// As [`wake`], for somebody who has done his own work and has nobody to tell.
+pub(crate) async fn wake_or_leave(ctx: &Context, token: TokenId) {
+    if let Err(error) = wake(ctx, token).await {
+        tracing::debug!(token.id = token.0, error = chain(&error), "gates were not woken; the sweep will");
+    }
 }
 
 /// Has those told who wait for what has just become of installs.

@@ -12,13 +12,23 @@ use russet_store::tokens::Token;
 use crate::context::Context;
 use crate::error::JobError;
 use crate::flight::send_all;
-use crate::{plan, send};
+use crate::{gates, plan, send};
 
 /// How soon to look again when the token has just been uploaded, or work under way decides what can go next. An end of that
 /// work wakes the message anyway; this is the net below.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<Ending, JobError> {
+    let mut rounds = 0_u32;
+    let ending = apply(&job, ctx, &mut rounds).await;
+    // While a crowd comes in this runs again and again just to wait for company, and nothing has moved for anybody.
+    if rounds > 0 || ending.is_err() {
+        gates::wake_or_leave(ctx, job.token).await;
+    }
+    ending
+}
+
+async fn apply(job: &ApplyChanges, ctx: &Context, rounds: &mut u32) -> Result<Ending, JobError> {
     let slice = ctx.slice();
     loop {
         let Some(token) = ctx.token(job.token).await? else { return Ok(Ending::Done) };
@@ -29,6 +39,7 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
             let mut tx = ctx.begin().await?;
             changes::refuse_all_planned(&mut tx, token.id, "token_not_usable", ctx.now()).await?;
             tx.commit().await?;
+            *rounds += 1;
             return Ok(Ending::Done);
         }
         if ctx.is_read_only(token.id).await? {
@@ -37,6 +48,7 @@ pub(crate) async fn apply_changes(job: ApplyChanges, ctx: &Context) -> Result<En
         if let Some(until) = company(ctx, &token).await? {
             return Ok(Ending::Snooze { until });
         }
+        *rounds += 1;
         let round = plan::round(ctx, &token).await?;
         let waiting = round.waiting;
         if round.requests.is_empty() {

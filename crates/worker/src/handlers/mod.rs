@@ -54,14 +54,8 @@ impl Handler for Handlers {
                 return Ending::Snooze { until: self.ctx.now() };
             }
         };
-        if let Some(token) = token
-            && let Err(error) = gates::wake(&ctx, token).await
-        {
-            tracing::debug!(
-                token.id = token.0,
-                error = chain(&error),
-                "gates were not woken; the sweep will"
-            );
+        if let Some(token) = token {
+            gates::wake_or_leave(&ctx, token).await;
         }
         let ending = match result {
             Ok(ending) => ending,
@@ -101,14 +95,15 @@ async fn carry_out(job: AnyJob, ctx: &Context) -> Result<Ending, JobError> {
     }
 }
 
-/// The token whose licenses a message may have moved, so that gates may open.
+/// The token whose licenses a message may have moved, so that gates may open. Sending changes wakes them itself, since it is
+/// mostly done by waiting for company, which moves nothing.
 fn whose_licenses(job: &AnyJob) -> Option<TokenId> {
     match job {
-        AnyJob::ApplyChanges(job) => Some(job.token),
         AnyJob::CheckEvent(job) => Some(job.token),
         AnyJob::ReadNotifications(job) => Some(job.token),
         AnyJob::SyncToken(job) => Some(job.token),
         AnyJob::ClaimToken(_)
+        | AnyJob::ApplyChanges(_)
         | AnyJob::ApplyUsers(_)
         | AnyJob::MoveLicenses(_)
         | AnyJob::OpenGates(_)
