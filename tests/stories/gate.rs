@@ -1,9 +1,11 @@
 //! The license gate: nobody installs before Apple has confirmed the license (pains 1 to 7, wish 7).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use russet_tests::{Profile, Receiver, Setup, Token, World, app, eventually, on_both_profiles, serials};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 on_both_profiles!(
     pain_1_nothing_is_installed_before_apple_has_confirmed_the_license,
@@ -15,6 +17,7 @@ on_both_profiles!(
     a_refusal_says_why_and_what_is_held_already_is_ready_at_once,
     a_device_without_a_server_has_its_license_and_says_so,
     a_gate_that_is_cancelled_installs_nothing,
+    a_crowd_asks_together_and_who_is_at_fault_is_told_alone,
     bad_gates_are_refused_in_words,
 );
 
@@ -276,6 +279,46 @@ async fn a_gate_that_is_cancelled_installs_nothing(profile: Profile) {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(world.installs_given(&devices[1]).await, Vec::<Value>::new());
     assert_eq!(world.end_of(job).await["state"], "cancelled");
+}
+
+async fn a_crowd_asks_together_and_who_is_at_fault_is_told_alone(profile: Profile) {
+    let (world, token) = world_with(Setup::of(profile).setting("WORKER__LINGER_MS", "2000"), 2, 100).await;
+    world.apple.forget().await;
+    let bodies: Vec<Value> = (0..60)
+        .map(|number| {
+            // Every tenth wants an app that is not in the location; the others want what their neighbor wants, too.
+            let wanted = if number % 10 == 9 { "1".to_owned() } else { app(1 + number % 2) };
+            let serials = serials(number / 2..number / 2 + 1);
+            json!({ "token": token.id, "serial": serials[0], "apps": named(&[app(1), wanted]) })
+        })
+        .collect();
+    let mut asking = JoinSet::new();
+    for (number, body) in bodies.iter().cloned().enumerate() {
+        let api = world.api.clone();
+        asking.spawn(async move { (number, api.post("/gate", &body).await) });
+    }
+    let mut jobs = BTreeSet::new();
+    for (number, answer) in asking.join_all().await {
+        if number % 10 == 9 {
+            assert_eq!(answer.problem().0, "unknown_asset");
+            continue;
+        }
+        let answer = answer.with(202);
+        let serial = &bodies[number]["serial"];
+        let apps = answer["apps"].as_array().expect("apps");
+        assert!(!apps.is_empty() && apps.iter().all(|app| app["serial"] == *serial), "{answer}");
+        jobs.insert(answer["job"]["id"].as_i64().expect("a job"));
+    }
+    assert_eq!(jobs.len(), 54, "each has a job of its own");
+    for job in jobs {
+        until_gate(&world, job, "ready").await;
+        let changes = world.api.list(&format!("/jobs/{job}/changes")).await;
+        assert!(changes.iter().all(|change| change["state"] == "settled"), "{changes:?}");
+        assert!(!changes.is_empty(), "a gate's licenses are listed with its job");
+    }
+    let requests = world.apple.requests(&token.uid, "associate").await;
+    assert!(requests <= 6, "{requests} requests for 60 gates");
+    world.must_be_clean().await;
 }
 
 async fn bad_gates_are_refused_in_words(profile: Profile) {

@@ -2,8 +2,8 @@
 
 use russet_domain::Timestamp;
 
-use crate::codec::{int, time};
-use crate::engine::{Db, Tx, sql};
+use crate::codec::{int, json, time};
+use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 
 /// A line of the audit log.
@@ -47,6 +47,43 @@ pub async fn write(
     .bind(detail)
     .run(tx)
     .await?;
+    Ok(())
+}
+
+/// A line to be written.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// Who: an API key by number and name.
+    pub actor: String,
+    /// What it was done to, as `token 7`.
+    pub subject: String,
+    /// A JSON object; never a secret.
+    pub detail: String,
+}
+
+/// Writes a line for each of many things that were done in the same way, in one statement.
+///
+/// # Errors
+/// As any statement.
+pub async fn write_many(
+    tx: &mut Tx,
+    action: &str,
+    entries: &[NewEntry],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const WRITE: Sql = bulk!(
+        "INSERT INTO audit (at, actor, action, subject, detail)
+         SELECT $2, x.actor, $3, x.subject, x.detail
+         FROM ",
+        (0 place BIGINT, 1 actor TEXT, 2 subject TEXT, 3 detail TEXT),
+        " ORDER BY x.place"
+    );
+    let rows: Vec<_> = entries
+        .iter()
+        .enumerate()
+        .map(|(place, entry)| (place, &entry.actor, &entry.subject, &entry.detail))
+        .collect();
+    sql("writing the audit log", WRITE).bind(json(&rows)?).bind(now.0).bind(action).run(tx).await?;
     Ok(())
 }
 

@@ -26,9 +26,11 @@ pub(crate) mod tokens;
 pub(crate) mod users;
 pub(crate) mod waitlist;
 
-use axum::Router;
+use std::sync::Arc;
+
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::error::ApiError;
@@ -83,7 +85,7 @@ fn mdm_servers() -> Router<App> {
         )
         .route("/connectors/{connector}/messages", get(connectors::messages))
         .route("/mdm/{connector}/webhook", post(webhook::receive))
-        .route("/gate", post(gate::open))
+        .route("/gate", post(gate::open).layer(Extension(Arc::new(gate::Desk::default()))))
         .route("/jobs/{job}/gates", get(gate::list))
         .route("/jobs/{job}/installs", get(installs::of_job))
         .route("/installs", get(installs::list))

@@ -6,6 +6,7 @@
 mod open;
 mod order;
 mod steps;
+mod submit;
 
 pub use open::{Opened, open};
 pub use order::{
@@ -14,21 +15,15 @@ pub use order::{
 };
 pub(crate) use steps::after_installs;
 pub use steps::{Waiting, any_waiting, cancel, waiting};
+pub use submit::{NewGates, Submitted, submit};
 
-use std::collections::HashMap;
-
-use russet_domain::change::Action;
 use russet_domain::gate::GateState;
-use russet_domain::job::JobState;
 use russet_domain::{AssetId, AssetKey, GateId, Holder, JobId, Timestamp};
 
-use crate::codec::{asset_key, holder, int, json, kind_of, maybe_time, time, word_in};
-use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
+use crate::codec::{asset_key, holder, int, json, maybe_time, time, word_in};
+use crate::engine::{Db, Row, Sql, bulk, sql};
 use crate::error::StoreError;
-use crate::jobs::{self, Counted, Counts, NewJob};
 use crate::sealed::Callback;
-use crate::submit::{self, Wish};
-use crate::tokens;
 
 /// What a gate's job has in common.
 #[derive(Clone, Debug)]
@@ -38,9 +33,6 @@ pub struct NewOrder {
     /// Whom to tell.
     pub callback: Option<Callback>,
 }
-
-/// Gates that are looked at when one is written; the worker goes on.
-const OPEN_MAX: usize = 20_000;
 
 /// A gate to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,53 +68,6 @@ pub struct Gate {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Writes a job with its gates, each pair of asset and holder once, and wishes for the licenses that are missing.
-///
-/// # Errors
-/// [`StoreError::Missing`] when the token is not there.
-pub async fn submit(
-    tx: &mut Tx,
-    new: &NewJob,
-    order: &NewOrder,
-    gates: &[NewGate],
-    now: Timestamp,
-) -> Result<(JobId, JobState), StoreError> {
-    const WRITE: Sql = bulk!(
-        "INSERT INTO gates
-             (job_id, token_id, asset_id, holder_kind, holder_id, state, created_at, updated_at)
-         SELECT $2, $3, x.asset_id, x.holder_kind, x.holder_id, 'licensing', $4, $4
-         FROM ",
-        (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT),
-        " WHERE true
-          ON CONFLICT (job_id, asset_id, holder_kind, holder_id) DO NOTHING"
-    );
-    tokens::lock(tx, new.token).await?;
-    let job = jobs::insert(tx, new, now).await?;
-    order::insert(tx, job, new.token, order, now).await?;
-    let rows: Vec<_> =
-        gates.iter().map(|gate| (gate.asset.0, kind_of(&gate.holder), gate.holder.id())).collect();
-    let written = sql("writing gates", WRITE)
-        .bind(json(&rows)?)
-        .bind(job.0)
-        .bind(new.token.0)
-        .bind(now.0)
-        .run(tx)
-        .await?;
-    let mut counts = Counts::default();
-    counts.add(GateState::Licensing.counts_as(), i64::try_from(written).unwrap_or(i64::MAX));
-    jobs::add_counted(tx, &HashMap::from([(job, counts)]), Counted::Gates, now).await?;
-    if written == 0 {
-        jobs::ended(tx, job, JobState::Succeeded, None, None, now).await?;
-    }
-    let wishes: Vec<Wish> =
-        gates.iter().map(|gate| Wish { asset: gate.asset, holder: gate.holder.clone() }).collect();
-    submit::follow(tx, job, Action::Assign, &wishes, now).await?;
-    // What is held already, and what a rule forbids, is known at once.
-    open(tx, new.token, OPEN_MAX, now).await?;
-    let state = jobs::find(tx, job).await?.map_or(JobState::Queued, |job| job.state);
-    Ok((job, state))
-}
-
 /// A job's gates in the order of their numbers, after a number.
 ///
 /// # Errors
@@ -148,6 +93,25 @@ pub async fn list(
     .bind(int(limit))
     .all(db, gate)
     .await
+}
+
+/// All gates of these jobs, in the order of their numbers. The caller bounds them.
+///
+/// # Errors
+/// As any statement.
+pub async fn of_jobs(db: &mut Db, jobs: &[JobId]) -> Result<Vec<Gate>, StoreError> {
+    const LIST: Sql = bulk!(
+        "SELECT g.id, g.job_id, a.adam_id, a.pricing_param, g.holder_kind, g.holder_id, g.state, g.code, g.number,
+                g.created_at, g.updated_at, g.ended_at
+         FROM ",
+        (0 job_id BIGINT),
+        " CROSS JOIN gates g
+          CROSS JOIN assets a
+          WHERE g.job_id = x.job_id AND a.id = g.asset_id
+          ORDER BY g.id"
+    );
+    let rows: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
+    sql("listing jobs' gates", LIST).bind(json(&rows)?).all(db, gate).await
 }
 
 /// A job's gates that its callback has to be told of, in the order of their numbers.

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use russet_domain::gate::{GateState, after_change};
-use russet_domain::{GateId, InstallId, Timestamp, TokenId};
+use russet_domain::{GateId, InstallId, JobId, Timestamp, TokenId};
 
-use super::steps::{Shift, Waiting, end_with_installs, set_installs, shift, waiting};
+use super::steps::{
+    Shift, Waiting, end_with_installs, set_installs, shift, waiting, waiting_of_jobs,
+};
 use crate::engine::Tx;
 use crate::error::StoreError;
 use crate::installs::{self, Wanted};
@@ -25,9 +27,29 @@ pub struct Opened {
 /// As any statement.
 pub async fn open(tx: &mut Tx, token: TokenId, limit: usize, now: Timestamp) -> Result<Opened, StoreError> {
     let waiting = waiting(tx, token, limit).await?;
+    open_these(tx, token, &waiting, now).await
+}
+
+/// As [`open`], for the gates of jobs that were just written. The caller holds the token's lock.
+pub(super) async fn open_of_jobs(
+    tx: &mut Tx,
+    token: TokenId,
+    jobs: &[JobId],
+    now: Timestamp,
+) -> Result<Opened, StoreError> {
+    let waiting = waiting_of_jobs(tx, jobs).await?;
+    open_these(tx, token, &waiting, now).await
+}
+
+async fn open_these(
+    tx: &mut Tx,
+    token: TokenId,
+    waiting: &[Waiting],
+    now: Timestamp,
+) -> Result<Opened, StoreError> {
     let shifts: Vec<Shift> = waiting.iter().filter_map(step).collect();
     shift(tx, &shifts, now).await?;
-    let installs = install(tx, token, &waiting, &shifts, now).await?;
+    let installs = install(tx, token, waiting, &shifts, now).await?;
     Ok(Opened { looked: waiting.len(), installs })
 }
 

@@ -9,7 +9,7 @@ use russet_domain::{AssetId, DeviceId, GateId, Holder, InstallId, JobId, Timesta
 
 use super::set_due;
 use crate::codec::{holder, int, json, word, word_in};
-use crate::engine::{Db, Sql, Tx, bulk, sql};
+use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::jobs::{self, Counted, Counts};
 
@@ -68,47 +68,77 @@ pub async fn any_waiting(db: &mut Db, token: TokenId) -> Result<bool, StoreError
     Ok(found.is_some())
 }
 
-/// A token's gates whose license's change has ended or has gone into line or out of it, at most `limit`.
+/// What is read of a gate that waits.
+macro_rules! columns {
+    () => {
+        "SELECT g.id, g.state, g.asset_id, g.holder_kind, g.holder_id, d.id AS device, o.install, c.state AS change_state,
+                c.error_code, c.error_number
+         FROM "
+    };
+}
+
+/// Which of some gates `g` have a license whose change has ended or has gone into line or out of it.
+macro_rules! whose_license_moved {
+    ($gates:literal) => {
+        concat!(
+            " JOIN gate_orders o ON o.job_id = g.job_id
+              JOIN changes c ON c.id = (
+                  SELECT max(c2.id)
+                  FROM changes c2
+                  JOIN job_changes l ON l.change_id = c2.id AND l.job_id = g.job_id
+                  WHERE c2.asset_id = g.asset_id AND c2.holder_kind = g.holder_kind AND c2.holder_id = g.holder_id)
+              LEFT JOIN devices d ON g.holder_kind = 'd' AND d.serial = g.holder_id
+              WHERE g.state IN ('licensing', 'waitlisted')
+                AND ",
+            $gates,
+            " AND (c.slot IS NULL OR (c.state = 'waitlisted') <> (g.state = 'waitlisted'))
+              ORDER BY g.id"
+        )
+    };
+}
+
+/// A token's gates whose license's change has ended or has gone into line or out of it, at most `limit`. Looks at all that wait.
 ///
 /// # Errors
 /// As any statement.
 pub async fn waiting(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<Waiting>, StoreError> {
-    let found = sql(
+    sql(
         "looking for gates whose licenses moved",
-        "SELECT g.id, g.state, g.asset_id, g.holder_kind, g.holder_id, d.id AS device, o.install, c.state AS change_state,
-                c.error_code, c.error_number
-         FROM gates g
-         JOIN gate_orders o ON o.job_id = g.job_id
-         JOIN changes c ON c.id = (
-             SELECT max(c2.id)
-             FROM changes c2
-             JOIN job_changes l ON l.change_id = c2.id AND l.job_id = g.job_id
-             WHERE c2.asset_id = g.asset_id AND c2.holder_kind = g.holder_kind AND c2.holder_id = g.holder_id)
-         LEFT JOIN devices d ON g.holder_kind = 'd' AND d.serial = g.holder_id
-         WHERE g.token_id = $1
-           AND g.state IN ('licensing', 'waitlisted')
-           AND (c.slot IS NULL OR (c.state = 'waitlisted') <> (g.state = 'waitlisted'))
-         ORDER BY g.id
-         LIMIT $2",
+        concat!(columns!(), "gates g", whose_license_moved!("g.token_id = $1"), " LIMIT $2"),
     )
     .bind(token.0)
     .bind(int(limit))
-    .all(db, |row| {
-        let change = row.get::<String>("change_state")?;
-        Ok(Waiting {
-            id: GateId(row.get("id")?),
-            state: word_in(row, "state", GateState::from_text)?,
-            asset: AssetId(row.get("asset_id")?),
-            holder: holder(&row.get::<String>("holder_kind")?, row.get("holder_id")?)?,
-            device: row.get::<Option<i64>>("device")?.map(DeviceId),
-            install: row.get("install")?,
-            change: word("changes.state", &change, State::from_text)?,
-            code: row.get("error_code")?,
-            number: row.get::<Option<i64>>("error_number")?.and_then(|number| i32::try_from(number).ok()),
-        })
+    .all(db, read)
+    .await
+}
+
+/// As [`waiting`], of these jobs alone, however many others wait.
+///
+/// # Errors
+/// As any statement.
+pub(super) async fn waiting_of_jobs(db: &mut Db, jobs: &[JobId]) -> Result<Vec<Waiting>, StoreError> {
+    const FIND: Sql = bulk!(
+        columns!(),
+        (0 job_id BIGINT),
+        concat!(" CROSS JOIN gates g", whose_license_moved!("g.job_id = x.job_id"))
+    );
+    let rows: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
+    sql("looking for new gates whose licenses are there", FIND).bind(json(&rows)?).all(db, read).await
+}
+
+fn read(row: &Row) -> Result<Waiting, StoreError> {
+    let change = row.get::<String>("change_state")?;
+    Ok(Waiting {
+        id: GateId(row.get("id")?),
+        state: word_in(row, "state", GateState::from_text)?,
+        asset: AssetId(row.get("asset_id")?),
+        holder: holder(&row.get::<String>("holder_kind")?, row.get("holder_id")?)?,
+        device: row.get::<Option<i64>>("device")?.map(DeviceId),
+        install: row.get("install")?,
+        change: word("changes.state", &change, State::from_text)?,
+        code: row.get("error_code")?,
+        number: row.get::<Option<i64>>("error_number")?.and_then(|number| i32::try_from(number).ok()),
     })
-    .await?;
-    Ok(found)
 }
 
 /// Takes steps. Gates in another state by now are left as they are, so this may be repeated. Tells how many were taken.

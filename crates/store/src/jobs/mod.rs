@@ -1,11 +1,14 @@
 //! What clients submitted, and how far it has got.
 
 mod endings;
+mod many;
 mod syncs;
 mod tally;
 
 pub(crate) use endings::{add_note, end_with_token};
 pub use endings::{cancel, close_ended, ended, set_result, started};
+pub use many::find_many;
+pub(crate) use many::insert_many;
 pub use syncs::{insert_sync, sync_for};
 pub(crate) use tally::{Counted, Counts, Shift, add, add_counted, shift};
 

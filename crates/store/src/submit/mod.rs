@@ -1,8 +1,11 @@
 //! Takes in what a client wishes for: a job, and a change for every license that has to move.
 
+mod follow;
 mod intake;
 mod undo;
 
+pub use follow::follow;
+pub(crate) use follow::{Followers, follow_together};
 pub use undo::{still_to_move, undoable};
 
 use std::collections::{HashMap, HashSet};
@@ -117,32 +120,6 @@ pub async fn add(
     tell_held(tx, id, taken.held.as_deref()).await?;
     link(tx, id, token, before, &taken).await?;
     jobs::add(tx, &HashMap::from([(id, taken.by_state)]), now).await?;
-    Ok(taken.counts)
-}
-
-/// Wishes for licenses that a job waits for without counting them: it counts its moves. The changes are listed with the
-/// job's.
-///
-/// # Errors
-/// [`StoreError::Missing`] when the job or its token is not there.
-pub async fn follow(
-    tx: &mut Tx,
-    id: JobId,
-    action: Action,
-    wishes: &[Wish],
-    now: Timestamp,
-) -> Result<IntakeCounts, StoreError> {
-    let missing = || StoreError::Missing(format!("job {id} of a token that is still here"));
-    let job = jobs::find(tx, id).await?.ok_or_else(missing)?;
-    let token = job.token.ok_or_else(missing)?;
-    tokens::lock(tx, token).await?;
-    let mut known = HashSet::with_capacity(wishes.len());
-    let wishes: Vec<Wish> = wishes.iter().filter(|wish| known.insert(*wish)).cloned().collect();
-    let before = newest_change(tx).await?;
-    // What a move takes back it has given elsewhere, which no brake is for.
-    let order = Order { token, action, priority: job.priority, line: job.line, brakes: false };
-    let taken = take_in(tx, order, &wishes, now).await?;
-    link(tx, id, token, before, &taken).await?;
     Ok(taken.counts)
 }
 

@@ -1,37 +1,35 @@
 //! `POST /api/v1/gate`: makes a holder ready for apps, and has them installed or tells the caller.
 
-use axum::Json;
+mod desk;
+mod write;
+
+use std::sync::Arc;
+
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
 use russet_domain::callback::Rules;
-use russet_domain::job::{JobKind, Priority};
-use russet_domain::{AssetKey, GateId, Holder, JobId, TokenId};
-use russet_store::gates::{self, NewGate, NewOrder};
-use russet_store::jobs::{self, NewJob, Origin};
-use russet_store::{Callback, Tx, policies, tokens};
+use russet_domain::{GateId, Holder, TokenId};
+use russet_store::gates;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 
+pub(crate) use self::desk::Desk;
+use self::write::{Asked, Wanted};
 use super::bodies::wrong;
 use super::view::GateView;
-use crate::auth::{Actor, Operator, Viewer};
+use crate::auth::{Operator, Viewer};
 use crate::body::Body;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
 use crate::page::{self, Page, Paging};
-use crate::query::{Asked, JobInPath};
-use crate::retrying::retrying;
+use crate::query::{Asked as Query, JobInPath};
 use crate::routes::jobs::bodies::{IfNoneFree, NamedAsset, PriorityName};
-use crate::routes::jobs::expand::look_up;
+use crate::routes::jobs::known;
 use crate::routes::jobs::moving::{CallbackBody, read_address};
-use crate::routes::jobs::submit::usable;
 use crate::routes::jobs::wanted::{PAIRS_MAX, read_assets};
-use crate::routes::jobs::{self as job_routes, known};
-use crate::routes::tokens::must_write;
 use crate::state::{App, wide};
 use crate::view::JobView;
-use crate::{audit, time};
 
 const LIST: &str = "gates";
 
@@ -78,18 +76,6 @@ pub(crate) struct GateAnswer {
     apps: Vec<GateView>,
 }
 
-/// What a checked body asks for.
-struct Wanted {
-    token: TokenId,
-    priority: Priority,
-    assets: Vec<AssetKey>,
-    holders: Vec<Holder>,
-    install: bool,
-    callback: Option<(Callback, String)>,
-    if_none_free: IfNoneFree,
-    notes: Vec<String>,
-}
-
 /// Makes a device or user ready for apps: licenses are obtained, together with everybody else's, and only when Apple has confirmed one
 /// the install is sent or the caller told. So no device ever asks for a license that is not there yet.
 #[utoipa::path(post, operation_id = "open_gate", path = "/api/v1/gate", tag = "mdm", request_body = GateBody,
@@ -98,18 +84,14 @@ struct Wanted {
         headers(("Location" = String)))))]
 pub(crate) async fn open(
     State(app): State<App>,
+    Extension(desk): Extension<Arc<Desk>>,
     Operator(actor): Operator,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answer, ApiError> {
     let once = Once::of(&headers, &body.fingerprint)?;
     let wanted = read(body.json()?, app.callbacks)?;
-    let (answer, written) = retrying(|| write(&app, &actor, &once, &wanted)).await?;
-    if written {
-        app.push.apply_changes(wanted.token, wanted.priority).await;
-        app.push.open_gates(wanted.token).await;
-    }
-    Ok(answer)
+    desk.submit(&app, Asked { actor, once, wanted }).await
 }
 
 fn read(body: GateBody, rules: Rules) -> Result<Wanted, ApiError> {
@@ -154,76 +136,6 @@ fn read_holders(
     }
 }
 
-async fn write(app: &App, actor: &Actor, once: &Once, wanted: &Wanted) -> Result<(Answer, bool), ApiError> {
-    let mut tx = app.store.begin().await?;
-    // After waiting for the database: how old a change is decides how long it waits for company.
-    let now = time::now();
-    if let Some(answer) = once.replay(&mut tx, actor, now).await? {
-        return Ok((answer, false));
-    }
-    if actor.sees(wanted.token) && tokens::find(&mut tx, wanted.token).await?.is_some() {
-        tokens::lock(&mut tx, wanted.token).await?;
-    }
-    let token = usable(&mut tx, actor, wanted.token, |token| token.state.may_write()).await?;
-    must_write(&mut tx, token.id).await?;
-    let ids = look_up(&mut tx, &token, JobKind::Gate, wanted.assets.iter()).await?;
-    let gates: Vec<NewGate> = wanted
-        .assets
-        .iter()
-        .filter_map(|key| ids.get(key))
-        .flat_map(|asset| {
-            wanted.holders.iter().map(|holder| NewGate { asset: *asset, holder: holder.clone() })
-        })
-        .collect();
-    let may_wait =
-        wanted.if_none_free == IfNoneFree::Wait && policies::read(&mut tx, token.id).await?.has_waitlist();
-    let id = submit(&mut tx, actor, wanted, &gates, may_wait, now).await?;
-    let job = jobs::find(&mut tx, id).await?.ok_or_else(|| ApiError::NoSuchJob(id.to_string()))?;
-    let shown = gates::list(&mut tx, id, 1_000, None).await?;
-    let body = GateAnswer {
-        job: job_routes::view(&mut tx, job).await?,
-        apps: shown.into_iter().map(GateView::from).collect(),
-    };
-    let answer = Answer::new(StatusCode::ACCEPTED, Some(job_routes::address(id)), &body)?;
-    once.keep(&mut tx, actor, &answer, now).await?;
-    tx.commit().await?;
-    Ok((answer, true))
-}
-
-async fn submit(
-    tx: &mut Tx,
-    actor: &Actor,
-    wanted: &Wanted,
-    gates: &[NewGate],
-    may_wait: bool,
-    now: russet_domain::Timestamp,
-) -> Result<JobId, ApiError> {
-    let (callback, shown) = match &wanted.callback {
-        Some((callback, shown)) => (Some(callback.clone()), Some(shown.clone())),
-        None => (None, None),
-    };
-    let args = json!({
-        "apps": wanted.assets.len(), "holders": wanted.holders.len(), "install": wanted.install, "callback": shown,
-    });
-    let new = NewJob {
-        kind: JobKind::Gate,
-        token: wanted.token,
-        priority: wanted.priority,
-        origin: Origin::Api,
-        key: Some(actor.key),
-        args: args.to_string(),
-        notes: json!(wanted.notes).to_string(),
-        line: may_wait.then_some(0),
-    };
-    let order = NewOrder { install: wanted.install, callback };
-    let (id, _) = gates::submit(tx, &new, &order, gates, now).await?;
-    let mut detail = args;
-    detail["kind"] = json!(new.kind.as_str());
-    detail["token"] = json!(wanted.token.0);
-    audit::note(tx, actor, "job.submit", &format!("job {id}"), &detail, now).await?;
-    Ok(id)
-}
-
 /// Lists how far each app of a job of kind `gate` has got; other jobs have none.
 #[utoipa::path(get, operation_id = "list_job_gates", path = "/api/v1/jobs/{job}/gates", tag = "mdm",
     params(("job" = i64, Path, description = "The job's number"), Paging),
@@ -232,7 +144,7 @@ pub(crate) async fn list(
     State(app): State<App>,
     Viewer(actor): Viewer,
     JobInPath(id): JobInPath,
-    Asked(query): Asked<Paging>,
+    Query(query): Query<Paging>,
 ) -> Result<Json<Page<GateView>>, ApiError> {
     let limit = page::limit(&app, query.limit)?;
     let after = page::read_cursor::<i64>(LIST, query.cursor.as_deref())?.map(GateId);
