@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use russet_tests::{Profile, Receiver, Setup, Token, World, app, eventually, on_both_profiles, serials};
+use russet_tests::{
+    Profile, Receiver, Setup, Token, World, app, eventually, on_both_profiles, serials, users,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -17,6 +19,8 @@ on_both_profiles!(
     a_refusal_says_why_and_what_is_held_already_is_ready_at_once,
     a_device_without_a_server_has_its_license_and_says_so,
     a_gate_that_is_cancelled_installs_nothing,
+    a_users_app_comes_onto_all_devices_of_the_person,
+    a_users_gate_tells_of_each_device_that_fails_and_of_a_person_without_one,
     a_crowd_asks_together_and_who_is_at_fault_is_told_alone,
     bad_gates_are_refused_in_words,
 );
@@ -279,6 +283,67 @@ async fn a_gate_that_is_cancelled_installs_nothing(profile: Profile) {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert_eq!(world.installs_given(&devices[1]).await, Vec::<Value>::new());
     assert_eq!(world.end_of(job).await["state"], "cancelled");
+}
+
+/// A connected location with two users whose store was read, and a device of the first one under each of these serial numbers.
+async fn world_of_person(profile: Profile, devices: &[String], more: &Value) -> (World, Token, String) {
+    let world = World::start(quick(Setup::of(profile))).await;
+    let location = world.apple.location("North", 1, 5, 2).await;
+    let token = world.token(&location, "north").await;
+    world.connect("nano").await;
+    world.until_store_was_read(&app(1)).await;
+    let person = users(1..2)[0].clone();
+    for serial in devices {
+        let mut device = json!({ "serial": serial, "user": person });
+        device.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let _ = world.api.post("/devices", &device).await.with(200);
+    }
+    world.enroll(devices, &json!({ "user": person })).await;
+    (world, token, person)
+}
+
+async fn a_users_app_comes_onto_all_devices_of_the_person(profile: Profile) {
+    let devices = serials(0..2);
+    let own = json!({ "ownership": "personal", "enrollment": "user" });
+    let (world, token, person) = world_of_person(profile, &devices, &own).await;
+    // Somebody else's is none of this.
+    world.enroll(&serials(2..3), &json!({})).await;
+    let body = json!({ "token": token.id, "user": person, "apps": named(&[app(1)]), "install": true });
+    let (job, _) = open(&world, &body).await;
+    let gates = until_gate(&world, job, "installed").await;
+    let on = gates[0]["devices"].as_array().expect("devices").clone();
+    let stand: Vec<(&Value, &Value)> =
+        on.iter().map(|device| (&device["serial"], &device["state"])).collect();
+    let installed = json!("installed");
+    assert_eq!(stand, [(&json!(devices[0]), &installed), (&json!(devices[1]), &installed)], "{gates}");
+    for serial in &devices {
+        assert_eq!(world.installs_given(serial).await.len(), 1, "once on {serial}");
+    }
+    assert_eq!(world.installs_given(&serials(2..3)[0]).await, Vec::<Value>::new());
+    // One license, and it is the user's.
+    assert_eq!(world.must_agree(&token).await.len(), 1);
+    assert_eq!(world.end_of(job).await["state"], "succeeded");
+    world.must_be_clean().await;
+}
+
+async fn a_users_gate_tells_of_each_device_that_fails_and_of_a_person_without_one(profile: Profile) {
+    let devices = serials(0..2);
+    let (world, token, person) = world_of_person(profile, &devices, &json!({})).await;
+    world.behave(&devices[1..], &json!({ "refuses": true })).await;
+    let gate =
+        |user: &String| json!({ "token": token.id, "user": user, "apps": named(&[app(1)]), "install": true });
+    let (job, _) = open(&world, &gate(&person)).await;
+    let gates = until_gate(&world, job, "failed").await;
+    assert_eq!(gates[0]["code"], "user_refused", "{gates}");
+    let states: Vec<&Value> =
+        gates[0]["devices"].as_array().expect("devices").iter().map(|device| &device["state"]).collect();
+    assert_eq!(states, [&json!("installed"), &json!("resting")], "{gates}");
+    assert_eq!(world.end_of(job).await["state"], "failed");
+    let nobody = &users(2..3)[0];
+    let (job, _) = open(&world, &gate(nobody)).await;
+    let gates = until_gate(&world, job, "ready").await;
+    assert_eq!(gates[0]["code"], "no_device", "{gates}");
+    assert!(gates[0]["detail"].as_str().is_some_and(|text| text.contains("no enrolled device")), "{gates}");
 }
 
 async fn a_crowd_asks_together_and_who_is_at_fault_is_told_alone(profile: Profile) {

@@ -138,6 +138,16 @@ pub fn after_install(install: InstallState) -> Option<GateState> {
     }
 }
 
+/// Where a gate goes whose installs, one on each device of a person, have got so far; nothing as long as one of them has not ended.
+/// It has failed when one has, since the person is without the app on that device.
+#[must_use]
+pub fn after_installs(installs: &[InstallState]) -> Option<GateState> {
+    let ends: Option<Vec<GateState>> = installs.iter().map(|install| after_install(*install)).collect();
+    let ends = ends.filter(|ends| !ends.is_empty())?;
+    let all_installed = ends.iter().all(|end| *end == GateState::Installed);
+    Some(if all_installed { GateState::Installed } else { GateState::Failed })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +175,15 @@ mod tests {
         for gate in GateState::ALL.into_iter().filter(|gate| gate.has_ended()) {
             assert_eq!(after_change(gate, State::Settled, true), None);
         }
+    }
+
+    #[test]
+    fn a_persons_gate_ends_with_the_last_device_and_fails_with_any() {
+        let (done, failed, open) = (InstallState::Installed, InstallState::Resting, InstallState::Sent);
+        assert_eq!(after_installs(&[done, open]), None);
+        assert_eq!(after_installs(&[failed, open]), None);
+        assert_eq!(after_installs(&[done, done]), Some(GateState::Installed));
+        assert_eq!(after_installs(&[done, failed]), Some(GateState::Failed));
+        assert_eq!(after_installs(&[]), None);
     }
 }

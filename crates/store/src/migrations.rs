@@ -131,6 +131,13 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
+        version: 20,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0020_gate_installs.sql"),
+            postgres: include_str!("../migrations/postgres/0020_gate_installs.sql"),
+        },
+    },
+    Migration {
         version: 21,
         text: Sql {
             sqlite: include_str!("../migrations/sqlite/0021_detection.sql"),

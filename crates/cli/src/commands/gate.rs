@@ -16,8 +16,11 @@ pub(crate) struct GateArgs {
     #[arg(long)]
     token: String,
     /// Serial numbers of devices.
-    #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
+    #[arg(long, required_unless_present = "user", num_args = 1.., value_delimiter = ',')]
     serial: Vec<String>,
+    /// A user, by client_user_id: the license is the person's, and the app goes onto all devices of that person.
+    #[arg(long, conflicts_with = "serial")]
+    user: Option<String>,
     /// Apps, as ADAM_ID or ADAM_ID:PRICING_PARAM.
     #[arg(long, required = true, value_name = "ADAM_ID", num_args = 1.., value_delimiter = ',')]
     app: Vec<String>,
@@ -34,7 +37,11 @@ pub(crate) async fn run(args: GateArgs, config: Option<&Path>) -> Result<(), Cli
     let client = access::client(&args.access, config)?;
     let token = token::find(&client, &args.token).await?;
     let apps: Vec<Value> = args.app.iter().map(|app| assign::asset(app)).collect();
-    let gate = json!({ "token": token.id, "serials": args.serial, "apps": apps, "install": args.install });
+    let mut gate = json!({ "token": token.id, "apps": apps, "install": args.install });
+    match args.user {
+        Some(user) => gate["user"] = json!(user),
+        None => gate["serials"] = json!(args.serial),
+    }
     let mut answer = client.post("gate", &gate).await?;
     follow::submitted(&client, &args.access, args.wait, answer.body["job"].take()).await
 }

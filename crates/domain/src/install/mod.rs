@@ -286,6 +286,10 @@ pub const CODES: &[(&str, &str)] = &[
     ("command_refused", "The device refused the command; its error is in `detail`."),
     ("not_enrolled", "The MDM server does not know the device; enroll it again."),
     ("no_connector", "No connector is known for the device's MDM server."),
+    (
+        "no_device",
+        "The license is there; no enrolled device of the person is known that the app runs on, so nothing was sent.",
+    ),
     ("left", "The device is not to have the app any more, so nothing more is sent (rule N-8)."),
     ("wanted_again", "The device is to have the app again, so it is not removed."),
     ("withdrawn", "The job was cancelled before the command was sent."),

@@ -5,6 +5,7 @@
 
 mod open;
 mod order;
+mod persons;
 mod steps;
 mod submit;
 
@@ -18,6 +19,7 @@ pub use steps::{Waiting, any_waiting, cancel, waiting};
 pub use submit::{NewGates, Submitted, submit};
 
 use russet_domain::gate::GateState;
+use russet_domain::install::InstallState;
 use russet_domain::{AssetId, AssetKey, GateId, Holder, JobId, Timestamp};
 
 use crate::codec::{asset_key, holder, int, json, maybe_time, time, word_in};
@@ -60,12 +62,25 @@ pub struct Gate {
     pub code: Option<String>,
     /// Apple's number, where it gave one.
     pub number: Option<i32>,
+    /// With a user: how the install stands on each device of the person; empty before there is one.
+    pub devices: Vec<OnDevice>,
     /// When it was wished for.
     pub created_at: Timestamp,
     /// When anything of it last changed.
     pub updated_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+}
+
+/// How the install of a user's gate stands on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDevice {
+    /// The device.
+    pub serial: String,
+    /// Where its install has got to.
+    pub state: InstallState,
+    /// Stable name of why.
+    pub code: Option<String>,
 }
 
 /// A job's gates in the order of their numbers, after a number.
@@ -78,7 +93,7 @@ pub async fn list(
     limit: usize,
     after: Option<GateId>,
 ) -> Result<Vec<Gate>, StoreError> {
-    sql(
+    let gates = sql(
         "listing a job's gates",
         "SELECT g.id, g.job_id, a.adam_id, a.pricing_param, g.holder_kind, g.holder_id, g.state, g.code, g.number,
                 g.created_at, g.updated_at, g.ended_at
@@ -92,7 +107,8 @@ pub async fn list(
     .bind(after.map_or(0, |after| after.0))
     .bind(int(limit))
     .all(db, gate)
-    .await
+    .await?;
+    persons::with_devices(db, gates).await
 }
 
 /// All gates of these jobs, in the order of their numbers. The caller bounds them.
@@ -111,7 +127,8 @@ pub async fn of_jobs(db: &mut Db, jobs: &[JobId]) -> Result<Vec<Gate>, StoreErro
           ORDER BY g.id"
     );
     let rows: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
-    sql("listing jobs' gates", LIST).bind(json(&rows)?).all(db, gate).await
+    let gates = sql("listing jobs' gates", LIST).bind(json(&rows)?).all(db, gate).await?;
+    persons::with_devices(db, gates).await
 }
 
 /// A job's gates that its callback has to be told of, in the order of their numbers.
@@ -146,6 +163,7 @@ fn gate(row: &Row) -> Result<Gate, StoreError> {
         state: word_in(row, "state", GateState::from_text)?,
         code: row.get("code")?,
         number: row.get::<Option<i64>>("number")?.and_then(|number| i32::try_from(number).ok()),
+        devices: Vec::new(),
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
         ended_at: maybe_time(row, "ended_at")?,

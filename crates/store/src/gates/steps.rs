@@ -7,7 +7,7 @@ use russet_domain::gate::{GateState, after_install};
 use russet_domain::install::InstallState;
 use russet_domain::{AssetId, DeviceId, GateId, Holder, InstallId, JobId, Timestamp, TokenId};
 
-use super::set_due;
+use super::{persons, set_due};
 use crate::codec::{holder, int, json, word, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
@@ -267,7 +267,7 @@ pub(crate) async fn after_installs(
         return Ok(());
     }
     let rows: Vec<_> = ended.iter().map(|(id, to)| (id.0, to.as_str())).collect();
-    let shifts = sql("looking for gates that wait for installs", FIND)
+    let mut shifts = sql("looking for gates that wait for installs", FIND)
         .bind(json(&rows)?)
         .all(tx, |row| {
             let to = word("gates.state", &row.at::<String>(1)?, GateState::from_text)?;
@@ -280,6 +280,7 @@ pub(crate) async fn after_installs(
             })
         })
         .await?;
+    shifts.extend(persons::ended_with(tx, ended.iter().map(|(id, _)| *id)).await?);
     shift(tx, &shifts, now).await?;
     Ok(())
 }

@@ -176,11 +176,14 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64, 
     }
     let ids = json(&old)?;
     sql("letting jobs go of old installs", LINKS).bind(ids.as_str()).run(tx).await?;
+    sql("letting gates go of old installs", GATES).bind(ids.as_str()).run(tx).await?;
     sql("deleting old installs", OLD_ONES).bind(ids).run(tx).await
 }
 
 const LINKS: Sql =
     bulk!("DELETE FROM job_installs WHERE install_id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
+const GATES: Sql =
+    bulk!("DELETE FROM gate_installs WHERE install_id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
 const OLD_ONES: Sql = bulk!("DELETE FROM installs WHERE id IN (SELECT x.id FROM ", (0 id BIGINT), ")");
 
 fn entry(row: &Row) -> Result<Entry, StoreError> {

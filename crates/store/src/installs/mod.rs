@@ -77,7 +77,7 @@ macro_rules! platform_in_store {
         )
     };
 }
-use platform_in_store;
+pub(crate) use platform_in_store;
 
 fn install(row: &Row) -> Result<Install, StoreError> {
     let number = |column| Ok::<_, StoreError>(u32::try_from(count(row.get(column)?)).unwrap_or(u32::MAX));

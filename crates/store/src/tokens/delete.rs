@@ -33,6 +33,7 @@ pub async fn delete(tx: &mut Tx, id: TokenId, now: Timestamp) -> Result<(), Stor
 const DELETES: &[&str] = &[
     "DELETE FROM job_installs WHERE install_id IN (SELECT id FROM installs WHERE token_id = $1)",
     "DELETE FROM installs WHERE token_id = $1",
+    "DELETE FROM gate_installs WHERE gate_id IN (SELECT id FROM gates WHERE token_id = $1)",
     "DELETE FROM gates WHERE token_id = $1",
     "DELETE FROM gate_orders WHERE token_id = $1",
     "DELETE FROM rollouts WHERE token_id = $1",

@@ -4,7 +4,7 @@ use russet_domain::Holder;
 use russet_domain::install::explain;
 use russet_store::connectors::Connector;
 use russet_store::device_apps::DeviceApp;
-use russet_store::gates::Gate;
+use russet_store::gates::{Gate, OnDevice};
 use russet_store::installs::Entry;
 use russet_store::rollouts::Rollout;
 use serde::Serialize;
@@ -86,8 +86,36 @@ pub(crate) struct GateView {
     detail: Option<String>,
     /// Apple's number, where it gave one.
     error_number: Option<i32>,
+    /// Of a user's app that is installed: how that stands on each device of the person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<GateDeviceView>,
     /// When it got there.
     updated_at: String,
+}
+
+/// How the install of a user's app stands on one device.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GateDevice)]
+pub(crate) struct GateDeviceView {
+    /// The device.
+    serial: String,
+    /// `ready`, `sending`, `sent`, `verifying`, `installed`, `resting`, `failed` or `cancelled`.
+    state: &'static str,
+    /// The stable name of why.
+    code: Option<String>,
+    /// The reason in a sentence.
+    detail: Option<String>,
+}
+
+impl From<OnDevice> for GateDeviceView {
+    fn from(device: OnDevice) -> Self {
+        Self {
+            serial: device.serial,
+            state: device.state.as_str(),
+            detail: device.code.as_deref().map(sentence),
+            code: device.code,
+        }
+    }
 }
 
 impl From<Gate> for GateView {
@@ -105,6 +133,7 @@ impl From<Gate> for GateView {
             detail: gate.code.as_deref().map(sentence),
             code: gate.code,
             error_number: gate.number,
+            devices: gate.devices.into_iter().map(GateDeviceView::from).collect(),
             updated_at: time::text(gate.updated_at),
         }
     }
