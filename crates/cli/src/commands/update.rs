@@ -18,7 +18,7 @@ pub(crate) enum UpdateCommand {
     Push(PushArgs),
     /// How far newer versions have got, ring by ring.
     Show(ShowArgs),
-    /// Let a version go on that was halted since too many devices failed.
+    /// Let a version go on that was halted since too many devices failed; those that failed are not tried again.
     Resume(ResumeArgs),
 }
 
@@ -101,7 +101,10 @@ pub(crate) async fn run(command: UpdateCommand, config: Option<&Path>) -> Result
         UpdateCommand::Resume(args) => {
             let path = format!("tokens/{}/rollouts/resume", token::find(&client, &args.token).await?.id);
             client.post(&path, &json!({ "adam_id": args.adam_id })).await?;
-            print::remark(format!("{} goes on, to all devices", args.adam_id));
+            print::remark(format!(
+                "{} goes on, to all devices that have not tried it; `russet update push` tries again where it failed",
+                args.adam_id
+            ));
             Ok(())
         }
     }
