@@ -18,12 +18,12 @@ fn basic(user: &str) -> String {
 async fn a_command_is_sent_to_all_devices_in_one_call() {
     let answer = r#"{"status":{"A":{"push_result":"p"},"B":{"push_result":"p"}},"command_uuid":"u-1"}"#;
     for (kind, user, prefix) in
-        [(ConnectorKind::Nanomdm, "nanomdm", ""), (ConnectorKind::Nanohub, "nanohub", "/api/v1/nanomdm")]
+        [(ConnectorKind::Nanomdm, "nanomdm", "/v1"), (ConnectorKind::Nanohub, "nanohub", "/api/v1/nanomdm")]
     {
         let (server, seen) = server(kind, &[(200, answer)]).await;
         assert_eq!(server.send(&list(), &devices()).await, Ok(vec![]));
         let body = String::from_utf8(list().plist()).unwrap();
-        let asked = ["PUT".to_owned(), format!("{prefix}/v1/enqueue/A,B"), basic(user), body];
+        let asked = ["PUT".to_owned(), format!("{prefix}/enqueue/A,B"), basic(user), body];
         assert_eq!(*seen.lock().unwrap(), [asked]);
     }
 }

@@ -140,7 +140,7 @@ impl Connectors {
         self.http.judge(&address.url)?;
         let http = self.http.clone();
         Ok(match address.kind {
-            ConnectorKind::Nanomdm => Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "")),
+            ConnectorKind::Nanomdm => Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "/v1")),
             ConnectorKind::Nanohub => {
                 Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm"))
             }

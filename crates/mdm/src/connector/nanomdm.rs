@@ -54,7 +54,7 @@ impl Nanomdm {
         devices: &[String],
         query: &str,
     ) -> Result<Vec<Refused>, ConnectorError> {
-        let url = self.url(&format!("/v1/enqueue/{}{query}", path_of(devices)));
+        let url = self.url(&format!("/enqueue/{}{query}", path_of(devices)));
         let request = self
             .http
             .client()
@@ -87,7 +87,7 @@ impl Connector for Nanomdm {
     }
 
     async fn wake(&self, devices: &[String]) -> Result<(), ConnectorError> {
-        let url = self.url(&format!("/v1/push/{}", path_of(devices)));
+        let url = self.url(&format!("/push/{}", path_of(devices)));
         let request = self.http.client().get(&url).basic_auth(self.user, Some(self.address.api_key.reveal()));
         // Which pushes failed is said with 207 and 500, and does not matter: the commands stand.
         judge(self.http.send(&url, request).await?).map(drop)
@@ -95,7 +95,7 @@ impl Connector for Nanomdm {
 
     async fn check(&self) -> Result<Option<String>, ConnectorError> {
         // The version is told to anybody; a push to nobody is not, and changes nothing.
-        let url = self.url("/v1/push/russet-check");
+        let url = self.url("/push/russet-check");
         let request = self.http.client().get(&url).basic_auth(self.user, Some(self.address.api_key.reveal()));
         let reply = self.http.send(&url, request).await?;
         if reply.is_elsewhere() {

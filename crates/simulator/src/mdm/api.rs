@@ -28,14 +28,18 @@ struct User(&'static str);
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     // NanoHUB holds NanoMDM's API at another place, and tells its version at its root.
-    at(PREFIX, PREFIX, User("nanomdm")).merge(at("/nanohub", "/nanohub/api/v1/nanomdm", User("nanohub")))
+    at(PREFIX, &format!("{PREFIX}/v1"), User("nanomdm")).merge(at(
+        "/nanohub",
+        "/nanohub/api/v1/nanomdm",
+        User("nanohub"),
+    ))
 }
 
 fn at(root: &str, prefix: &str, user: User) -> Router<Arc<Shared>> {
     Router::new()
         .route(&format!("{root}/version"), get(async || Json(json!({ "version": "simulated" }))))
-        .route(&format!("{prefix}/v1/enqueue/{{ids}}"), put(enqueue).post(enqueue))
-        .route(&format!("{prefix}/v1/push/{{ids}}"), get(push).put(push))
+        .route(&format!("{prefix}/enqueue/{{ids}}"), put(enqueue).post(enqueue))
+        .route(&format!("{prefix}/push/{{ids}}"), get(push).put(push))
         .layer(DefaultBodyLimit::max(LARGEST))
         .layer(Extension(user))
 }
