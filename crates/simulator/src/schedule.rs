@@ -19,6 +19,8 @@ pub(crate) enum Action {
     DeliverHeld { uid: Arc<str> },
     /// Let a device ask its MDM server for what there is to do.
     CheckIn { udid: Arc<str> },
+    /// Let a device report what has become of its declared apps.
+    Report { udid: Arc<str> },
 }
 
 struct Entry {

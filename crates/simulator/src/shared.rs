@@ -188,6 +188,7 @@ impl Shared {
                 Action::Deliver(delivery) => self.deliver(vec![delivery]),
                 Action::DeliverHeld { uid } => self.deliver_held(&uid),
                 Action::CheckIn { udid } => self.check_in(&udid),
+                Action::Report { udid } => self.report(&udid, false),
             }
         }
     }

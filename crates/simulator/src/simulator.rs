@@ -102,6 +102,12 @@ impl Simulator {
         format!("{}{}", self.shared.url, mdm::PREFIX)
     }
 
+    /// The root of the API of the KMFDDM that has the devices' declarations.
+    #[must_use]
+    pub fn declarations_url(&self) -> String {
+        format!("{}{}", self.shared.url, mdm::ddm_api::PREFIX)
+    }
+
     /// The root of the API through which the same devices are reached as through another server: `nanohub`, `micromdm` or `fleet`.
     #[must_use]
     pub fn mdm_url_as(&self, server: &str) -> String {
@@ -135,6 +141,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .merge(mdm::api::routes())
         .merge(mdm::micromdm::routes())
         .merge(mdm::fleet_api::routes())
+        .merge(mdm::ddm_api::routes(shared))
         .with_state(Arc::clone(shared))
 }
 

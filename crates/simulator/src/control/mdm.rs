@@ -28,6 +28,10 @@ struct ServerChange {
     broken: Option<u32>,
     /// How many of the next calls are carried out and not answered.
     lost: Option<u32>,
+    /// The key to the KMFDDM's API.
+    declarations_key: Option<String>,
+    /// How many of its next calls are answered with 500 and nothing else.
+    declarations_broken: Option<u32>,
 }
 
 /// What `POST /_sim/mdm/devices` takes.
@@ -102,6 +106,8 @@ pub(super) async fn show(State(shared): State<Arc<Shared>>) -> Answer {
     let inner = shared.fleet.inner();
     answer(&json!({
         "url": format!("{}{}", shared.url, crate::mdm::PREFIX),
+        "declarations_url": format!("{}{}", shared.url, crate::mdm::ddm_api::PREFIX),
+        "declarations": inner.ddm.declarations.keys().collect::<Vec<_>>(),
         "devices": inner.devices.len(),
         "enrolled": inner.devices.values().filter(|device| device.enrolled).count(),
         "queued": inner.devices.values().map(|device| device.queue.len()).sum::<usize>(),
@@ -122,6 +128,10 @@ pub(super) async fn change(State(shared): State<Arc<Shared>>, body: Bytes) -> An
         }
         inner.broken = change.broken.unwrap_or(inner.broken);
         inner.lost = change.lost.unwrap_or(inner.lost);
+        if let Some(key) = change.declarations_key {
+            inner.ddm.key = key;
+        }
+        inner.ddm.broken = change.declarations_broken.unwrap_or(inner.ddm.broken);
     }
     show(State(shared)).await
 }
@@ -168,6 +178,9 @@ pub(super) async fn add(State(shared): State<Arc<Shared>>, body: Bytes) -> Answe
             enrolled: new.enroll,
             behavior: new.behavior.clone(),
             apps: apps.clone(),
+            declared: BTreeMap::new(),
+            told: BTreeMap::new(),
+            tells_of_apps: false,
             queue: VecDeque::new(),
             awake: false,
             given: VecDeque::new(),
@@ -251,6 +264,16 @@ pub(super) async fn check_in(State(shared): State<Arc<Shared>>, body: Bytes) -> 
     answer(&json!({ "coming": chosen.len() }))
 }
 
+/// Lets devices report all of their declared apps, as they do once a day.
+pub(super) async fn report(State(shared): State<Arc<Shared>>, body: Bytes) -> Answer {
+    let which: Which = read(&body)?;
+    let chosen = chosen(&shared.fleet.inner(), which.serials.as_deref())?;
+    for udid in &chosen {
+        shared.report(udid, true);
+    }
+    answer(&json!({ "reported": chosen.len() }))
+}
+
 fn chosen(inner: &crate::mdm::fleet::Inner, serials: Option<&[String]>) -> Result<Vec<Arc<str>>, Refusal> {
     let Some(serials) = serials else { return Ok(inner.devices.keys().cloned().collect()) };
     serials
@@ -270,12 +293,18 @@ pub(super) async fn device(State(shared): State<Arc<Shared>>, Path(serial): Path
     let device = known.and_then(|udid| inner.devices.get_mut(&udid));
     let device = device.ok_or_else(|| Refusal::Missing(format!("there is no device {serial}")))?;
     device.settle(now_us);
+    let udid = Arc::clone(&device.udid);
+    let sets = inner.ddm.of_devices.get(&*udid).cloned().unwrap_or_default();
+    let device =
+        inner.devices.get(&udid).ok_or_else(|| Refusal::Missing(format!("there is no device {serial}")))?;
     answer(&json!({
         "udid": &*device.udid,
         "serial": device.serial,
         "enrolled": device.enrolled,
         "behavior": device.behavior,
         "apps": device.apps,
+        "declared": device.declared,
+        "sets": sets,
         "queued": device.queue.len(),
         "given": device.given,
     }))

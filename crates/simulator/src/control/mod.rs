@@ -78,6 +78,7 @@ fn mdm_routes() -> Router<Arc<Shared>> {
         .route("/_sim/mdm/devices/{serial}", get(mdm::device))
         .route("/_sim/mdm/leave", post(mdm::leave))
         .route("/_sim/mdm/check-in", post(mdm::check_in))
+        .route("/_sim/mdm/report", post(mdm::report))
 }
 
 fn catalog_routes() -> Router<Arc<Shared>> {

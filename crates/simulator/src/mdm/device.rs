@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::declared::Config;
 use crate::catalog::product::Platform;
 
 /// Commands that a device remembers to have been given; the oldest go.
@@ -107,6 +109,12 @@ pub(crate) struct Device {
     pub(crate) behavior: Behavior,
     pub(crate) apps: BTreeMap<String, Installed>,
     pub(crate) queue: VecDeque<Arc<Command>>,
+    /// Apps that are declared for it, by declaration.
+    pub(crate) declared: BTreeMap<String, Config>,
+    /// What it reported of them last, by bundle id.
+    pub(crate) told: BTreeMap<String, Value>,
+    /// Whether it is to report of them.
+    pub(crate) tells_of_apps: bool,
     /// Whether it is about to check in.
     pub(crate) awake: bool,
     pub(crate) given: VecDeque<Given>,
@@ -123,6 +131,11 @@ impl Device {
             model if model.starts_with("RealityDevice") => Platform::Xros,
             _ => Platform::Ios,
         }
+    }
+
+    /// Whether the app of this bundle is declared: commands do nothing to it, and lists leave it out.
+    pub(crate) fn has_declared(&self, bundle_id: &str) -> bool {
+        self.declared.values().any(|config| config.bundle_id == bundle_id)
     }
 
     /// Remembers what it was given.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
+use super::ddm::Ddm;
 use super::device::{Command, Device};
 use super::plists;
 use super::raw::{Kept, Raw};
@@ -29,6 +30,8 @@ pub(crate) struct Counts {
     pub(crate) pushes: u64,
     /// Calls that asked for the answers to a command.
     pub(crate) result_calls: u64,
+    /// Calls of the API for declarations.
+    pub(crate) declaration_calls: u64,
     /// Answers of devices.
     pub(crate) answers: u64,
     /// Webhooks that were answered with 200.
@@ -51,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) known: std::collections::HashSet<String>,
     /// Commands whose answers are kept for whoever asks.
     pub(crate) raw: HashMap<String, Raw>,
+    /// The declarations.
+    pub(crate) ddm: Ddm,
     pub(crate) counts: Counts,
     pub(crate) events: u64,
 }
@@ -69,6 +74,7 @@ impl Default for Fleet {
             by_serial: HashMap::new(),
             known: std::collections::HashSet::new(),
             raw: HashMap::new(),
+            ddm: Ddm::default(),
             counts: Counts::default(),
             events: 0,
         }))
@@ -156,6 +162,7 @@ impl Shared {
             return;
         };
         let answer = super::react::react(self, &organization, device, &command, now_us);
+        let fetches = command.request_type == "DeclarativeManagement" && answer.status == "Acknowledged";
         let mut again_us = 0;
         if answer.status == "NotNow" {
             // It stays in the queue, and the device comes back when it has time.
@@ -184,6 +191,16 @@ impl Shared {
             }
             None => self.post_event(&mut inner, udid, event),
         }
+        if fetches {
+            self.post_event(&mut inner, udid, plists::declarative(udid, "declaration-items", None));
+            let items = inner.ddm.items_of(udid);
+            if let Some(device) = inner.devices.get_mut(udid) {
+                super::declared::sync(self, &organization, device, &items, now_us);
+            }
+        }
+        drop(inner);
+        drop(organization);
+        self.report(udid, false);
     }
 
     /// Sends an event to whoever listens.

@@ -2,9 +2,12 @@
 //!
 //! Read from NanoMDM's own code and documents (<https://github.com/micromdm/nanomdm>), with a database that refuses a command as a
 //! whole: for a name that it knows, and for a device that it does not. The same devices can be reached as through NanoHUB, MicroMDM and
-//! Fleet.
+//! Fleet, and have declarations from a KMFDDM.
 
 pub(crate) mod api;
+pub(crate) mod ddm;
+pub(crate) mod ddm_api;
+pub(crate) mod declared;
 pub(crate) mod device;
 pub(crate) mod fleet;
 pub(crate) mod fleet_api;

@@ -101,6 +101,18 @@ pub(crate) fn check_out(device: &Device) -> Event {
     Event { topic: "mdm.CheckOut", answer: None, tally: None, payload: check_in("CheckOut", device) }
 }
 
+/// What a device asks of its declarations, or tells of them.
+pub(crate) fn declarative(udid: &str, endpoint: &str, data: Option<Vec<u8>>) -> Event {
+    let mut payload = Dictionary::new();
+    payload.insert("MessageType".to_owned(), "DeclarativeManagement".into());
+    payload.insert("UDID".to_owned(), udid.into());
+    payload.insert("Endpoint".to_owned(), endpoint.into());
+    if let Some(data) = data {
+        payload.insert("Data".to_owned(), Value::Data(data));
+    }
+    Event { topic: "mdm.DeclarativeManagement", answer: None, tally: None, payload }
+}
+
 fn check_in(kind: &str, device: &Device) -> Dictionary {
     let mut payload = Dictionary::new();
     payload.insert("MessageType".to_owned(), kind.into());

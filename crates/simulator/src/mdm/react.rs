@@ -17,6 +17,9 @@ const NO_LICENSE: &[(i64, &str, &str)] = &[
 /// “Duplicate request”: the app is in the device's queue.
 const DUPLICATE: &[(i64, &str, &str)] = &[(506, "ASDErrorDomain", "Duplicate request")];
 
+/// Commands do nothing to declared apps.
+const DECLARED: &[(i64, &str, &str)] = &[(12_078, "MCMDMErrorDomain", "The app is managed by a declaration")];
+
 pub(crate) fn react(
     shared: &Shared,
     organization: &Organization,
@@ -33,6 +36,8 @@ pub(crate) fn react(
         "ManagedApplicationList" => Answer::acknowledged(list(device)),
         "RemoveApplication" => remove(device, command),
         "DeviceInformation" => Answer::acknowledged(describe(device)),
+        // What comes of it, its status reports tell.
+        "DeclarativeManagement" => Answer::acknowledged(Dictionary::new()),
         _ => Answer::error(&[(12_021, "MCMDMErrorDomain", "Unknown command")]),
     }
 }
@@ -47,6 +52,9 @@ fn install(
     let Some(adam_id) = adam_id(&command.fields) else {
         return Answer::error(&[(12_026, "MCMDMErrorDomain", "The app could not be verified")]);
     };
+    if device.declared.values().any(|config| config.adam_id == adam_id) {
+        return Answer::error(DECLARED);
+    }
     if device.behavior.no_license > 0 {
         device.behavior.no_license -= 1;
         return Answer::error(NO_LICENSE);
@@ -122,10 +130,20 @@ fn start(
 
 /// Whether a device, or whose it is, holds a license for a product, wherever.
 fn is_licensed(organization: &Organization, adam_id: &str, device: &Device) -> bool {
+    let of_user = device.user.as_deref();
+    holds_license(organization, adam_id, HolderKind::Device, &device.serial)
+        || of_user.is_some_and(|user| holds_license(organization, adam_id, HolderKind::User, user))
+}
+
+/// Whether a holder has a license for a product, wherever.
+pub(crate) fn holds_license(
+    organization: &Organization,
+    adam_id: &str,
+    kind: HolderKind,
+    holder: &str,
+) -> bool {
     organization.locations.values().any(|location| {
-        let of_device = location.holders.find(HolderKind::Device, &device.serial);
-        let of_user = device.user.as_deref().and_then(|user| location.holders.find(HolderKind::User, user));
-        of_device.into_iter().chain(of_user).any(|holder| {
+        location.holders.find(kind, holder).is_some_and(|holder| {
             [Pricing::Standard, Pricing::Plus].into_iter().any(|pricing| {
                 let key = AssetKey { adam_id: adam_id.to_owned(), pricing };
                 location.asset_id(&key).is_some_and(|asset| location.licenses.contains((asset, holder)))
@@ -137,7 +155,8 @@ fn is_licensed(organization: &Organization, adam_id: &str, device: &Device) -> b
 fn list(device: &mut Device) -> Dictionary {
     let mut apps = Dictionary::new();
     let mut never_came = Vec::new();
-    for (bundle_id, app) in &mut device.apps {
+    let declared: Vec<String> = device.declared.values().map(|config| config.bundle_id.clone()).collect();
+    for (bundle_id, app) in device.apps.iter_mut().filter(|(name, _)| !declared.contains(name)) {
         let mut fields = Dictionary::new();
         let told_once = app.told_once.take();
         if told_once.is_some() && app.external_id.is_none() {
@@ -160,7 +179,7 @@ fn list(device: &mut Device) -> Dictionary {
 
 fn remove(device: &mut Device, command: &Command) -> Answer {
     let bundle_id = command.fields.get("Identifier").and_then(Value::as_string).unwrap_or_default();
-    if device.apps.remove(bundle_id).is_none() {
+    if device.has_declared(bundle_id) || device.apps.remove(bundle_id).is_none() {
         return Answer::error(&[(12_020, "MCMDMErrorDomain", "The app is not managed")]);
     }
     let mut fields = Dictionary::new();
