@@ -16,6 +16,7 @@
 //! device, app and version, and bounded, so that no two systems that disagree about a version can loop.
 
 mod answer;
+mod declared;
 mod presence;
 mod report;
 mod settings;
@@ -23,6 +24,7 @@ mod update;
 mod window;
 
 pub use answer::{Answer, Rejection, after_answer, after_refusal};
+pub use declared::{Declarable, as_of, is_declarable};
 pub use presence::Presence;
 pub use report::{AppStatus, Reported, after_report, after_silence};
 pub use settings::InstallSettings;
@@ -275,6 +277,10 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "not_managed",
         "The person had installed the app before and did not hand it over; on a supervised device it is taken over without asking.",
+    ),
+    (
+        "declared_elsewhere",
+        "Another declaration already manages the app on the device; take it out of the MDM server's own declarations.",
     ),
     (
         "store_disabled",

@@ -5,7 +5,8 @@ use crate::Timestamp;
 
 /// What a device says about a managed app, as far as it matters here
 /// (<https://developer.apple.com/documentation/devicemanagement/managedapplicationlistresponse>). States that pass are told once
-/// only, so that whoever hears of one writes it down.
+/// only, so that whoever hears of one writes it down. Of a declared app that failed the reason's code is the word
+/// (<https://developer.apple.com/documentation/devicemanagement/statusappmanagedlist>).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AppStatus {
     /// It is installed and managed.
@@ -20,6 +21,14 @@ pub enum AppStatus {
     Failed,
     /// It was installed and the person removed it.
     Removed,
+    /// It finds no license for it.
+    LicenseNotFound,
+    /// The App Store is disabled on it.
+    StoreDisabled,
+    /// It will never run on the device.
+    NotSupported,
+    /// Another declaration manages it.
+    DeclaredElsewhere,
     /// A word that Apple added later.
     Unknown,
 }
@@ -41,10 +50,21 @@ impl AppStatus {
             | "PromptingForManagement"
             | "ValidatingUpdate"
             | "Updating"
+            | "Downloading"
             | "Queued" => Self::Underway,
-            "UserRejected" | "UpdateRejected" => Self::UserRejected,
-            "ManagementRejected" | "UserInstalledApp" => Self::NotManaged,
+            "UserRejected" | "UpdateRejected" | "Error.UserRejected" => Self::UserRejected,
+            "ManagementRejected" | "UserInstalledApp" | "Error.UnmanagedAppAlreadyInstalled" => {
+                Self::NotManaged
+            }
+            "Error.LicenseNotFound" => Self::LicenseNotFound,
+            "Error.AppStoreDisabled" => Self::StoreDisabled,
+            "Error.InvalidAppID" | "Error.IsSystemApp" | "Error.NotAnApp" | "Error.NotSupported" => {
+                Self::NotSupported
+            }
+            "Error.DuplicateConfiguredApp" => Self::DeclaredElsewhere,
             "Failed" => Self::Failed,
+            // What failed for another reason may go well another time.
+            other if other.starts_with("Error.") => Self::Failed,
             "ManagedButUninstalled" => Self::Removed,
             _ => Self::Unknown,
         }
@@ -97,6 +117,10 @@ pub fn after_report(
         Some(AppStatus::UserRejected) => Step::end(InstallState::Resting, Some("user_refused")),
         Some(AppStatus::NotManaged) => Step::end(InstallState::Resting, Some("not_managed")),
         Some(AppStatus::Failed) => again(this, "install_failed", patience, now),
+        Some(AppStatus::LicenseNotFound) => again(this, "license_not_found", patience, now),
+        Some(AppStatus::StoreDisabled) => Step::end(InstallState::Failed, Some("store_disabled")),
+        Some(AppStatus::NotSupported) => Step::end(InstallState::Failed, Some("not_supported")),
+        Some(AppStatus::DeclaredElsewhere) => Step::end(InstallState::Resting, Some("declared_elsewhere")),
         Some(AppStatus::Managed) if moved_elsewhere(this, reported) => {
             Step::end(InstallState::Resting, Some("version_differs"))
         }
@@ -132,6 +156,10 @@ fn has_arrived(this: &Standing, reported: Reported) -> bool {
             | AppStatus::NotManaged
             | AppStatus::Failed
             | AppStatus::Removed
+            | AppStatus::LicenseNotFound
+            | AppStatus::StoreDisabled
+            | AppStatus::NotSupported
+            | AppStatus::DeclaredElsewhere
             | AppStatus::Unknown,
             _,
             _,
@@ -276,6 +304,29 @@ mod tests {
         assert_eq!(after(&this, None, SOON).unwrap().to, InstallState::Removed);
         let uninstalled = Some(Reported { status: AppStatus::Removed, version: None });
         assert_eq!(after(&this, uninstalled, SOON).unwrap().to, InstallState::Removed);
+    }
+
+    #[test]
+    fn a_declared_app_that_failed_ends_by_its_reason() {
+        for (word, to, code) in [
+            ("Error.LicenseNotFound", InstallState::Ready, "license_not_found"),
+            ("Error.DownloadFailed", InstallState::Ready, "install_failed"),
+            ("Error.UpdateFailed", InstallState::Ready, "install_failed"),
+            ("Error.AddedByAppleLater", InstallState::Ready, "install_failed"),
+            ("Error.UserRejected", InstallState::Resting, "user_refused"),
+            ("Error.UnmanagedAppAlreadyInstalled", InstallState::Resting, "not_managed"),
+            ("Error.DuplicateConfiguredApp", InstallState::Resting, "declared_elsewhere"),
+            ("Error.AppStoreDisabled", InstallState::Failed, "store_disabled"),
+            ("Error.NotSupported", InstallState::Failed, "not_supported"),
+            ("Error.InvalidAppID", InstallState::Failed, "not_supported"),
+        ] {
+            let reported = Some(Reported { status: AppStatus::from_text(word), version: None });
+            let step = after(&verifying(), reported, SOON).unwrap();
+            assert_eq!((step.to, step.code), (to, Some(code)), "{word}");
+            let last = Standing { tries: 3, ..verifying() };
+            let step = after(&last, reported, SOON).unwrap();
+            assert!(step.to.has_ended(), "{word}");
+        }
     }
 
     #[test]
