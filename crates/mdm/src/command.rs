@@ -5,6 +5,7 @@ use russet_domain::Secret;
 use russet_domain::install::InstallSettings;
 
 use crate::configuration;
+use crate::declaration::DeclaredApp;
 
 /// The number by which `iTunesStoreID` and `adamId` are the same, for a store app with a license of the organization.
 const VOLUME_PURCHASE: i64 = 1;
@@ -36,6 +37,13 @@ pub enum Act {
     },
     /// Tell its serial number, system and time zone.
     Describe,
+    /// Fetch its declarations, among them an app's. Only a server that has declarations takes it.
+    DeclareApp(DeclaredApp),
+    /// Fetch its declarations, an app's no more among them, so that the app goes. Only a server that has declarations takes it.
+    WithdrawApp {
+        /// The product's number in Apple's stores.
+        adam_id: u64,
+    },
 }
 
 /// An app that is to be installed, and how.
@@ -62,6 +70,7 @@ impl Act {
             Self::ListApps => "ManagedApplicationList",
             Self::RemoveApp { .. } => "RemoveApplication",
             Self::Describe => "DeviceInformation",
+            Self::DeclareApp(_) | Self::WithdrawApp { .. } => "DeclarativeManagement",
         }
     }
 
@@ -70,7 +79,8 @@ impl Act {
         fields.insert("RequestType".to_owned(), self.request_type().into());
         match self {
             Self::InstallApp(install) => install.write(&mut fields),
-            Self::ListApps => {}
+            // Without tokens in the command the device asks for them, as it has to when one text is for many devices.
+            Self::ListApps | Self::DeclareApp(_) | Self::WithdrawApp { .. } => {}
             Self::RemoveApp { bundle_id } => {
                 fields.insert("Identifier".to_owned(), bundle_id.as_str().into());
             }
@@ -199,6 +209,8 @@ mod tests {
         let remove = "\t\t<key>RequestType</key>\n\t\t<string>RemoveApplication</string>\n\t\t<key>Identifier</key>\n\t\t<string>com.apple.Pages</string>\n";
         let act = Act::RemoveApp { bundle_id: "com.apple.Pages".to_owned() };
         assert_eq!(text(act), format!("{HEAD}{remove}{TAIL}"));
+        let fetch = "\t\t<key>RequestType</key>\n\t\t<string>DeclarativeManagement</string>\n";
+        assert_eq!(text(Act::WithdrawApp { adam_id: 1 }), format!("{HEAD}{fetch}{TAIL}"));
         let describe = "\t\t<key>RequestType</key>\n\t\t<string>DeviceInformation</string>\n\t\t<key>Queries</key>\n\t\t<array>\n\t\t\t<string>SerialNumber</string>\n\t\t\t<string>OSVersion</string>\n\t\t\t<string>ProductName</string>\n\t\t\t<string>TimeZone</string>\n\t\t\t<string>IsSupervised</string>\n\t\t</array>\n";
         assert_eq!(text(Act::Describe), format!("{HEAD}{describe}{TAIL}"));
     }

@@ -7,6 +7,7 @@ mod callbacks;
 mod command;
 mod configuration;
 mod connector;
+mod declaration;
 mod error;
 pub mod inbound;
 mod news;
@@ -17,8 +18,10 @@ mod signature;
 pub use callbacks::{Callbacks, Told};
 pub use command::{Act, Command, Install};
 pub use connector::{
-    Address, Asked, Connector, ConnectorError, Connectors, DevicePage, Listed, Refused, Said,
+    Address, Asked, Connector, ConnectorError, Connectors, Declarations, Declares, DevicePage, Listed,
+    Refused, Said,
 };
+pub use declaration::{DeclaredApp, LicenseOf};
 pub use error::TellError;
 pub use news::{GateApp, GateNews, MovedLicense, MovedNews, News};
 pub use settings::Settings;

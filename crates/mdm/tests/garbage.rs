@@ -157,6 +157,35 @@ fn what_devices_say_may_have_any_field_missing_or_of_another_type() {
 }
 
 #[test]
+fn what_devices_report_of_declared_apps_may_have_any_field_missing_or_of_another_type() {
+    let app = json!({
+        "identifier": "com.a", "declaration-identifier": "russet.app.1.a", "state": "failed", "update-state": "failed",
+        "external-version-id": 7, "version": "1", "short-version": "1.0", "name": "A",
+        "reasons": [{ "code": "Error.LicenseNotFound", "description": "x", "details": {} }],
+    });
+    let list = json!([app, { "identifier": "com.b", "_removed": true }]);
+    let report = json!({ "FullReport": true, "Errors": [], "StatusItems": { "app": { "managed": { "list": list } } } });
+    let said = |report: &[u8]| {
+        let data = Plist::Data(report.to_vec());
+        let payload = bytes(&dictionary(vec![("Endpoint", "status".into()), ("Data", data)]));
+        json!({
+            "topic": "mdm.DeclarativeManagement",
+            "checkin_event": { "udid": "U", "raw_payload": STANDARD.encode(payload) },
+        })
+        .to_string()
+    };
+    let events = inbound::read(ConnectorKind::Nanomdm, said(report.to_string().as_bytes()).as_bytes());
+    let What::Declared(told) = &events.as_ref().unwrap()[0].what else { panic!("{events:?}") };
+    assert_eq!((told.apps.len(), told.removed.len(), told.is_full), (1, 1, true));
+    for wrong in changed(&report) {
+        is_sound(said(wrong.to_string().as_bytes()).as_bytes(), ConnectorKind::Nanomdm);
+    }
+    for rubbish in [&b""[..], b"\xff\xfe", b"[[[[[[", b"{\"StatusItems\":"] {
+        is_sound(said(rubbish).as_bytes(), ConnectorKind::Nanomdm);
+    }
+}
+
+#[test]
 fn one_odd_app_does_not_cost_the_others() {
     let app = dictionary(vec![("Status", 5.into()), ("ExternalVersionIdentifier", "8".into())]);
     let fine = dictionary(vec![("Status", "Managed".into()), ("ExternalVersionIdentifier", 7.into())]);

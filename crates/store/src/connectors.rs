@@ -17,6 +17,34 @@ pub struct Secrets {
     pub webhook_key: Secret,
     /// Where its webhooks are passed on to: such a server has one webhook only.
     pub forward_to: Option<Secret>,
+    /// The key to the server beside it that has its declarations, where that has one of its own.
+    pub declarations_key: Option<Secret>,
+}
+
+/// The declarations of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declarations {
+    /// It has none.
+    None,
+    /// They are in the server itself.
+    Within,
+    /// They are in a server beside it, the root of whose API this is.
+    Beside(String),
+}
+
+impl Declarations {
+    /// Whether there are any.
+    #[must_use]
+    pub fn are_there(&self) -> bool {
+        *self != Self::None
+    }
+
+    fn url(&self) -> Option<&str> {
+        match self {
+            Self::None | Self::Within => None,
+            Self::Beside(url) => Some(url),
+        }
+    }
 }
 
 /// A connector to be written.
@@ -28,6 +56,8 @@ pub struct NewConnector {
     pub kind: ConnectorKind,
     /// The root of the server's API.
     pub url: String,
+    /// Its declarations.
+    pub declarations: Declarations,
     /// What it is called with.
     pub secrets: Secrets,
 }
@@ -45,6 +75,8 @@ pub struct Connector {
     pub url: String,
     /// Whether its webhooks are passed on.
     pub forwards: bool,
+    /// Its declarations.
+    pub declarations: Declarations,
     /// Whether commands are sent to it.
     pub state: ConnectorState,
     /// Why not.
@@ -82,6 +114,10 @@ pub struct Patch {
     pub webhook_key: Option<Secret>,
     /// Where webhooks are passed on to; an inner `None`: nowhere.
     pub forward_to: Option<Option<Secret>>,
+    /// Its declarations.
+    pub declarations: Option<Declarations>,
+    /// The key to the server that has them.
+    pub declarations_key: Option<Secret>,
     /// Whether commands are sent to it.
     pub state: Option<ConnectorState>,
 }
@@ -89,16 +125,25 @@ pub struct Patch {
 impl Secrets {
     fn to_text(&self) -> Result<Secret, StoreError> {
         let forward = self.forward_to.as_ref().map(Secret::reveal);
-        Ok(Secret::new(json(&(self.api_key.reveal(), self.webhook_key.reveal(), forward))?))
+        let three = (self.api_key.reveal(), self.webhook_key.reveal(), forward);
+        // Programs that know of no declarations read three.
+        let text = match &self.declarations_key {
+            None => json(&three)?,
+            Some(key) => json(&(three.0, three.1, three.2, key.reveal()))?,
+        };
+        Ok(Secret::new(text))
     }
 
     fn from_text(text: &Secret) -> Result<Self, StoreError> {
-        let (api_key, webhook_key, forward): (String, String, Option<String>) =
-            from_json("connectors.secrets", text.reveal())?;
+        let parts: Vec<Option<String>> = from_json("connectors.secrets", text.reveal())?;
+        let mut parts = parts.into_iter().map(|part| part.map(Secret::new));
+        let mut next = || parts.next().flatten();
+        let none = || Secret::new("");
         Ok(Self {
-            api_key: Secret::new(api_key),
-            webhook_key: Secret::new(webhook_key),
-            forward_to: forward.map(Secret::new),
+            api_key: next().unwrap_or_else(none),
+            webhook_key: next().unwrap_or_else(none),
+            forward_to: next(),
+            declarations_key: next(),
         })
     }
 }
@@ -115,8 +160,9 @@ pub async fn insert(
     let (sealed_for, sealed) = CONNECTORS.seal(&tx.keys(), &new.secrets.to_text()?)?;
     sql(
         "writing a connector",
-        "INSERT INTO connectors (name, kind, url, sealed_for, secrets, forwards, state, state_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $7, $7)
+        "INSERT INTO connectors (name, kind, url, sealed_for, secrets, forwards, declares, declarations_url, state, state_at,
+             created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'active', $9, $9, $9)
          ON CONFLICT (name) DO NOTHING
          RETURNING id",
     )
@@ -126,6 +172,8 @@ pub async fn insert(
     .bind(sealed_for)
     .bind(sealed)
     .bind(new.secrets.forward_to.is_some())
+    .bind(new.declarations.are_there())
+    .bind(new.declarations.url())
     .bind(now.0)
     .maybe(tx, |row| row.get("id").map(ConnectorId))
     .await
@@ -134,7 +182,7 @@ pub async fn insert(
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, name, kind, url, forwards, state, reason, state_at, failures, not_before, heard_at, checked_at,
+            "SELECT id, name, kind, url, forwards, declares, declarations_url, state, reason, state_at, failures, not_before, heard_at, checked_at,
                     version, list_at, list_page, created_at, updated_at
              FROM connectors ",
             $rest
@@ -196,7 +244,10 @@ pub async fn secrets(db: &mut Db, id: ConnectorId) -> Result<Secrets, StoreError
 pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp) -> Result<(), StoreError> {
     let known = find(tx, id).await?.ok_or_else(|| StoreError::Missing(format!("connector {id}")))?;
     let mut secrets = secrets(tx, id).await?;
-    let revives = patch.url.is_some() || patch.api_key.is_some();
+    let revives = patch.url.is_some()
+        || patch.api_key.is_some()
+        || patch.declarations.is_some()
+        || patch.declarations_key.is_some();
     if let Some(key) = &patch.api_key {
         secrets.api_key = key.clone();
     }
@@ -205,6 +256,13 @@ pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp)
     }
     if let Some(forward) = &patch.forward_to {
         secrets.forward_to.clone_from(forward);
+    }
+    if let Some(key) = &patch.declarations_key {
+        secrets.declarations_key = Some(key.clone());
+    }
+    let declarations = patch.declarations.as_ref().unwrap_or(&known.declarations);
+    if declarations.url().is_none() {
+        secrets.declarations_key = None;
     }
     let state = patch.state.unwrap_or(if revives { ConnectorState::Active } else { known.state });
     let reason = match (state, patch.state) {
@@ -218,7 +276,7 @@ pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp)
         "UPDATE connectors
          SET url = $2, sealed_for = $3, secrets = $4, forwards = $5, state_at = CASE WHEN state = $6 THEN state_at ELSE $8 END,
              state = $6, reason = $7, failures = 0, not_before = 0, checked_at = NULL, list_at = NULL, list_page = 0,
-             updated_at = $8
+             declares = $9, declarations_url = $10, updated_at = $8
          WHERE id = $1",
     )
     .bind(id.0)
@@ -229,6 +287,8 @@ pub async fn change(tx: &mut Tx, id: ConnectorId, patch: &Patch, now: Timestamp)
     .bind(state.as_str())
     .bind(reason)
     .bind(now.0)
+    .bind(declarations.are_there())
+    .bind(declarations.url())
     .run(tx)
     .await?;
     Ok(())
@@ -244,6 +304,7 @@ pub async fn remove(tx: &mut Tx, id: ConnectorId, now: Timestamp) -> Result<(), 
         "DELETE FROM mdm_messages WHERE connector_id = $1",
         "DELETE FROM mdm_awaited WHERE command_id IN (SELECT id FROM mdm_commands WHERE connector_id = $1)",
         "DELETE FROM mdm_commands WHERE connector_id = $1",
+        "DELETE FROM declared_apps WHERE connector_id = $1",
         "DELETE FROM connectors WHERE id = $1",
     ] {
         sql("removing a connector", text).bind(id.0).run(tx).await?;
@@ -363,6 +424,11 @@ fn connector(row: &Row) -> Result<Connector, StoreError> {
         kind: word_in(row, "kind", ConnectorKind::from_text)?,
         url: row.get("url")?,
         forwards: row.get("forwards")?,
+        declarations: match (row.get("declares")?, row.get("declarations_url")?) {
+            (false, _) => Declarations::None,
+            (true, None) => Declarations::Within,
+            (true, Some(url)) => Declarations::Beside(url),
+        },
         state: word_in(row, "state", ConnectorState::from_text)?,
         reason: row.get("reason")?,
         state_at: time(row, "state_at")?,

@@ -1,5 +1,7 @@
 //! Managed apps as devices report them, and who is asked for them next.
 
+use std::collections::HashSet;
+
 use russet_domain::directory::Platform;
 use russet_domain::install::{AppStatus, Reported};
 use russet_domain::{ConnectorId, DeviceId, Timestamp};
@@ -33,8 +35,8 @@ impl DeviceApp {
     }
 }
 
-/// Writes the apps of devices: those given are all that each of `devices` has, and of those that are gone it is noted since when. May
-/// be repeated.
+/// Writes the apps of devices: those given are all that each of `devices` has by command, and of those that are gone it is noted since
+/// when. Such lists leave declared apps out, and these stay. May be repeated.
 ///
 /// # Errors
 /// As any statement.
@@ -49,43 +51,125 @@ pub async fn replace(
         (0 id BIGINT),
         " WHERE devices.id = x.id"
     );
+    let ids: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
+    sql("noting that devices told their apps", TOLD).bind(json(&ids)?).bind(now.0).run(tx).await?;
+    write(tx, apps, false, now).await?;
+    forget_rest(tx, devices, false, now).await
+}
+
+/// Writes what devices told of their declared apps: those given are all that each of `full` has by declaration; those of other devices have
+/// changed. Of those that are gone it is noted since when. No app may be given twice. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn tell_declared(
+    tx: &mut Tx,
+    full: &[DeviceId],
+    apps: &[DeviceApp],
+    removed: &[(DeviceId, String)],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const GONE: Sql = bulk!(
+        "INSERT INTO device_apps_gone (device_id, bundle_id, gone_at)
+         SELECT r.device_id, r.bundle_id, $2
+         FROM ",
+        (0 device_id BIGINT, 1 bundle_id TEXT),
+        " CROSS JOIN device_apps r
+          WHERE r.device_id = x.device_id AND r.bundle_id = x.bundle_id AND r.declared
+          ON CONFLICT (device_id, bundle_id) DO UPDATE SET gone_at = excluded.gone_at"
+    );
+    const REMOVED: Sql = bulk!(
+        "DELETE FROM device_apps
+         WHERE declared AND (device_id, bundle_id) IN (SELECT x.device_id, x.bundle_id FROM ",
+        (0 device_id BIGINT, 1 bundle_id TEXT),
+        ")"
+    );
+    write(tx, apps, true, now).await?;
+    if !full.is_empty() {
+        forget_rest(tx, full, true, now).await?;
+    }
+    if !removed.is_empty() {
+        let rows: Vec<_> = removed.iter().map(|(device, bundle_id)| (device.0, bundle_id)).collect();
+        let rows = json(&rows)?;
+        sql("noting declared apps that are gone", GONE).bind(rows.as_str()).bind(now.0).run(tx).await?;
+        sql("forgetting declared apps that are gone", REMOVED).bind(rows).run(tx).await?;
+    }
+    Ok(())
+}
+
+async fn write(tx: &mut Tx, apps: &[DeviceApp], declared: bool, now: Timestamp) -> Result<(), StoreError> {
     const WRITE: Sql = bulk!(
-        "INSERT INTO device_apps (device_id, bundle_id, version, shown, status, reported_at)
-         SELECT x.device_id, x.bundle_id, x.version, x.shown, x.status, $2
+        "INSERT INTO device_apps (device_id, bundle_id, version, shown, status, reported_at, declared)
+         SELECT x.device_id, x.bundle_id, x.version, x.shown, x.status, $2, $3
          FROM ",
         (0 device_id BIGINT, 1 bundle_id TEXT, 2 version BIGINT, 3 shown TEXT, 4 status TEXT),
         " WHERE true
          ON CONFLICT (device_id, bundle_id) DO UPDATE
          SET version = excluded.version, shown = coalesce(excluded.shown, device_apps.shown), status = excluded.status,
-             reported_at = excluded.reported_at"
+             reported_at = excluded.reported_at, declared = excluded.declared"
     );
+    let rows: Vec<_> =
+        apps.iter().map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status)).collect();
+    sql("writing devices' apps", WRITE).bind(json(&rows)?).bind(now.0).bind(declared).run(tx).await?;
+    Ok(())
+}
+
+/// Forgets those apps of devices that were not told of now, of those that came by command or of those that are declared.
+async fn forget_rest(
+    tx: &mut Tx,
+    devices: &[DeviceId],
+    declared: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     const GONE: Sql = Sql {
         sqlite: "INSERT INTO device_apps_gone (device_id, bundle_id, gone_at)
                  SELECT r.device_id, r.bundle_id, $2
                  FROM device_apps r
-                 WHERE r.device_id IN (SELECT value->>0 FROM json_each($1)) AND r.reported_at < $2
+                 WHERE r.device_id IN (SELECT value->>0 FROM json_each($1)) AND r.reported_at < $2 AND r.declared = $3
                  ON CONFLICT (device_id, bundle_id) DO UPDATE SET gone_at = excluded.gone_at",
         postgres: "INSERT INTO device_apps_gone (device_id, bundle_id, gone_at)
                    SELECT r.device_id, r.bundle_id, $2
                    FROM device_apps r
                    WHERE r.device_id IN (SELECT (value->>0)::BIGINT FROM jsonb_array_elements($1::jsonb)) AND r.reported_at < $2
+                     AND r.declared = $3
                    ON CONFLICT (device_id, bundle_id) DO UPDATE SET gone_at = excluded.gone_at",
     };
     const REST: Sql = Sql {
         sqlite: "DELETE FROM device_apps
-                 WHERE device_id IN (SELECT value->>0 FROM json_each($1)) AND reported_at < $2",
+                 WHERE device_id IN (SELECT value->>0 FROM json_each($1)) AND reported_at < $2 AND declared = $3",
         postgres: "DELETE FROM device_apps
-                   WHERE device_id IN (SELECT (value->>0)::BIGINT FROM jsonb_array_elements($1::jsonb)) AND reported_at < $2",
+                   WHERE device_id IN (SELECT (value->>0)::BIGINT FROM jsonb_array_elements($1::jsonb)) AND reported_at < $2
+                     AND declared = $3",
     };
     let ids: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
     let ids = json(&ids)?;
-    let rows: Vec<_> =
-        apps.iter().map(|app| (app.device.0, &app.bundle_id, app.version, &app.shown, &app.status)).collect();
-    sql("noting that devices told their apps", TOLD).bind(ids.as_str()).bind(now.0).run(tx).await?;
-    sql("writing devices' apps", WRITE).bind(json(&rows)?).bind(now.0).run(tx).await?;
-    sql("noting apps that devices have no more", GONE).bind(ids.as_str()).bind(now.0).run(tx).await?;
-    sql("forgetting apps that devices have no more", REST).bind(ids).bind(now.0).run(tx).await?;
+    for (doing, text) in
+        [("noting apps that devices have no more", GONE), ("forgetting apps that devices have no more", REST)]
+    {
+        sql(doing, text).bind(ids.as_str()).bind(now.0).bind(declared).run(tx).await?;
+    }
     Ok(())
+}
+
+/// Which declared apps devices have told of, by device and bundle id.
+///
+/// # Errors
+/// As any statement.
+pub async fn declared_of(
+    db: &mut Db,
+    devices: &[DeviceId],
+) -> Result<HashSet<(DeviceId, String)>, StoreError> {
+    const DECLARED: Sql = bulk!(
+        "SELECT r.device_id, r.bundle_id FROM ",
+        (0 id BIGINT),
+        " CROSS JOIN device_apps r WHERE r.device_id = x.id AND r.declared"
+    );
+    let rows: Vec<_> = devices.iter().map(|device| (device.0,)).collect();
+    let found = sql("looking for declared apps that devices told of", DECLARED)
+        .bind(json(&rows)?)
+        .all(db, |row| Ok((DeviceId(row.get("device_id")?), row.get("bundle_id")?)))
+        .await?;
+    Ok(found.into_iter().collect())
 }
 
 /// A device's apps by bundle id, at most `limit`.

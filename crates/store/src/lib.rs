@@ -26,6 +26,7 @@ pub mod chain;
 pub mod changes;
 pub mod commands;
 pub mod connectors;
+pub mod declared;
 pub mod device_apps;
 pub mod directory;
 pub mod drift;

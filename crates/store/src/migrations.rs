@@ -131,17 +131,24 @@ const MIGRATIONS: &[Migration] = &[
         },
     },
     Migration {
-        version: 20,
+        version: 18,
         text: Sql {
-            sqlite: include_str!("../migrations/sqlite/0020_gate_installs.sql"),
-            postgres: include_str!("../migrations/postgres/0020_gate_installs.sql"),
+            sqlite: include_str!("../migrations/sqlite/0018_declarations.sql"),
+            postgres: include_str!("../migrations/postgres/0018_declarations.sql"),
         },
     },
     Migration {
-        version: 21,
+        version: 19,
         text: Sql {
-            sqlite: include_str!("../migrations/sqlite/0021_detection.sql"),
-            postgres: include_str!("../migrations/postgres/0021_detection.sql"),
+            sqlite: include_str!("../migrations/sqlite/0019_gate_installs.sql"),
+            postgres: include_str!("../migrations/postgres/0019_gate_installs.sql"),
+        },
+    },
+    Migration {
+        version: 20,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0020_detection.sql"),
+            postgres: include_str!("../migrations/postgres/0020_detection.sql"),
         },
     },
 ];

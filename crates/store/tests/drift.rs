@@ -282,8 +282,8 @@ async fn devices_that_report_their_apps_without_this_one_are_told_and_may_lose_t
         let asset = school.assets[0].0;
         // D4 has it, D5 is about to get it, D6 had it until last week, D7 is enrolled since yesterday.
         for text in [
-            format!("INSERT INTO device_apps VALUES (4, 'org.app{asset}', 1, '1', 'Managed', {now})"),
-            format!("INSERT INTO device_apps VALUES (3, 'org.other', 1, '1', 'Managed', {now})"),
+            format!("INSERT INTO device_apps VALUES (4, 'org.app{asset}', 1, '1', 'Managed', {now}, false)"),
+            format!("INSERT INTO device_apps VALUES (3, 'org.other', 1, '1', 'Managed', {now}, false)"),
             format!(
                 "INSERT INTO installs (token_id, asset_id, device_id, state, created_at, updated_at)
                  VALUES (1, {asset}, 5, 'sent', 0, 0)"

@@ -13,7 +13,7 @@ use russet_domain::job::{JobKind, JobState};
 use russet_domain::{AssetId, DeviceId, InstallId, JobId, Secret, Timestamp, TokenId};
 use russet_store::awaited::{self, Polled};
 use russet_store::commands::{self, CommandKind};
-use russet_store::connectors::{self, NewConnector, Secrets};
+use russet_store::connectors::{self, Declarations, NewConnector, Secrets};
 use russet_store::directory::devices::{self, NewDevice};
 use russet_store::installs::{self, Shift, Wanted};
 use russet_store::{Store, jobs};
@@ -26,9 +26,12 @@ async fn school(store: &Store) -> (TokenId, AssetId, Vec<DeviceId>) {
         api_key: Secret::new("opaque-api-key"),
         webhook_key: Secret::new("opaque-webhook-key"),
         forward_to: Some(Secret::new("https://elsewhere.example/opaque")),
+        declarations_key: Some(Secret::new("opaque-declarations-key")),
     };
     let url = "https://mdm.example.org".to_owned();
-    let new = NewConnector { name: "nano".to_owned(), kind: ConnectorKind::Nanomdm, url, secrets };
+    let declarations = Declarations::Beside("https://ddm.example.org".to_owned());
+    let new =
+        NewConnector { name: "nano".to_owned(), kind: ConnectorKind::Nanomdm, url, declarations, secrets };
     connectors::insert(&mut tx, &new, NOW).await.unwrap().unwrap();
     assert_eq!(connectors::insert(&mut tx, &new, NOW).await.unwrap(), None, "a name is one connector's");
     let told: Vec<NewDevice> = (0..3)
@@ -179,7 +182,7 @@ async fn an_app_that_is_wanted_again_is_not_removed_and_the_other_way_round() {
                    SELECT a.adam_id, upper(coalesce(t.country, 'US')), 'en', 'listed', 0, 'com.a', 0, 0
                    FROM assets a JOIN tokens t ON t.id = a.token_id";
         side.run(app).await;
-        side.run(&format!("INSERT INTO device_apps VALUES ({}, 'com.a', 7, NULL, 'Managed', 0)", devices[0].0)).await;
+        side.run(&format!("INSERT INTO device_apps VALUES ({}, 'com.a', 7, NULL, 'Managed', 0, false)", devices[0].0)).await;
         let job = job_of(store, token).await;
         let install = want(store, token, job, &[wanted(asset, devices[0], 9)]).await.installs[&(asset, devices[0])];
         let mut tx = store.begin().await.unwrap();

@@ -54,6 +54,15 @@ pub(crate) struct AddArgs {
     /// A file with the address that webhooks are passed on to.
     #[arg(long, value_name = "FILE")]
     forward_to_file: Option<PathBuf>,
+    /// The root of the KMFDDM beside a NanoMDM: apps come by declaration onto devices that can have it so.
+    #[arg(long, value_name = "URL", requires = "declarations_key_file")]
+    declarations_server: Option<String>,
+    /// A file with the key to it.
+    #[arg(long, value_name = "FILE", requires = "declarations_server")]
+    declarations_key_file: Option<PathBuf>,
+    /// Have apps come by declaration onto devices that can have it so; of NanoHUB, which has declarations itself.
+    #[arg(long, conflicts_with = "declarations_server")]
+    declarations: bool,
     #[command(flatten)]
     access: AccessArgs,
 }
@@ -71,6 +80,15 @@ pub(crate) struct ChangeArgs {
     /// A file with the key that the server signs its webhooks with.
     #[arg(long, value_name = "FILE")]
     webhook_key_file: Option<PathBuf>,
+    /// The root of the KMFDDM beside a NanoMDM.
+    #[arg(long, value_name = "URL")]
+    declarations_server: Option<String>,
+    /// A file with the key to it.
+    #[arg(long, value_name = "FILE")]
+    declarations_key_file: Option<PathBuf>,
+    /// Whether apps come by declaration onto devices that can have it so.
+    #[arg(long, value_name = "BOOL")]
+    declarations: Option<bool>,
     /// Whether commands are sent to it.
     #[arg(long, value_enum)]
     state: Option<State>,
@@ -153,6 +171,9 @@ fn new(args: &AddArgs) -> Result<Value, CliError> {
         ("api_key", Some(secret(&args.api_key_file)?)),
         ("webhook_key", args.webhook_key_file.as_deref().map(secret).transpose()?),
         ("forward_to", args.forward_to_file.as_deref().map(secret).transpose()?),
+        ("declares", args.declarations.then_some(json!(true))),
+        ("declarations_url", args.declarations_server.as_ref().map(|url| json!(url))),
+        ("declarations_key", args.declarations_key_file.as_deref().map(secret).transpose()?),
     ]))
 }
 
@@ -165,6 +186,9 @@ fn changes(args: &ChangeArgs) -> Result<Value, CliError> {
         ("url", args.server.as_ref().map(|url| json!(url))),
         ("api_key", args.api_key_file.as_deref().map(secret).transpose()?),
         ("webhook_key", args.webhook_key_file.as_deref().map(secret).transpose()?),
+        ("declares", args.declarations.map(|declares| json!(declares))),
+        ("declarations_url", args.declarations_server.as_ref().map(|url| json!(url))),
+        ("declarations_key", args.declarations_key_file.as_deref().map(secret).transpose()?),
         ("state", state.map(|state| json!(state))),
     ]))
 }

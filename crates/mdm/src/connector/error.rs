@@ -42,6 +42,12 @@ pub enum ConnectorError {
 }
 
 impl ConnectorError {
+    /// That a server without declarations was to declare something.
+    pub(super) fn cannot_declare() -> Self {
+        let why = "it has no declarations; give the connector some, or have the app installed by command";
+        Self::Refused { host: "the server".to_owned(), why: why.to_owned() }
+    }
+
     /// Whether a person has to act before anything can be sent.
     #[must_use]
     pub fn parks(&self) -> bool {

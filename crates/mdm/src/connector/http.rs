@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use chrono::DateTime;
+use reqwest::header::{LAST_MODIFIED, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
+use russet_domain::Timestamp;
 use russet_domain::callback::{CallbackUrl, Rules};
 
 use super::error::ConnectorError;
@@ -31,6 +33,8 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
     /// Whether there was more than was read.
     pub(super) is_cut: bool,
+    /// Since when the server has what it answered, by its own clock.
+    pub(super) modified: Option<Timestamp>,
     after: Option<Duration>,
 }
 
@@ -90,12 +94,17 @@ impl Http {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.trim().parse().ok())
             .map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX));
+        let modified = answer
+            .headers()
+            .get(LAST_MODIFIED)
+            .and_then(|value| DateTime::parse_from_rfc2822(value.to_str().ok()?).ok())
+            .map(|at| Timestamp(at.timestamp_millis()));
         let (body, is_cut) = read(answer, max).await.map_err(later)?;
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(ConnectorError::Unauthorized { host, status: status.as_u16() })
             }
-            _ => Ok(Reply { host, status, body, is_cut, after }),
+            _ => Ok(Reply { host, status, body, is_cut, modified, after }),
         }
     }
 }
@@ -103,7 +112,14 @@ impl Http {
 impl Reply {
     #[cfg(test)]
     pub(super) fn of(host: &str, status: StatusCode, body: &[u8]) -> Self {
-        Self { host: host.to_owned(), status, body: body.to_vec(), is_cut: false, after: None }
+        Self {
+            host: host.to_owned(),
+            status,
+            body: body.to_vec(),
+            is_cut: false,
+            modified: None,
+            after: None,
+        }
     }
 
     /// That it may be better later.

@@ -1,14 +1,17 @@
 //! Connectors to MDM servers, behind one trait.
 
 mod asked;
+mod declares;
 mod error;
 mod fleet;
 mod http;
+mod kmfddm;
 mod micromdm;
 mod nanomdm;
 mod webhook;
 
 pub use asked::{Asked, DevicePage, Listed, Said};
+pub use declares::Declares;
 pub use error::ConnectorError;
 
 use async_trait::async_trait;
@@ -30,6 +33,22 @@ pub struct Address {
     pub url: String,
     /// The key to its API.
     pub api_key: Secret,
+    /// Where its declarations are, if it has any.
+    pub declarations: Option<Declarations>,
+}
+
+/// Where a server's declarations are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Declarations {
+    /// In the server itself, with the same key.
+    Within,
+    /// In a server beside it.
+    Beside {
+        /// The root of that server's API, without a slash at its end.
+        url: String,
+        /// The key to it.
+        key: Secret,
+    },
 }
 
 /// A device that a server does not take a command for, and why, in its own words.
@@ -90,6 +109,11 @@ pub trait Connector: Send + Sync {
     fn asked(&self) -> Option<&dyn Asked> {
         None
     }
+
+    /// The declarations of a server that has some.
+    fn declares(&self) -> Option<&dyn Declares> {
+        None
+    }
 }
 
 /// Makes the connector of a server; nothing is called yet. The connections of all of them are kept by `Connectors`.
@@ -140,13 +164,32 @@ impl Connectors {
         self.http.judge(&address.url)?;
         let http = self.http.clone();
         Ok(match address.kind {
-            ConnectorKind::Nanomdm => Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "/v1")),
+            ConnectorKind::Nanomdm => {
+                let kmfddm = self.kmfddm(&address)?;
+                Box::new(nanomdm::Nanomdm::new(http, address, "nanomdm", "/v1", kmfddm))
+            }
             ConnectorKind::Nanohub => {
-                Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm"))
+                let kmfddm = self.kmfddm(&address)?;
+                Box::new(nanomdm::Nanomdm::new(http, address, "nanohub", "/api/v1/nanomdm", kmfddm))
             }
             ConnectorKind::Micromdm => Box::new(micromdm::Micromdm::new(http, address)),
             ConnectorKind::Fleet => Box::new(fleet::Fleet::new(http, address)),
             ConnectorKind::Webhook => Box::new(webhook::Webhook::new(http, address)),
         })
+    }
+
+    fn kmfddm(&self, address: &Address) -> Result<Option<kmfddm::Kmfddm>, ConnectorError> {
+        let Some(declarations) = &address.declarations else { return Ok(None) };
+        let (root, user, key) = match declarations {
+            Declarations::Within => {
+                let root = address.url.trim_end_matches('/');
+                (format!("{root}/api/v1/ddm"), "nanohub", address.api_key.clone())
+            }
+            Declarations::Beside { url, key } => {
+                self.http.judge(url)?;
+                (format!("{}/v1", url.trim_end_matches('/')), "kmfddm", key.clone())
+            }
+        };
+        Ok(Some(kmfddm::Kmfddm::new(self.http.clone(), root, user, key)))
     }
 }

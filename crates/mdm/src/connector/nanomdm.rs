@@ -9,8 +9,9 @@ use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 
 use super::http::{Http, Reply, words};
-use super::{Address, Connector, ConnectorError, Refused};
-use crate::command::Command;
+use super::kmfddm::Kmfddm;
+use super::{Address, Connector, ConnectorError, Declares, Refused};
+use crate::command::{Act, Command};
 
 /// The most devices of one call: their ids stand in the address, whose length servers bound.
 const DEVICES_MAX: usize = 500;
@@ -21,6 +22,8 @@ pub(super) struct Nanomdm {
     user: &'static str,
     /// Where the API begins, below the address.
     prefix: &'static str,
+    /// Its declarations, if it has some.
+    kmfddm: Option<Kmfddm>,
 }
 
 /// What it says about a command.
@@ -40,18 +43,50 @@ struct SaidOf {
 }
 
 impl Nanomdm {
-    pub(super) fn new(http: Http, address: Address, user: &'static str, prefix: &'static str) -> Self {
-        Self { http, address, user, prefix }
+    pub(super) fn new(
+        http: Http,
+        address: Address,
+        user: &'static str,
+        prefix: &'static str,
+        kmfddm: Option<Kmfddm>,
+    ) -> Self {
+        Self { http, address, user, prefix, kmfddm }
+    }
+
+    /// Brings declarations to where the command is to have devices fetch them. Tells which devices that was refused for.
+    async fn prepare(&self, act: &Act, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
+        match (act, &self.kmfddm) {
+            (Act::DeclareApp(app), Some(kmfddm)) => kmfddm.declare(app, devices).await,
+            (Act::WithdrawApp { adam_id }, Some(kmfddm)) => kmfddm.withdraw(*adam_id, devices).await,
+            (Act::DeclareApp(_) | Act::WithdrawApp { .. }, None) => Err(ConnectorError::cannot_declare()),
+            (Act::InstallApp(_) | Act::ListApps | Act::RemoveApp { .. } | Act::Describe, _) => Ok(Vec::new()),
+        }
     }
 
     fn url(&self, rest: &str) -> String {
         format!("{}{}{rest}", self.address.url.trim_end_matches('/'), self.prefix)
     }
 
-    async fn enqueue(
+    /// Carries a command out, but for devices that something before it was refused for.
+    async fn deliver(
         &self,
         command: &Command,
         devices: &[String],
+        query: &str,
+    ) -> Result<Vec<Refused>, ConnectorError> {
+        let mut refused = self.prepare(&command.act, devices).await?;
+        let is_ready = |device: &&String| !refused.iter().any(|refused| refused.enrollment_id == **device);
+        let ready: Vec<&String> = devices.iter().filter(is_ready).collect();
+        if !ready.is_empty() {
+            refused.extend(self.enqueue(command, ready, query).await?);
+        }
+        Ok(refused)
+    }
+
+    async fn enqueue(
+        &self,
+        command: &Command,
+        devices: Vec<&String>,
         query: &str,
     ) -> Result<Vec<Refused>, ConnectorError> {
         let url = self.url(&format!("/enqueue/{}{query}", path_of(devices)));
@@ -67,8 +102,8 @@ impl Nanomdm {
 }
 
 /// The ids of devices as part of a path.
-fn path_of(devices: &[String]) -> String {
-    let ids: Vec<String> = devices.iter().map(|id| escape(id)).collect();
+fn path_of<'a>(devices: impl IntoIterator<Item = &'a String>) -> String {
+    let ids: Vec<String> = devices.into_iter().map(|id| escape(id)).collect();
     ids.join(",")
 }
 
@@ -79,11 +114,11 @@ impl Connector for Nanomdm {
     }
 
     async fn send(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
-        self.enqueue(command, devices, "").await
+        self.deliver(command, devices, "").await
     }
 
     async fn queue(&self, command: &Command, devices: &[String]) -> Result<Vec<Refused>, ConnectorError> {
-        self.enqueue(command, devices, "?nopush=1").await
+        self.deliver(command, devices, "?nopush=1").await
     }
 
     async fn wake(&self, devices: &[String]) -> Result<(), ConnectorError> {
@@ -93,6 +128,10 @@ impl Connector for Nanomdm {
         judge(self.http.send(&url, request).await?).map(drop)
     }
 
+    fn declares(&self) -> Option<&dyn Declares> {
+        self.kmfddm.as_ref().map(|kmfddm| kmfddm as &dyn Declares)
+    }
+
     async fn check(&self) -> Result<Option<String>, ConnectorError> {
         // The version is told to anybody; a push to nobody is not, and changes nothing.
         let url = self.url("/push/russet-check");
@@ -100,6 +139,9 @@ impl Connector for Nanomdm {
         let reply = self.http.send(&url, request).await?;
         if reply.is_elsewhere() {
             return Err(reply.wrong("NanoMDM's API"));
+        }
+        if let Some(kmfddm) = &self.kmfddm {
+            kmfddm.check().await?;
         }
         // NanoHUB tells its version at its root.
         let root = self.address.url.trim_end_matches('/');

@@ -133,6 +133,9 @@ impl Connector for Webhook {
                 Act::ListApps => "list_apps",
                 Act::RemoveApp { .. } => "remove_app",
                 Act::Describe => "describe",
+                Act::DeclareApp(_) | Act::WithdrawApp { .. } => {
+                    return Err(ConnectorError::cannot_declare());
+                }
             },
             adam_id: None,
             bundle_id: None,
@@ -145,7 +148,7 @@ impl Connector for Webhook {
                 told.settings = ToldSettings::of(install);
             }
             Act::RemoveApp { bundle_id } => told.bundle_id = Some(bundle_id),
-            Act::ListApps | Act::Describe => {}
+            Act::ListApps | Act::Describe | Act::DeclareApp(_) | Act::WithdrawApp { .. } => {}
         }
         self.post(&told).await
     }

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::{Answered, Event, Unreadable, What, payload};
+use super::{Answered, Event, Unreadable, What, payload, status};
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -90,6 +90,10 @@ fn checked_in(topic: &str, said: CheckedIn) -> Result<Event, Unreadable> {
         "mdm.Authenticate" => What::Enrolling(payload::facts(&raw(said.raw_payload)?)?),
         "mdm.TokenUpdate" => What::Enrolled,
         "mdm.CheckOut" => What::Unenrolled,
+        "mdm.DeclarativeManagement" => match payload::status_report(&raw(said.raw_payload)?)? {
+            Some(report) => status::declared(&report, None)?.map_or(What::Seen, What::Declared),
+            None => What::Seen,
+        },
         other => What::Other(other.to_owned()),
     };
     Ok(Event { enrollment_id, what })

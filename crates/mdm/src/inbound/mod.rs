@@ -3,10 +3,14 @@
 mod envelope;
 mod generic;
 mod payload;
+mod status;
 
 use russet_domain::connector::ConnectorKind;
 use russet_domain::directory::Platform;
 use russet_domain::install::Answer;
+
+pub(crate) use status::declared;
+pub use status::{Declared, ToldApp};
 
 /// Something that a server told of one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,8 @@ pub enum What {
     Seen,
     /// It answered a command.
     Answered(Box<Answered>),
+    /// It told of its declared apps.
+    Declared(Declared),
     /// Something that has nothing to do with apps, in the server's word.
     Other(String),
 }

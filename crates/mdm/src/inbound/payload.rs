@@ -48,6 +48,16 @@ fn facts_in(fields: &Dictionary) -> DeviceFacts {
     }
 }
 
+/// The report that a device sends with `DeclarativeManagement`, as JSON; nothing when it fetches something instead
+/// (<https://developer.apple.com/documentation/devicemanagement/declarativemanagementrequest>).
+pub(super) fn status_report(body: &[u8]) -> Result<Option<Vec<u8>>, Unreadable> {
+    let mut fields = dictionary(body)?;
+    if text(&fields, "Endpoint").as_deref() != Some("status") {
+        return Ok(None);
+    }
+    Ok(fields.remove("Data").and_then(Value::into_data))
+}
+
 /// Reads an answer; its command is named by whoever asks.
 pub(super) fn answer(status: &str, body: &[u8]) -> Result<Answered, Unreadable> {
     let fields = dictionary(body)?;

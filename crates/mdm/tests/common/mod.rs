@@ -38,7 +38,7 @@ pub async fn server(kind: ConnectorKind, answers: &[(u16, &str)]) -> (Box<dyn Co
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
     let settings = Settings { timeout_ms: 2_000, ..Settings::default() };
-    let address = Address { kind, url, api_key: Secret::new("the-token") };
+    let address = Address { kind, url, api_key: Secret::new("the-token"), declarations: None };
     (Connectors::new(&settings).unwrap().open(address).unwrap(), seen)
 }
 

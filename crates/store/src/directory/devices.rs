@@ -9,7 +9,7 @@ use super::{BATCH, Told, lock};
 use crate::codec::{count, int, json, maybe_time, time, word_in};
 use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
-use crate::marks;
+use crate::{declared, marks};
 
 /// What is told of a device. What is not told stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +124,7 @@ pub async fn tell(tx: &mut Tx, devices: &[NewDevice], now: Timestamp) -> Result<
         mark_moved(tx, &rows, now).await?;
         let before = number(tx).await?;
         write(tx, &rows, now).await?;
+        declared::mark_strays(tx, &rows, now).await?;
         mark_new(tx, before, now).await?;
         told.new += count(number(tx).await? - before);
         told.all += count(int(batch.len()));
@@ -340,6 +341,9 @@ pub async fn set_state(
     .await?;
     if state == DeviceState::Deleted {
         super::members::leave_all(tx, "d", device.id.0).await?;
+    }
+    if state != DeviceState::Enrolled {
+        declared::mark_strays(tx, &json(&[(&device.serial,)])?, now).await?;
     }
     marks::mark_devices(tx, &[device.id], now).await?;
     Ok(true)

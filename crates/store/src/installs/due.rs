@@ -14,8 +14,6 @@ use crate::error::StoreError;
 pub struct Due {
     /// The install.
     pub install: Install,
-    /// The product's number in Apple's stores.
-    pub adam_id: String,
     /// What the MDM server calls the device.
     pub enrollment_id: String,
     /// Whether the device is a person's own, under User Enrollment.
@@ -26,6 +24,16 @@ pub struct Due {
     pub seen_at: Option<Timestamp>,
     /// Its platform.
     pub platform: Platform,
+    /// Its system.
+    pub os_version: Option<String>,
+    /// Whether it is supervised, if anybody told.
+    pub supervised: Option<bool>,
+    /// Whether its person holds the license, and not the device.
+    pub of_user: bool,
+    /// Whether newer versions go out by themselves, for this token.
+    pub auto_update: bool,
+    /// Whether the assignment wants no newer versions (rule N-11).
+    pub stays_as_is: bool,
 }
 
 macro_rules! select {
@@ -33,16 +41,26 @@ macro_rules! select {
         concat!(
             "SELECT ",
             columns!(),
-            ", a.adam_id, d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at, d.platform,
+            ", d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at, d.platform,
+             d.os_version, d.supervised, t.auto_update, coalesce(NOT m.auto_update, false) AS stays_as_is,
+             NOT EXISTS (
+                 SELECT 1
+                 FROM licenses l
+                 WHERE l.asset_id = i.asset_id AND l.holder_kind = 'd' AND l.holder_id = d.serial AND l.held)
+             AND EXISTS (
+                 SELECT 1
+                 FROM licenses l
+                 WHERE l.asset_id = i.asset_id AND l.holder_kind = 'u' AND l.holder_id = p.client_user_id AND l.held) AS of_user,
              coalesce(e.assignment_id, u.assignment_id) AS assignment_id
              FROM installs i
              JOIN devices d ON d.id = i.device_id
-             JOIN assets a ON a.id = i.asset_id
+             JOIN tokens t ON t.id = i.token_id
              LEFT JOIN people p ON p.id = d.person_id
              LEFT JOIN entitlements e
                ON e.asset_id = i.asset_id AND e.holder_kind = 'd' AND e.holder_id = d.serial AND e.state = 'wanted'
              LEFT JOIN entitlements u
-               ON u.asset_id = i.asset_id AND u.holder_kind = 'u' AND u.holder_id = p.client_user_id AND u.state = 'wanted' ",
+               ON u.asset_id = i.asset_id AND u.holder_kind = 'u' AND u.holder_id = p.client_user_id AND u.state = 'wanted'
+             LEFT JOIN assignments m ON m.id = coalesce(e.assignment_id, u.assignment_id) ",
             $($rest)+
         )
     };
@@ -153,7 +171,7 @@ pub async fn of_command(db: &mut Db, command: CommandId) -> Result<Vec<Due>, Sto
     .await
 }
 
-/// When something is to be done next for a server: about an install, about answers that it is asked for, or about its list of devices.
+/// When something is to be done next for a server: about an install, about answers that it is asked for, about its list of devices, or about declarations of devices that have left.
 ///
 /// # Errors
 /// As any statement.
@@ -165,6 +183,8 @@ pub async fn next_due(db: &mut Db, connector: ConnectorId) -> Result<Option<Time
              SELECT min(due_at) AS due FROM installs WHERE connector_id = $1 AND due_at IS NOT NULL
              UNION ALL
              SELECT min(poll_at) FROM mdm_commands WHERE connector_id = $1 AND poll_at IS NOT NULL
+             UNION ALL
+             SELECT min(forget_at) FROM declared_apps WHERE connector_id = $1 AND forget_at IS NOT NULL
              UNION ALL
              SELECT list_at FROM connectors WHERE id = $1) AS x",
     )
@@ -193,7 +213,8 @@ pub async fn connectors_with_due(
              OR list_at <= $1
              OR EXISTS (SELECT 1 FROM installs i WHERE i.connector_id = connectors.id AND i.due_at <= $1)
              OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.state = 'sending')
-             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.poll_at <= $1))
+             OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.poll_at <= $1)
+             OR EXISTS (SELECT 1 FROM declared_apps y WHERE y.connector_id = connectors.id AND y.forget_at <= $1))
          ORDER BY id
          LIMIT $2",
     )
@@ -214,10 +235,14 @@ async fn listed(
 fn due(row: &Row) -> Result<Due, StoreError> {
     Ok(Due {
         install: install(row)?,
-        adam_id: row.get("adam_id")?,
         enrollment_id: row.get("mdm_enrollment_id")?,
         seen_at: maybe_time(row, "last_seen_at")?,
         platform: word_in(row, "platform", Platform::from_text)?,
+        os_version: row.get("os_version")?,
+        supervised: row.get("supervised")?,
+        of_user: row.get("of_user")?,
+        auto_update: row.get("auto_update")?,
+        stays_as_is: row.get("stays_as_is")?,
         user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
         assignment: row.get::<Option<i64>>("assignment_id")?.map(AssignmentId),
     })

@@ -38,8 +38,12 @@ pub struct Install {
     pub asset: AssetId,
     /// The device.
     pub device: DeviceId,
+    /// The product's number in Apple's stores.
+    pub adam_id: String,
     /// What devices know the app by, if anybody told.
     pub bundle_id: Option<String>,
+    /// Whether the app is declared for the device: then its own reports tell of it, and not the list of apps.
+    pub declared: bool,
     /// Where it has got to.
     pub standing: Standing,
 }
@@ -50,6 +54,12 @@ macro_rules! columns {
     () => {
         concat!(
             "i.id, i.asset_id, i.device_id, i.removes, i.target, i.before_version, i.state, i.code, i.tries, i.looks, i.sent_at, d.kiosk,
+             (SELECT ia.adam_id FROM assets ia WHERE ia.id = i.asset_id) AS product,
+             EXISTS (
+                 SELECT 1
+                 FROM assets ya
+                 JOIN declared_apps y ON y.device_id = i.device_id AND y.adam_id = ya.adam_id
+                 WHERE ya.id = i.asset_id) AS declared,
              coalesce(i.bundle_id, (
                  SELECT p.bundle_id
                  FROM assets pa
@@ -85,7 +95,9 @@ fn install(row: &Row) -> Result<Install, StoreError> {
         id: InstallId(row.get("id")?),
         asset: AssetId(row.get("asset_id")?),
         device: DeviceId(row.get("device_id")?),
+        adam_id: row.get("product")?,
         bundle_id: row.get("bundle_id")?,
+        declared: row.get("declared")?,
         standing: Standing {
             state: word_in(row, "state", InstallState::from_text)?,
             removes: row.get("removes")?,

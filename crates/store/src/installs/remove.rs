@@ -12,8 +12,8 @@ use crate::error::StoreError;
 /// What bounds the size of one JSON text.
 const BATCH: usize = 50_000;
 
-/// Has apps removed from devices, by asset and serial number. Only from devices that report the app and whose MDM server is known: what
-/// nobody manages, nobody can remove. Installs that are under way for the same end; should one arrive all the same, the removal comes after
+/// Has apps removed from devices, by asset and serial number. Only from devices that report the app, or have it declared, and whose MDM
+/// server is known: what nobody manages, nobody can remove. Installs that are under way for the same end; should one arrive all the same, the removal comes after
 /// it. Tells how many are to be removed.
 ///
 /// # Errors
@@ -57,6 +57,19 @@ pub async fn want_removed(
               ON CONFLICT (device_id, asset_id) WHERE ended_at IS NULL DO NOTHING"
         )
     );
+    const WRITE_DECLARED: Sql = bulk!(
+        "INSERT INTO installs
+             (token_id, asset_id, device_id, connector_id, removes, state, due_at, created_at, updated_at)
+         SELECT $2, x.asset_id, d.id, c.id, true, 'ready', $3, $3, $3
+         FROM ",
+        (0 asset_id BIGINT, 1 serial TEXT),
+        " JOIN devices d ON d.serial = x.serial
+          JOIN connectors c ON c.name = d.mdm
+          JOIN assets a ON a.id = x.asset_id
+          JOIN declared_apps y ON y.device_id = d.id AND y.adam_id = a.adam_id AND y.connector_id = c.id
+          WHERE d.state = 'enrolled' AND d.mdm_enrollment_id IS NOT NULL AND y.withdrawn_at IS NULL
+          ON CONFLICT (device_id, asset_id) WHERE ended_at IS NULL DO NOTHING"
+    );
     let mut written = 0;
     for batch in pairs.chunks(BATCH) {
         let rows: Vec<_> = batch.iter().map(|(asset, serial)| (asset.0, serial)).collect();
@@ -69,7 +82,11 @@ pub async fn want_removed(
             })
             .await?;
         cancel_from(tx, under_way, "left", now).await?;
-        written += sql("having apps removed", WRITE).bind(rows).bind(token.0).bind(now.0).run(tx).await?;
+        // What is declared would come once the device wakes, although it has told of nothing yet.
+        for text in [WRITE, WRITE_DECLARED] {
+            let write = sql("having apps removed", text).bind(rows.as_str()).bind(token.0).bind(now.0);
+            written += write.run(tx).await?;
+        }
     }
     Ok(written)
 }

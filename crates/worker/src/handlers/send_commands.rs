@@ -16,7 +16,7 @@ use crate::error::JobError;
 use crate::mdm::commands::{failed, open};
 use crate::mdm::installs::{Sent, finish, recover};
 use crate::mdm::rounds::send_due;
-use crate::mdm::{answers, listing, looks};
+use crate::mdm::{answers, declared, listing, looks};
 
 /// A message that is due later than this does not wait in the queue: the sweep brings it back.
 const IN_QUEUE: Duration = Duration::from_secs(60);
@@ -76,7 +76,8 @@ async fn check(
 }
 
 /// Installs, what was answered, and the questions whether they have arrived, in turn, so that none of them waits until the others have no
-/// more to do; when nothing of that is due, which devices there are, then the questions for all apps.
+/// more to do; when nothing of that is due, which devices there are, then what is
+/// declared for those that left, then the questions for all apps.
 async fn round(
     ctx: &Context,
     connector: &Connector,
@@ -101,6 +102,10 @@ async fn round(
         && listing::list_devices(ctx, connector, asked).await?
     {
         return Ok(Sent::Devices(1));
+    }
+    match declared::tidy(ctx, connector, server.declares()).await? {
+        0 => {}
+        strays => return Ok(Sent::Devices(strays)),
     }
     let every = Duration::from_secs(ctx.mdm_settings.inventory_every_s);
     looks::take_stock(ctx, connector, server, every).await.map(Sent::Devices)

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use russet_domain::Timestamp;
 use russet_domain::connector::ConnectorState;
 use russet_domain::patience::Backoff;
+use russet_domain::{Secret, Timestamp};
 use russet_mdm::{Address, Connector as Server, ConnectorError};
 use russet_queue::When;
 use russet_queue::jobs::SendCommands;
-use russet_store::connectors::{self, Connector};
+use russet_store::connectors::{self, Connector, Declarations};
 use russet_store::installs;
 
 use crate::context::Context;
@@ -25,7 +25,17 @@ pub(crate) async fn open(ctx: &Context, connector: &Connector) -> Result<Option<
     let mut db = ctx.store.read().await?;
     let secrets = connectors::secrets(&mut db, connector.id).await?;
     drop(db);
-    let address = Address { kind: connector.kind, url: connector.url.clone(), api_key: secrets.api_key };
+    let declarations = match (&connector.declarations, secrets.declarations_key) {
+        (Declarations::None, _) => None,
+        (Declarations::Within, _) => Some(russet_mdm::Declarations::Within),
+        (Declarations::Beside(url), key) => {
+            // Without a key of its own it takes none, and says so.
+            let key = key.unwrap_or_else(|| Secret::new(""));
+            Some(russet_mdm::Declarations::Beside { url: url.clone(), key })
+        }
+    };
+    let url = connector.url.clone();
+    let address = Address { kind: connector.kind, url, api_key: secrets.api_key, declarations };
     match ctx.servers.open(address) {
         Ok(server) => Ok(Some(server)),
         Err(error) => {

@@ -8,7 +8,7 @@ use russet_store::connectors::{self, Connector};
 use russet_store::installs::{self, Due, Shift};
 use uuid::Uuid;
 
-use super::acts::Acts;
+use super::acts::{self, Acts};
 use super::answers;
 use super::commands::failed;
 use super::questions::kind_of;
@@ -56,7 +56,7 @@ pub(crate) async fn finish(
     for command in open {
         let mut db = ctx.store.read().await?;
         let devices = installs::of_command(&mut db, command.id).await?;
-        let acts = Acts::of(&mut db, &devices).await?;
+        let acts = Acts::of(&mut db, server, &devices).await?;
         drop(db);
         let is_errand = matches!(command.kind, CommandKind::Install | CommandKind::Remove);
         let first = devices.first().filter(|_| is_errand);
@@ -99,6 +99,7 @@ pub(crate) async fn begin<'a>(
         // Somebody withdrew some, or sends them already; the rest is due still and found again.
         return Ok(None);
     }
+    acts::note(&mut tx, connector.id, &act, devices, now).await?;
     answers::expect(ctx, &mut tx, server, id, devices.iter().map(|due| &due.enrollment_id)).await?;
     tx.commit().await?;
     Ok(Some(Errand { id, command: Command { uuid, act }, devices }))

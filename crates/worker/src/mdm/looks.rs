@@ -1,6 +1,6 @@
 //! Looks at what devices have: after an install until they report it, and now and then at all of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use russet_domain::directory::Platform;
@@ -11,7 +11,7 @@ use russet_store::connectors::Connector;
 use russet_store::device_apps;
 use russet_store::installs::{self, Due, Shift};
 
-use super::questions;
+use super::{declared, questions};
 use crate::context::Context;
 use crate::error::JobError;
 
@@ -20,7 +20,8 @@ const LEAST: Duration = Duration::from_millis(500);
 /// Overdue installs that are given up together.
 const OVERDUE_MAX: usize = 5_000;
 
-/// Asks devices for their apps whose installs are to be verified. Tells how many were asked.
+/// Asks devices for their apps whose installs are to be verified, and of declared apps the server for what it has heard. Tells how many
+/// installs were due.
 pub(crate) async fn verify(
     ctx: &Context,
     connector: &Connector,
@@ -38,6 +39,7 @@ pub(crate) async fn verify(
     let mut ended = Vec::new();
     let mut looks = Vec::new();
     let mut devices: BTreeMap<DeviceId, (Platform, String)> = BTreeMap::new();
+    let mut declared: BTreeSet<String> = BTreeSet::new();
     for due in &due {
         let Due { install, enrollment_id, platform, .. } = due;
         let (next, ask) = match next_look(due, &patience, now) {
@@ -48,7 +50,9 @@ pub(crate) async fn verify(
             Look::Later { next, ask } => (next, ask),
         };
         looks.push((install.id, next.max(now.plus(LEAST))));
-        if ask {
+        if ask && install.declared && server.declares().is_some() {
+            declared.insert(enrollment_id.clone());
+        } else if ask {
             devices.insert(install.device, (*platform, enrollment_id.clone()));
         }
     }
@@ -61,6 +65,10 @@ pub(crate) async fn verify(
     tx.commit().await?;
     let devices = devices.into_values().collect();
     questions::ask(ctx, connector, server, &Act::ListApps, devices).await?;
+    if let Some(server) = server.declares() {
+        let declared: Vec<String> = declared.into_iter().collect();
+        declared::ask(ctx, connector, server, &declared).await?;
+    }
     Ok(due.len())
 }
 

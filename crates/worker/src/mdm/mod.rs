@@ -3,6 +3,7 @@
 mod acts;
 pub(crate) mod answers;
 pub(crate) mod commands;
+pub(crate) mod declared;
 pub(crate) mod forward;
 pub(crate) mod installs;
 pub(crate) mod listing;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use russet_domain::directory::DeviceState;
 use russet_domain::install::{Answer, InstallState, Step, after_answer, after_report};
 use russet_domain::{DeviceId, Timestamp};
-use russet_mdm::inbound::{Answered, App, DeviceFacts, Event, What};
+use russet_mdm::inbound::{Answered, App, Declared, DeviceFacts, Event, What};
 use russet_queue::jobs::{Reconcile, SendCommands};
 use russet_queue::{Due, When};
 use russet_store::Tx;
@@ -17,7 +17,7 @@ use russet_store::directory::enrollments;
 use russet_store::installs::{self, Install, Shift, Waiting};
 use russet_store::mdm_messages::{self, MessageId};
 
-use super::missing;
+use super::{declared, missing};
 use crate::context::Context;
 use crate::error::JobError;
 use crate::gates;
@@ -56,6 +56,8 @@ struct Batch {
     answers: BTreeMap<(String, String), Answered>,
     /// The last list of apps of each device.
     apps: BTreeMap<String, Vec<App>>,
+    /// What each device told of its declared apps, put together.
+    declared: BTreeMap<String, Declared>,
 }
 
 /// Writes a batch of events down in one transaction with what they came in. May be repeated.
@@ -78,6 +80,7 @@ pub(crate) async fn write_down(
     enrollments::seen(&mut tx, &ids, now).await?;
     take_in_answers(ctx, &mut tx, connector, &batch, now).await?;
     done.told = take_in_apps(ctx, &mut tx, &batch, &known, now).await?;
+    done.told.extend(declared::take_in(ctx, &mut tx, &batch.declared, &known, now).await?);
     match source {
         Source::Messages(verdicts) => mdm_messages::mark_read(&mut tx, verdicts, now).await?,
         Source::Answers(polled) => awaited::polled(&mut tx, polled).await?,
@@ -121,6 +124,14 @@ impl Batch {
                 }
                 What::Seen => {}
                 What::Answered(answered) => batch.answered(&enrollment_id, *answered),
+                What::Declared(told) => {
+                    let before = batch.declared.remove(&enrollment_id);
+                    let told = match before {
+                        Some(before) => before.followed_by(told),
+                        None => told,
+                    };
+                    batch.declared.insert(enrollment_id.clone(), told);
+                }
             }
             batch.seen.insert(enrollment_id);
         }
@@ -279,7 +290,9 @@ async fn take_in_apps(
         return Ok(ids);
     }
     device_apps::replace(tx, &ids, &told, now).await?;
-    let waiting = installs::waiting_for_report(tx, &ids).await?;
+    // The list leaves declared apps out, whether they are there or not.
+    let mut waiting = installs::waiting_for_report(tx, &ids).await?;
+    waiting.retain(|install| !install.declared);
     let by_app: HashMap<(DeviceId, &str), &DeviceApp> =
         told.iter().map(|app| ((app.device, app.bundle_id.as_str()), app)).collect();
     let patience = ctx.mdm_settings.patience();

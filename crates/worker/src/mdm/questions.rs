@@ -99,8 +99,8 @@ async fn ask_part(
 /// The word under which a command is kept.
 pub(crate) fn kind_of(act: &Act) -> CommandKind {
     match act {
-        Act::RemoveApp { .. } => CommandKind::Remove,
-        Act::InstallApp(_) => CommandKind::Install,
+        Act::RemoveApp { .. } | Act::WithdrawApp { .. } => CommandKind::Remove,
+        Act::InstallApp(_) | Act::DeclareApp(_) => CommandKind::Install,
         Act::ListApps => CommandKind::ListApps,
         Act::Describe => CommandKind::Describe,
     }

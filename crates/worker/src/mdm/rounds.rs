@@ -32,7 +32,7 @@ pub(crate) async fn send_due(
     let now = ctx.now();
     let mut db = ctx.store.read().await?;
     let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
-    let acts = Acts::of(&mut db, &due).await?;
+    let acts = Acts::of(&mut db, server, &due).await?;
     drop(db);
     let groups = group(&acts, server, due)?;
     // One call wakes by itself.

@@ -54,6 +54,14 @@ pub(crate) struct ConnectorBody {
     /// Where webhooks are passed on to, body and signature as they came: these servers have one webhook only. Stored sealed. Not for
     /// `fleet`.
     pub(super) forward_to: Option<String>,
+    /// Whether apps are declared for devices that can have it so (system 26 and later), in place of commands. Of `nanohub`, which has
+    /// declarations itself; of `nanomdm` with `declarations_url` and `declarations_key`.
+    #[serde(default)]
+    pub(super) declares: Option<bool>,
+    /// The root of the KMFDDM beside a `nanomdm`, such as `https://ddm.example.org`.
+    pub(super) declarations_url: Option<String>,
+    /// The key to it. Stored sealed, never shown.
+    pub(super) declarations_key: Option<String>,
 }
 
 /// What is to be otherwise of a connector; what is left out stays as it is.
@@ -69,6 +77,12 @@ pub(crate) struct ConnectorPatch {
     pub(super) webhook_key: Option<String>,
     /// Where webhooks are passed on to; empty: nowhere.
     pub(super) forward_to: Option<String>,
+    /// Whether apps are declared. No more is possible only once no app is declared through it: commands do nothing to such apps.
+    pub(super) declares: Option<bool>,
+    /// The root of the KMFDDM beside a `nanomdm`.
+    pub(super) declarations_url: Option<String>,
+    /// The key to it.
+    pub(super) declarations_key: Option<String>,
     /// `active` or `parked`: whether commands are sent to it.
     pub(super) state: Option<StateName>,
 }
@@ -100,9 +114,9 @@ pub(super) fn url(field: &'static str, text: &str, rules: Rules) -> Result<Strin
     Ok(text.to_owned())
 }
 
-pub(super) fn api_key(text: &str) -> Result<Secret, ApiError> {
+pub(super) fn api_key(field: &'static str, text: &str) -> Result<Secret, ApiError> {
     if text.is_empty() || text.len() > KEY_MAX || !text.chars().all(|c| c.is_ascii_graphic() || c == ' ') {
-        return Err(wrong("api_key", format!("it should be 1 to {KEY_MAX} printable ASCII characters")));
+        return Err(wrong(field, format!("it should be 1 to {KEY_MAX} printable ASCII characters")));
     }
     Ok(Secret::new(text))
 }

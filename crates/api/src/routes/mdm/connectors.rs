@@ -13,6 +13,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::bodies::{ConnectorBody, ConnectorPatch, StateName, api_key, name, url, webhook_key, wrong};
+use super::declarations;
 use super::view::ConnectorView;
 use crate::auth::{Actor, Admin, Viewer};
 use crate::body::Body;
@@ -88,11 +89,14 @@ fn read(app: &App, asked: &ConnectorBody) -> Result<NewConnector, ApiError> {
             ));
         }
     };
+    let (declarations, declarations_key) = declarations::read_new(app, kind, asked)?;
+    let api_key = api_key("api_key", &asked.api_key)?;
     Ok(NewConnector {
         name: asked.name.clone(),
         kind,
         url: url("url", &asked.url, app.servers)?,
-        secrets: Secrets { api_key: api_key(&asked.api_key)?, webhook_key, forward_to },
+        declarations,
+        secrets: Secrets { api_key, webhook_key, forward_to, declarations_key },
     })
 }
 
@@ -130,8 +134,10 @@ async fn insert(
             ),
         });
     };
-    let detail =
-        json!({ "kind": new.kind.as_str(), "url": new.url, "forwards": new.secrets.forward_to.is_some() });
+    let detail = json!({
+        "kind": new.kind.as_str(), "url": new.url, "forwards": new.secrets.forward_to.is_some(),
+        "declares": new.declarations.are_there(),
+    });
     audit::note(&mut tx, actor, "connector.create", &format!("connector {}", new.name), &detail, now).await?;
     let view = ConnectorView::from(known(&mut tx, &new.name).await?);
     let answer = Answer::new(StatusCode::CREATED, Some(format!("/api/v1/connectors/{}", new.name)), &view)?;
@@ -224,6 +230,7 @@ pub(crate) async fn change(
         if matches!(patch.forward_to, Some(Some(_))) {
             must_send_webhooks(connector.kind)?;
         }
+        let patch = declarations::read_patch(&app, &mut tx, &connector, &asked, patch.clone()).await?;
         connectors::change(&mut tx, connector.id, &patch, now).await?;
         note_change(&mut tx, &actor, &named, &asked, now).await?;
         let changed = known(&mut tx, &named).await?;
@@ -243,13 +250,14 @@ fn read_patch(app: &App, asked: &ConnectorPatch) -> Result<Patch, ApiError> {
     };
     Ok(Patch {
         url: asked.url.as_deref().map(|text| url("url", text, app.servers)).transpose()?,
-        api_key: asked.api_key.as_deref().map(api_key).transpose()?,
+        api_key: asked.api_key.as_deref().map(|text| api_key("api_key", text)).transpose()?,
         webhook_key: asked.webhook_key.as_deref().map(webhook_key).transpose()?,
         forward_to,
         state: asked.state.map(|state| match state {
             StateName::Active => ConnectorState::Active,
             StateName::Parked => ConnectorState::Parked,
         }),
+        ..Patch::default()
     })
 }
 
@@ -266,6 +274,9 @@ async fn note_change(
         "api_key": asked.api_key.is_some(),
         "webhook_key": asked.webhook_key.is_some(),
         "forward_to": asked.forward_to.is_some(),
+        "declares": asked.declares,
+        "declarations_url": asked.declarations_url,
+        "declarations_key": asked.declarations_key.is_some(),
         "state": asked.state.map(|state| match state { StateName::Active => "active", StateName::Parked => "parked" }),
     });
     audit::note(tx, actor, "connector.change", &format!("connector {named}"), &detail, now).await

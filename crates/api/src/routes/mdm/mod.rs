@@ -2,6 +2,7 @@
 
 mod bodies;
 pub(crate) mod connectors;
+mod declarations;
 pub(crate) mod device_apps;
 pub(crate) mod gate;
 pub(crate) mod installs;

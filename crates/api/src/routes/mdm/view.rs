@@ -2,7 +2,7 @@
 
 use russet_domain::Holder;
 use russet_domain::install::explain;
-use russet_store::connectors::Connector;
+use russet_store::connectors::{Connector, Declarations};
 use russet_store::device_apps::DeviceApp;
 use russet_store::gates::{Gate, OnDevice};
 use russet_store::installs::Entry;
@@ -24,6 +24,10 @@ pub(crate) struct ConnectorView {
     url: String,
     /// Whether its webhooks are passed on.
     forwards: bool,
+    /// Whether apps are declared for devices that can have it so, in place of commands.
+    declares: bool,
+    /// The root of the server beside it that has the declarations; null when there is none.
+    declarations_url: Option<String>,
     /// `active`, or `parked` when nothing is sent until somebody acts.
     state: &'static str,
     /// Why it is parked, or why the last call failed.
@@ -52,6 +56,11 @@ impl From<Connector> for ConnectorView {
             kind: connector.kind.as_str(),
             url: connector.url,
             forwards: connector.forwards,
+            declares: connector.declarations.are_there(),
+            declarations_url: match connector.declarations {
+                Declarations::None | Declarations::Within => None,
+                Declarations::Beside(url) => Some(url),
+            },
             state: connector.state.as_str(),
             reason: connector.reason,
             state_at: time::text(connector.state_at),
