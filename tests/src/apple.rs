@@ -52,6 +52,12 @@ impl Apple {
         format!("{}/v1", self.simulator.url())
     }
 
+    /// The root of the API of the KMFDDM that has the declarations of the MDM server's devices.
+    #[must_use]
+    pub fn declarations_url(&self) -> String {
+        self.simulator.declarations_url()
+    }
+
     /// The root of the MDM server's API.
     #[must_use]
     pub fn mdm_url(&self) -> String {

@@ -25,7 +25,7 @@ pub use api::Api;
 pub use apple::{Apple, License, Location, license};
 pub use dice::Dice;
 pub use line::{Line, Mood};
-pub use mdm::{API_KEY, WEBHOOK_KEY};
+pub use mdm::{API_KEY, DECLARATIONS_KEY, WEBHOOK_KEY};
 pub use port::free as free_port;
 pub use program::Program;
 pub use receiver::{Receiver, Told};

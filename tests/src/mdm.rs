@@ -8,6 +8,8 @@ use crate::world::World;
 
 /// The key that webhooks are signed with in stories.
 pub const WEBHOOK_KEY: &str = "a-webhook-key-of-this-story";
+/// The key to the API for its declarations.
+pub const DECLARATIONS_KEY: &str = "the-declarations-key-of-this-story";
 /// The key to the simulated server's API.
 pub const API_KEY: &str = "the-key-of-this-story";
 
@@ -50,6 +52,22 @@ impl World {
         })
     }
 
+    /// Connects the simulated MDM server with its declarations under a name.
+    pub async fn connect_declaring(&self, name: &str) {
+        self.listen_to_mdm(name).await;
+        self.mdm(&json!({ "declarations_key": DECLARATIONS_KEY })).await;
+        self.connect_to(&self.declaring(name)).await;
+    }
+
+    /// What makes a connector to the simulated server with its declarations.
+    #[must_use]
+    pub fn declaring(&self, name: &str) -> Value {
+        let mut new = self.connector(name);
+        new["declarations_url"] = self.apple.declarations_url().into();
+        new["declarations_key"] = DECLARATIONS_KEY.into();
+        new
+    }
+
     /// Sets something about the simulated server, and tells how it stands.
     pub async fn mdm(&self, change: &Value) -> Value {
         self.apple.control(Method::PATCH, "mdm", change).await
@@ -76,6 +94,13 @@ impl World {
     /// A virtual device: what it has, and what it was given.
     pub async fn virtual_device(&self, serial: &str) -> Value {
         self.apple.control(Method::GET, &format!("mdm/devices/{serial}"), &Value::Null).await
+    }
+
+    /// The apps that are declared for a virtual device: what each declaration says.
+    pub async fn declared(&self, serial: &str) -> Vec<Value> {
+        let device = self.virtual_device(serial).await;
+        let declared = device["declared"].as_object().cloned().unwrap_or_default();
+        declared.into_iter().map(|(_, config)| config).collect()
     }
 
     /// How often a virtual device was given an install.

@@ -10,6 +10,7 @@ mod chaos;
 mod counts;
 mod crash;
 mod database_down;
+mod declarations;
 mod demo;
 mod directory;
 mod drift;
