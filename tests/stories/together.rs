@@ -35,7 +35,7 @@ async fn devices_are_woken_once_for_all_of_their_updates(profile: Profile) {
     let before = world.mdm(&json!({})).await["counts"].clone();
     world.succeed(&json!({ "kind": "push_update", "token": token.id })).await;
     let after = world.mdm(&json!({})).await["counts"].clone();
-    let more = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
+    let more = |name: &str| after[name].as_u64().expect("a count") - before[name].as_u64().expect("a count");
     assert_eq!(more("installs"), (APPS * devices.len()) as u64, "{after}");
     // Each question for a device's apps wakes it by itself, and all installs together once more.
     let questions = more("enqueued") - more("installs");

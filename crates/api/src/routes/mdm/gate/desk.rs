@@ -118,7 +118,7 @@ impl Turn {
         match written {
             // Whoever asked may have gone; it is written down all the same.
             Ok(answers) => {
-                answers.into_iter().zip(waiting).for_each(|(answer, done)| drop(done.send(answer)))
+                answers.into_iter().zip(waiting).for_each(|(answer, done)| drop(done.send(answer)));
             }
             Err(error) if asked.len() == 1 => {
                 waiting.into_iter().next().map(|done| done.send(Err(error)));
