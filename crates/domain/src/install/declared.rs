@@ -155,7 +155,7 @@ mod tests {
         let failed = Reported { status: AppStatus::LicenseNotFound, version: None };
         let step = |at, now| {
             let now = Timestamp(now);
-            after_report(&this, as_of(&this, failed, at, &patience, now), &patience, now).unwrap().code
+            after_report(&this, Some(as_of(&this, failed, at, &patience, now)), &patience, now).unwrap().code
         };
         let before = Some(Timestamp(500_000));
         assert_eq!(step(before, 700_000), None);

@@ -15,10 +15,10 @@ use russet_domain::connector::ConnectorKind;
 use russet_mdm::{Act, Address, Command, Connector, Connectors, Settings};
 
 /// What was asked: method, path and query, `Authorization`, body.
-pub type Seen = Arc<Mutex<Vec<[String; 4]>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<[String; 4]>>>;
 
 /// A server that gives these answers one after the other, and the connector to it.
-pub async fn server(kind: ConnectorKind, answers: &[(u16, &str)]) -> (Box<dyn Connector>, Seen) {
+pub(crate) async fn server(kind: ConnectorKind, answers: &[(u16, &str)]) -> (Box<dyn Connector>, Seen) {
     let seen = Seen::default();
     let kept = Arc::clone(&seen);
     let answers: VecDeque<(u16, String)> =
@@ -42,10 +42,10 @@ pub async fn server(kind: ConnectorKind, answers: &[(u16, &str)]) -> (Box<dyn Co
     (Connectors::new(&settings).unwrap().open(address).unwrap(), seen)
 }
 
-pub fn devices() -> Vec<String> {
+pub(crate) fn devices() -> Vec<String> {
     vec!["A".to_owned(), "B".to_owned()]
 }
 
-pub fn list() -> Command {
+pub(crate) fn list() -> Command {
     Command { uuid: "u-1".to_owned(), act: Act::ListApps }
 }
