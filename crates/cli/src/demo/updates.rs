@@ -96,8 +96,10 @@ async fn enroll(client: &Client, apple: &Apple, url: &str, app: &str) -> Result<
     }
     until("the devices to have told their apps", async || {
         let mdm = apple.look("/_sim/mdm").await?;
-        let told = mdm["counts"]["answers"].as_u64().unwrap_or(0) >= u64::from(DEVICES) && mdm["queued"] == 0;
-        Ok(told && all_read(client).await?)
+        let count = |name: &str| mdm["counts"][name].as_u64().unwrap_or(0);
+        let told = count("answers") >= u64::from(DEVICES) && mdm["queued"] == 0;
+        let arrived = count("webhooks") == count("webhooks_taken") + count("webhooks_lost");
+        Ok(told && arrived && all_read(client).await?)
     })
     .await
 }

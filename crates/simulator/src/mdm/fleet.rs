@@ -34,6 +34,8 @@ pub(crate) struct Counts {
     pub(crate) declaration_calls: u64,
     /// Answers of devices.
     pub(crate) answers: u64,
+    /// Webhooks that were to be sent.
+    pub(crate) webhooks: u64,
     /// Webhooks that were answered with 200.
     pub(crate) webhooks_taken: u64,
     /// Webhooks that were lost: this server tries once.
@@ -207,6 +209,7 @@ impl Shared {
     pub(crate) fn post_event(&self, inner: &mut Inner, udid: &Arc<str>, event: plists::Event) {
         inner.events += 1;
         let Some(hook) = inner.hook.clone() else { return };
+        inner.counts.webhooks += 1;
         let body = event.into_json(udid, inner.events, self.clock.now_ms(), hook.form);
         self.webhooks.send(Post { hook, body });
     }
