@@ -2,58 +2,45 @@
 
 #![allow(clippy::unwrap_used, reason = "a step that cannot be taken fails its test")]
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+mod common;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use common::{Seen, in_turn, listen, open};
 use russet_domain::Secret;
 use russet_domain::connector::ConnectorKind;
 use russet_domain::install::InstallSettings;
-use russet_mdm::{
-    Act, Address, Command, Connector, ConnectorError, Connectors, Declarations, DeclaredApp, LicenseOf,
-    Settings,
-};
+use russet_mdm::{Act, Address, Command, Connector, ConnectorError, Declarations, DeclaredApp, LicenseOf};
 
-/// What was asked, as method, path and query, whose key, and body.
-type Seen = Arc<Mutex<Vec<String>>>;
-
-/// A server that gives these answers one after the other, and 204 from then on.
+/// A server that gives these answers one after the other, and 204 from then on; commands it takes whatever they are.
 async fn server(kind: ConnectorKind, answers: &[(u16, &str)]) -> (Box<dyn Connector>, Seen) {
-    let seen = Seen::default();
-    let kept = Arc::clone(&seen);
-    let answers: VecDeque<(u16, String)> =
-        answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
-    let answers = Arc::new(Mutex::new(answers));
-    let answer = async move |request: Request| {
-        let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, 1024 * 1024).await.unwrap();
-        let given = parts.headers["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap();
-        let who = String::from_utf8(STANDARD.decode(given).unwrap()).unwrap();
-        let body = String::from_utf8(body.to_vec()).unwrap();
-        kept.lock()
-            .unwrap()
-            .push(format!("{} {} {who} {body}", parts.method, parts.uri).trim_end().to_owned());
-        let next = answers.lock().unwrap().pop_front();
-        let (status, body) = next.unwrap_or((204, String::new()));
-        let body = if parts.uri.path().contains("/enqueue/") { "{}".to_owned() } else { body };
-        let status = if body == "{}" { 200 } else { status };
+    let answers = in_turn(answers);
+    let (url, seen) = listen(Router::new().fallback(async move |uri: Uri| {
+        let next = answers.lock().unwrap().pop_front().unwrap_or((204, String::new()));
+        let is_command = uri.path().contains("/enqueue/");
+        let (status, body) = if is_command { (200, "{}".to_owned()) } else { next };
         let modified = [("last-modified", "Mon, 30 Nov 2026 12:00:00 GMT")];
         (StatusCode::from_u16(status).unwrap(), modified, body)
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await.unwrap() });
+    }))
+    .await;
     let declarations = match kind {
         ConnectorKind::Nanohub => Declarations::Within,
         _ => Declarations::Beside { url: format!("{url}/"), key: Secret::new("k2") },
     };
-    let address = Address { kind, url, api_key: Secret::new("k1"), declarations: Some(declarations) };
-    let settings = Settings { timeout_ms: 2_000, ..Settings::default() };
-    (Connectors::new(&settings).unwrap().open(address).unwrap(), seen)
+    let api_key = Secret::new("k1");
+    (open(Address { kind, url, api_key, declarations: Some(declarations) }), seen)
+}
+
+/// What was asked, as method, path and query, whose key, and body.
+fn lines(seen: &Seen) -> Vec<String> {
+    let line = |[method, uri, authorization, body]: &[String; 4]| {
+        let given = authorization.strip_prefix("Basic ").unwrap();
+        let who = String::from_utf8(STANDARD.decode(given).unwrap()).unwrap();
+        format!("{method} {uri} {who} {body}").trim_end().to_owned()
+    };
+    seen.lock().unwrap().iter().map(line).collect()
 }
 
 fn pages() -> Command {
@@ -107,7 +94,7 @@ async fn an_app_is_declared_byte_for_byte_and_then_the_device_is_told() {
     ] {
         let (connector, seen) = server(kind, &[]).await;
         assert_eq!(connector.send(&pages(), &["U".to_owned()]).await, Ok(vec![]));
-        let seen = seen.lock().unwrap();
+        let seen = lines(&seen);
         let (last, before) = seen.split_last().unwrap();
         let wanted: Vec<String> = declaring(root).iter().map(|call| call.replace("WHO", who)).collect();
         assert_eq!(before, wanted);
@@ -122,7 +109,7 @@ async fn one_that_stands_as_it_is_is_touched_so_that_the_device_looks_anew() {
     let (connector, seen) = server(ConnectorKind::Nanomdm, &[(304, ""); 10]).await;
     assert_eq!(connector.send(&pages(), &["U".to_owned()]).await, Ok(vec![]));
     let touch = format!("POST /v1/declarations/{NAME}/touch?nonotify=1 kmfddm:k2");
-    assert_eq!(seen.lock().unwrap()[5], touch);
+    assert_eq!(lines(&seen)[5], touch);
 }
 
 #[tokio::test]
@@ -131,7 +118,7 @@ async fn an_app_is_withdrawn_and_a_declaration_that_others_hold_is_left_to_them(
     let (connector, seen) = server(ConnectorKind::Nanomdm, &[(204, ""), (500, in_use)]).await;
     let command = Command { uuid: "u-1".to_owned(), act: Act::WithdrawApp { adam_id: 361_309_726 } };
     assert_eq!(connector.send(&command, &["U".to_owned()]).await, Ok(vec![]));
-    let seen = seen.lock().unwrap();
+    let seen = lines(&seen);
     let wanted = [
         format!("DELETE /v1/set-declarations/{SET}?declaration={NAME}.activation&nonotify=1 kmfddm:k2"),
         format!("DELETE /v1/declarations/{NAME}.activation?nonotify=1 kmfddm:k2"),
@@ -156,7 +143,7 @@ async fn what_goes_wrong_says_which_of_the_two_servers_it_was() {
     let (connector, seen) = server(ConnectorKind::Nanomdm, &answers).await;
     let refused = connector.send(&pages(), &["U".to_owned()]).await.unwrap();
     assert_eq!((refused.len(), refused[0].why.as_str()), (1, "invalid declaration"));
-    assert!(!seen.lock().unwrap().iter().any(|call| call.contains("enqueue")));
+    assert!(!lines(&seen).iter().any(|call| call.contains("enqueue")));
 }
 
 #[tokio::test]
@@ -172,7 +159,7 @@ async fn reports_are_read_from_the_last_full_one_on() {
     assert_eq!(report.apps.len(), 1);
     assert_eq!(report.apps[0].app.status, "Error.LicenseNotFound");
     assert_eq!(report.apps[0].told_at.unwrap().0, 1_796_040_000_000);
-    assert_eq!(seen.lock().unwrap()[2], "GET /v1/status-report/U?index=2 kmfddm:k2");
+    assert_eq!(lines(&seen)[2], "GET /v1/status-report/U?index=2 kmfddm:k2");
     let none = r#"{"error":"index out of range: too high (0)"}"#;
     let (connector, _) = server(ConnectorKind::Nanomdm, &[(500, none)]).await;
     assert_eq!(connector.declares().unwrap().reports(&["U".to_owned()]).await, Ok(vec![]));

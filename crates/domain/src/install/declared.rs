@@ -74,30 +74,8 @@ pub fn as_of(
     let latest = |at: Timestamp| at.plus(Duration::from_secs(1)).plus(patience.again_after / 2);
     let may_take = now < this.since.plus(patience.install_within);
     let is_old = may_take && told_at.is_some_and(|at| latest(at) < this.since);
-    match reported.status {
-        AppStatus::UserRejected
-        | AppStatus::NotManaged
-        | AppStatus::Failed
-        | AppStatus::LicenseNotFound
-        | AppStatus::StoreDisabled
-        | AppStatus::NotSupported
-        | AppStatus::DeclaredElsewhere
-            if is_old =>
-        {
-            Reported { status: AppStatus::Underway, ..reported }
-        }
-        AppStatus::Managed
-        | AppStatus::Underway
-        | AppStatus::UserRejected
-        | AppStatus::NotManaged
-        | AppStatus::Failed
-        | AppStatus::Removed
-        | AppStatus::LicenseNotFound
-        | AppStatus::StoreDisabled
-        | AppStatus::NotSupported
-        | AppStatus::DeclaredElsewhere
-        | AppStatus::Unknown => reported,
-    }
+    let counts = !(is_old && reported.status.has_failed());
+    if counts { reported } else { Reported { status: AppStatus::Underway, ..reported } }
 }
 
 #[cfg(test)]

@@ -34,6 +34,21 @@ pub enum AppStatus {
 }
 
 impl AppStatus {
+    /// Whether it says why the app does not come, as opposed to how it stands or how far it has got.
+    #[must_use]
+    pub fn has_failed(self) -> bool {
+        match self {
+            Self::UserRejected
+            | Self::NotManaged
+            | Self::Failed
+            | Self::LicenseNotFound
+            | Self::StoreDisabled
+            | Self::NotSupported
+            | Self::DeclaredElsewhere => true,
+            Self::Managed | Self::Underway | Self::Removed | Self::Unknown => false,
+        }
+    }
+
     /// Reads Apple's word.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
@@ -146,25 +161,12 @@ fn after_report_of_removal(
 /// Whether the device has what was wanted. A device that tells no version has it as soon as it has the app, unless it had it
 /// before: then nobody can know, and the patience decides.
 fn has_arrived(this: &Standing, reported: Reported) -> bool {
-    match (reported.status, this.target, reported.version) {
-        (AppStatus::Managed, None, _) => true,
-        (AppStatus::Managed, Some(target), Some(version)) => version >= target,
-        (
-            AppStatus::Managed
-            | AppStatus::Underway
-            | AppStatus::UserRejected
-            | AppStatus::NotManaged
-            | AppStatus::Failed
-            | AppStatus::Removed
-            | AppStatus::LicenseNotFound
-            | AppStatus::StoreDisabled
-            | AppStatus::NotSupported
-            | AppStatus::DeclaredElsewhere
-            | AppStatus::Unknown,
-            _,
-            _,
-        ) => false,
-    }
+    let is_new_enough = match (this.target, reported.version) {
+        (None, _) => true,
+        (Some(target), Some(version)) => version >= target,
+        (Some(_), None) => false,
+    };
+    reported.status == AppStatus::Managed && is_new_enough
 }
 
 /// Whether the device has gone to a version that is neither the one it had nor the one that was wanted: its store offers another.

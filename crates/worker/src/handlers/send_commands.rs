@@ -76,8 +76,8 @@ async fn check(
 }
 
 /// Installs, what was answered, and the questions whether they have arrived, in turn, so that none of them waits until the others have no
-/// more to do; when nothing of that is due, which devices there are, then what is
-/// declared for those that left, then the questions for all apps.
+/// more to do; when nothing of that is due, which devices there are, then what is declared for those that left, then the questions for all
+/// apps.
 async fn round(
     ctx: &Context,
     connector: &Connector,

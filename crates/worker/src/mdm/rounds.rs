@@ -40,7 +40,9 @@ pub(crate) async fn send_due(
     let mut sent = 0;
     let mut asleep: BTreeSet<String> = BTreeSet::new();
     for group in &groups {
-        let Some(errand) = begin(ctx, connector, server, group.act.clone(), &group.due, now).await? else {
+        // The calls before may have taken long, and devices are waited for from the moment at which they were sent something.
+        let begun = begin(ctx, connector, server, group.act.clone(), &group.due, ctx.now()).await?;
+        let Some(errand) = begun else {
             continue;
         };
         match send(ctx, connector, server, &errand, waking).await? {
