@@ -13,13 +13,14 @@ enum May {
 }
 
 /// The table of ARCHITECTURE.md, in the words of `cargo metadata`. Tests may use more: see [`TESTS_MAY_USE`].
-const EDGES: [(&str, May); 13] = [
+const EDGES: [(&str, May); 14] = [
     ("russet-domain", May::Use(&[])),
+    ("russet-clock", May::Use(&["russet-domain"])),
     ("russet-apple", May::Use(&["russet-domain"])),
-    ("russet-mdm", May::Use(&["russet-domain"])),
+    ("russet-mdm", May::Use(&["russet-clock", "russet-domain"])),
     ("russet-store", May::Use(&["russet-domain"])),
-    ("russet-queue", May::Use(&["russet-domain"])),
-    ("russet-api", May::Use(&["russet-domain", "russet-store", "russet-queue"])),
+    ("russet-queue", May::Use(&["russet-clock", "russet-domain"])),
+    ("russet-api", May::Use(&["russet-clock", "russet-domain", "russet-store", "russet-queue"])),
     (
         "russet-worker",
         May::Use(&["russet-domain", "russet-store", "russet-queue", "russet-apple", "russet-mdm"]),

@@ -1,15 +1,8 @@
 //! Moments as clients see them: RFC 3339, UTC, with milliseconds.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use chrono::{DateTime, SecondsFormat};
+pub(crate) use russet_clock::now;
 use russet_domain::Timestamp;
-
-/// The moment by this machine's clock.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
 
 /// A moment as text, such as `2031-04-09T10:20:30.000Z`.
 pub(crate) fn text(at: Timestamp) -> String {

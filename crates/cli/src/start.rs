@@ -14,12 +14,23 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{CliError, chain, failed};
-use crate::{keyring, print};
+use crate::{keyring, logs, print};
 
 /// How often a server that starts tries to reach its database and its queue, and how long between two tries: they
 /// may be starting at the same time.
 const TRIES_MAX: u32 = 30;
 const TRY_EVERY: Duration = Duration::from_secs(2);
+
+/// What every server begins with: its log, and whose time it goes by.
+pub(crate) fn begin(settings: &Settings) -> Result<(), CliError> {
+    logs::start(&settings.log)?;
+    let ahead = settings.rehearsal.ahead();
+    if !ahead.is_zero() {
+        russet_clock::rehearse(ahead);
+        tracing::warn!(ahead_s = ahead.as_secs(), "this is a rehearsal: the clock is ahead of the machine's");
+    }
+    Ok(())
+}
 
 /// The database, with the keys that its secrets are sealed with. Its tables have to be up to date.
 pub(crate) async fn store(settings: &Settings, stop: &CancellationToken) -> Result<Store, CliError> {

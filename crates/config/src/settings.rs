@@ -7,6 +7,7 @@ use crate::data_dir::Surroundings;
 use crate::error::ConfigError;
 use crate::layers::Layers;
 use crate::log::LogSettings;
+use crate::rehearsal::RehearsalSettings;
 use crate::secrets::{KeySource, SecretSettings};
 
 /// Every crate's settings, with the defaults filled in that depend on the data directory.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub secrets: SecretSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[rehearsal]`.
+    pub rehearsal: RehearsalSettings,
 }
 
 /// Where settings are read from.
@@ -83,12 +86,19 @@ impl Settings {
         let schedule = layers.section("schedule", check::schedule);
         let secrets = layers.section("secrets", |secrets: &SecretSettings| check::own(secrets.check()));
         let log = layers.section("log", |log: &LogSettings| check::own(log.check()));
+        let rehearsal =
+            layers.section("rehearsal", |rehearsal: &RehearsalSettings| check::own(rehearsal.check()));
         if let (Some(api), Some(apple)) = (&api, &apple)
             && let Some(wrong) = check::public_url(api, apple)
         {
             layers.note(&wrong.key, wrong.why);
         }
-        let all = (data_dir, store, queue, api, apple, mdm, worker, schedule, secrets, log);
+        if let (Some(rehearsal), Some(apple)) = (&rehearsal, &apple)
+            && let Some(wrong) = rehearsal.against(apple)
+        {
+            layers.note(&wrong.key, wrong.why);
+        }
+        let all = (data_dir, store, queue, api, apple, mdm, worker, schedule, secrets, log, rehearsal);
         match all {
             (
                 Some(data_dir),
@@ -101,11 +111,24 @@ impl Settings {
                 Some(schedule),
                 Some(secrets),
                 Some(log),
+                Some(rehearsal),
             ) if layers.problems.is_empty() => {
                 if store.url.is_empty() {
                     store.url = sqlite_url(&data_dir);
                 }
-                Ok(Self { data_dir, store, queue, api, apple, mdm, worker, schedule, secrets, log })
+                Ok(Self {
+                    data_dir,
+                    store,
+                    queue,
+                    api,
+                    apple,
+                    mdm,
+                    worker,
+                    schedule,
+                    secrets,
+                    log,
+                    rehearsal,
+                })
             }
             _ => Err(ConfigError(layers.problems)),
         }

@@ -2,7 +2,9 @@
 
 use std::fmt::Debug;
 
-use russet_config::{DEFAULTS, LogSettings, SecretSettings, Settings, Sources, Surroundings};
+use russet_config::{
+    DEFAULTS, LogSettings, RehearsalSettings, SecretSettings, Settings, Sources, Surroundings,
+};
 use serde::de::value::Error as FieldsError;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
@@ -68,6 +70,7 @@ fn the_file_and_the_structs_have_the_same_keys_and_defaults() {
     agrees("schedule", debugged::<russet_worker::ScheduleSettings>);
     agrees("secrets", |secrets: &SecretSettings| (secrets.key_file.clone(), secrets.key.clone()));
     agrees("log", debugged::<LogSettings>);
+    agrees("rehearsal", debugged::<RehearsalSettings>);
     // Its printout hides the address and shows only a part.
     agrees("queue", |queue: &russet_queue::Settings| {
         let waits = [queue.lease_ms, queue.renew_ms, queue.backoff_base_ms, queue.backoff_cap_ms];
@@ -84,7 +87,10 @@ fn every_section_of_the_file_is_a_crates() {
     let mut sections: Vec<&str> =
         all.iter().filter(|(_, value)| value.is_table()).map(|(name, _)| name.as_str()).collect();
     sections.sort_unstable();
-    assert_eq!(sections, ["api", "apple", "log", "mdm", "queue", "schedule", "secrets", "store", "worker"]);
+    assert_eq!(
+        sections,
+        ["api", "apple", "log", "mdm", "queue", "rehearsal", "schedule", "secrets", "store", "worker"]
+    );
     let loose: Vec<&str> =
         all.iter().filter(|(_, value)| !value.is_table()).map(|(name, _)| name.as_str()).collect();
     assert_eq!(loose, ["data_dir"]);

@@ -159,6 +159,15 @@ fn a_plain_public_address_is_for_simulators_on_this_machine() {
 }
 
 #[test]
+fn another_time_is_for_a_simulator_alone() {
+    let said = refusal("[rehearsal]\nahead_s = 60\n", &[]);
+    assert!(said.contains("rehearsal.ahead_s (from file") && said.contains("apple.allow_http"), "{said}");
+    let settings = load("[rehearsal]\nahead_s = 60\n[apple]\nallow_http = true\n", &[]).unwrap();
+    assert_eq!(settings.rehearsal.ahead().as_secs(), 60);
+    assert!(load("[rehearsal]\nahead_s = 999999999\n[apple]\nallow_http = true\n", &[]).is_err());
+}
+
+#[test]
 fn a_file_that_is_not_there_or_no_toml_is_named() {
     let sources = Sources { file: Some("/nowhere.toml".into()), ..Sources::default() };
     let said = Settings::from_sources(&sources).unwrap_err().to_string();

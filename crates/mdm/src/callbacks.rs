@@ -1,6 +1,6 @@
 //! Calls the addresses that users give.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode, redirect};
@@ -57,8 +57,7 @@ impl Callbacks {
         let host = url.shown();
         let later = |why: String| TellError::Later { host: host.clone(), why, after: None };
         let body = news.body().map_err(|error| TellError::Client(error.to_string()))?;
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let timestamp = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+        let timestamp = russet_clock::now().0 / 1_000;
         let request = self
             .http
             .post(url.reveal())

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A clock in milliseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Clock {
-    /// Redis's clock, or this machine's when the queue is in this process.
+    /// Redis's clock, or this machine's when the queue is in this process. In a rehearsal it is this process's in both.
     #[default]
     Real,
     /// A test's.
@@ -19,10 +18,7 @@ impl Clock {
     /// The time in this process.
     pub(crate) fn now_ms(&self) -> i64 {
         match self {
-            Self::Real => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-            }
+            Self::Real => russet_clock::now().0,
             Self::Given(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -30,19 +26,21 @@ impl Clock {
     /// The time in this process, in microseconds.
     pub(crate) fn now_us(&self) -> i64 {
         match self {
-            Self::Real => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-            }
+            Self::Real => russet_clock::now_us(),
             Self::Given(now) => now.load(Ordering::SeqCst) * 1_000,
+        }
+    }
+
+    /// The time in this process where it counts and not Redis's.
+    pub(crate) fn own_ms(&self) -> Option<i64> {
+        match self {
+            Self::Real if !russet_clock::is_rehearsal() => None,
+            _ => Some(self.now_ms()),
         }
     }
 
     /// What a script is told: nothing, when it is to ask Redis.
     pub(crate) fn given(&self) -> String {
-        match self {
-            Self::Real => String::new(),
-            Self::Given(now) => now.load(Ordering::SeqCst).to_string(),
-        }
+        self.own_ms().map(|now| now.to_string()).unwrap_or_default()
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 use russet_config::Settings;
 
 use crate::error::CliError;
-use crate::{logs, start, stop};
+use crate::{start, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct ApiArgs {}
@@ -14,7 +14,7 @@ pub(crate) struct ApiArgs {}
 pub(crate) async fn run(_: ApiArgs, config: Option<&Path>) -> Result<(), CliError> {
     let settings = Settings::load(config)?;
     start::require_shared_queue(&settings, "api")?;
-    logs::start(&settings.log)?;
+    start::begin(&settings)?;
     let stop = stop::on_signals()?;
     let listener = start::listen(&settings).await?;
     let store = start::store(&settings, &stop).await?;

@@ -6,14 +6,14 @@ use clap::Args;
 use russet_config::Settings;
 
 use crate::error::{CliError, failed};
-use crate::{first_start, logs, start, stop};
+use crate::{first_start, start, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {}
 
 pub(crate) async fn run(_: ServeArgs, config: Option<&Path>) -> Result<(), CliError> {
     let settings = Settings::load(config)?;
-    logs::start(&settings.log)?;
+    start::begin(&settings)?;
     let stop = stop::on_signals()?;
     let listener = start::listen(&settings).await?;
     first_start::prepare(&settings).await?;

@@ -6,7 +6,7 @@ use clap::Args;
 use russet_config::Settings;
 
 use crate::error::{CliError, failed};
-use crate::{logs, start, stop};
+use crate::{start, stop};
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {}
@@ -14,7 +14,7 @@ pub(crate) struct WorkerArgs {}
 pub(crate) async fn run(_: WorkerArgs, config: Option<&Path>) -> Result<(), CliError> {
     let settings = Settings::load(config)?;
     start::require_shared_queue(&settings, "worker")?;
-    logs::start(&settings.log)?;
+    start::begin(&settings)?;
     let stop = stop::on_signals()?;
     let store = start::store(&settings, &stop).await?;
     let queue = start::queue(&settings, &stop).await?;

@@ -1,8 +1,6 @@
 //! Any other MDM server: it is told over HTTP which command is wanted for which devices, signed, and tells what happened at the
 //! connector's webhook address.
 
-use std::time::SystemTime;
-
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::CONTENT_TYPE;
@@ -90,8 +88,7 @@ impl Webhook {
     async fn post(&self, told: &Told<'_>) -> Result<Vec<Refused>, ConnectorError> {
         let url = &self.address.url;
         let body = serde_json::to_vec(told).unwrap_or_default();
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let timestamp = i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX);
+        let timestamp = russet_clock::now().0 / 1_000;
         let request = self
             .http
             .client()

@@ -83,8 +83,8 @@ impl Redis {
 
     /// Redis's time in milliseconds.
     pub(crate) async fn now_ms(&self) -> Result<i64, QueueError> {
-        if let Clock::Given(_) = self.clock {
-            return Ok(self.clock.now_ms());
+        if let Some(now) = self.clock.own_ms() {
+            return Ok(now);
         }
         let doing = "asking for the time";
         let asked = Instant::now();
@@ -103,8 +103,8 @@ impl Redis {
 
     /// Redis's time in milliseconds, as far as it is known here without asking.
     pub(crate) fn about_now_ms(&self) -> i64 {
-        if let Clock::Given(_) = self.clock {
-            return self.clock.now_ms();
+        if let Some(now) = self.clock.own_ms() {
+            return now;
         }
         let (when, told) = *lock(&self.told);
         told.saturating_add(i64::try_from(when.elapsed().as_millis()).unwrap_or(i64::MAX))
