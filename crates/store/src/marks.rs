@@ -146,22 +146,21 @@ pub async fn take(tx: &mut Tx, limit: usize) -> Result<Marked, StoreError> {
 }
 
 async fn take_kind(tx: &mut Tx, kind: &'static str, limit: usize) -> Result<Vec<i64>, StoreError> {
-    let mut taken = sql(
-        "taking marks away",
-        "DELETE FROM reconcile_marks
-         WHERE kind = $1
-           AND subject IN (
-             SELECT subject
-             FROM reconcile_marks
-             WHERE kind = $1
-             ORDER BY marked_at, subject
-             LIMIT $2)
-         RETURNING subject",
-    )
-    .bind(kind)
-    .bind(int(limit))
-    .all(tx, |row| row.at::<i64>(0))
-    .await?;
+    /// The oldest are looked up once, and then found by their key.
+    macro_rules! oldest {
+        ($is:literal, $end:literal) => {
+            concat!(
+                "DELETE FROM reconcile_marks WHERE kind = $1 AND subject ",
+                $is,
+                "(SELECT subject FROM reconcile_marks WHERE kind = $1 ORDER BY marked_at, subject LIMIT $2)",
+                $end,
+                " RETURNING subject"
+            )
+        };
+    }
+    const TAKE: Sql = Sql { sqlite: oldest!("IN ", ""), postgres: oldest!("= ANY(ARRAY", ")") };
+    let mut taken =
+        sql("taking marks away", TAKE).bind(kind).bind(int(limit)).all(tx, |row| row.at::<i64>(0)).await?;
     taken.sort_unstable();
     Ok(taken)
 }

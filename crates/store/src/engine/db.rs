@@ -56,6 +56,20 @@ impl Db {
         .map_err(failure(doing))
     }
 
+    /// Whether PostgreSQL may put two lists side by side, until the transaction ends, in place of looking each row of the one up in
+    /// the other: for statements about whole parts of tables, see `engine::connect`. SQLite decides by itself.
+    ///
+    /// # Errors
+    /// As any statement.
+    pub(crate) async fn put_side_by_side(&mut self, may: bool) -> Result<(), StoreError> {
+        let text = match (self.engine(), may) {
+            (Engine::Sqlite, _) => return Ok(()),
+            (Engine::Postgres, true) => "SET LOCAL enable_hashjoin = on",
+            (Engine::Postgres, false) => "SET LOCAL enable_hashjoin = off",
+        };
+        self.run_script("setting how tables are compared", Sql { sqlite: "", postgres: text }).await
+    }
+
     pub(crate) fn keys(&self) -> Arc<KeyRing> {
         Arc::clone(&self.keys)
     }

@@ -127,14 +127,14 @@ const DEVICE_TEXTS_OF_ASSET: [&str; 2] = [
     concat!(
         on_device!(),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd'
+         JOIN group_members m ON m.group_id = a.group_id AND CASE m.member_kind WHEN 'd' THEN true END
          JOIN devices d ON d.id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'device'"
     ),
     concat!(
         on_device!(),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p'
+         JOIN group_members m ON m.group_id = a.group_id AND CASE m.member_kind WHEN 'p' THEN true END
          JOIN devices d ON d.person_id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'device'"
     ),
@@ -143,14 +143,14 @@ const PERSON_TEXTS_OF_ASSET: [&str; 2] = [
     concat!(
         on_person!("NULL"),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'p'
+         JOIN group_members m ON m.group_id = a.group_id AND CASE m.member_kind WHEN 'p' THEN true END
          JOIN people p ON p.id = m.member_id
          WHERE a.asset_id = $1 AND a.license = 'user'"
     ),
     concat!(
         on_person!("m.member_id"),
         "FROM assignments a
-         JOIN group_members m ON m.group_id = a.group_id AND m.member_kind || '' = 'd'
+         JOIN group_members m ON m.group_id = a.group_id AND CASE m.member_kind WHEN 'd' THEN true END
          JOIN devices d ON d.id = m.member_id
          JOIN people p ON p.id = d.person_id
          WHERE a.asset_id = $1 AND a.license = 'user'"
@@ -172,21 +172,21 @@ const DEVICES_BY_GROUP: Sql = by_place!(
     " CROSS JOIN devices d
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE d.id = x.id AND m.member_kind = 'd' AND m.member_id = d.id AND a.license || '' = 'device'"
+      WHERE d.id = x.id AND m.member_kind = 'd' AND m.member_id = d.id AND CASE a.license WHEN 'device' THEN true END"
 );
 const DEVICES_BY_PERSON: Sql = by_place!(
     on_device!(),
     " CROSS JOIN devices d
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE d.id = x.id AND m.member_kind = 'p' AND m.member_id = d.person_id AND a.license || '' = 'device'"
+      WHERE d.id = x.id AND m.member_kind = 'p' AND m.member_id = d.person_id AND CASE a.license WHEN 'device' THEN true END"
 );
 const PEOPLE_BY_GROUP: Sql = by_place!(
     on_person!("NULL"),
     " CROSS JOIN people p
       CROSS JOIN group_members m
       CROSS JOIN assignments a
-      WHERE p.id = x.id AND m.member_kind = 'p' AND m.member_id = p.id AND a.license || '' = 'user'"
+      WHERE p.id = x.id AND m.member_kind = 'p' AND m.member_id = p.id AND CASE a.license WHEN 'user' THEN true END"
 );
 const PEOPLE_BY_DEVICE: Sql = by_place!(
     on_person!("d.id"),
@@ -195,7 +195,7 @@ const PEOPLE_BY_DEVICE: Sql = by_place!(
       CROSS JOIN group_members m
       CROSS JOIN assignments a
       WHERE p.id = x.id AND d.person_id = p.id AND m.member_kind = 'd' AND m.member_id = d.id
-        AND a.license || '' = 'user'"
+        AND CASE a.license WHEN 'user' THEN true END"
 );
 
 /// The claims on some holders, of one asset or of all.
