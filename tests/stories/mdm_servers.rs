@@ -250,6 +250,21 @@ async fn messages_are_passed_on_as_they_came(profile: Profile) {
     world.enroll(&serials(0..1), &json!({})).await;
     eventually("a try", async || if receiver.told().is_empty() { Err("none".to_owned()) } else { Ok(()) })
         .await;
+    // Whoever wonders why nothing arrives is told, and what waits is counted.
+    let forwarding = eventually("the failure to be told", async || {
+        let connector = world.api.get("/connectors/nano").await;
+        if connector["forwarding"]["reason"].is_string() {
+            Ok(connector["forwarding"].clone())
+        } else {
+            Err(connector.to_string())
+        }
+    })
+    .await;
+    assert!(forwarding["waiting"].as_u64() > Some(0) && forwarding["since"].is_string(), "{forwarding}");
+    assert!(forwarding["reason"].as_str().is_some_and(|why| why.contains("503")), "{forwarding}");
+    assert!(!forwarding.to_string().contains(&receiver.url()), "{forwarding}");
+    let doctor = world.russet(&["doctor"]);
+    assert!(doctor.stdout.contains("wait to be passed on"), "{}", doctor.stdout);
     receiver.answer(200);
     eventually("all to be passed on", async || {
         let bodies: Vec<Value> = receiver.told().iter().map(russet_tests::Told::json).collect();
@@ -265,6 +280,22 @@ async fn messages_are_passed_on_as_they_came(profile: Profile) {
         let header = told.headers.iter().find(|(name, _)| name == "x-hmac-signature").expect("a signature");
         assert_eq!(header.1, signature(WEBHOOK_KEY, &told.body));
     }
+    eventually("nothing to wait any more", async || {
+        let connector = world.api.get("/connectors/nano").await;
+        let is_done = connector["forwarding"] == json!({ "waiting": 0, "since": null, "reason": null });
+        if is_done { Ok(()) } else { Err(connector.to_string()) }
+    })
+    .await;
+
+    // Who wants no more of it ends it, with what waits.
+    receiver.answer(503);
+    world.enroll(&serials(1..2), &json!({})).await;
+    let ended = world.command(&["connector", "change", "nano", "--no-forwarding", "--json"]).json();
+    assert_eq!((&ended["forwards"], ended.get("forwarding")), (&json!(false), None), "{ended}");
+    let told = receiver.told().len();
+    receiver.answer(200);
+    world.enroll(&serials(2..3), &json!({})).await;
+    assert_eq!(receiver.told().len(), told);
 }
 
 async fn bad_connectors_are_refused_in_words(profile: Profile) {

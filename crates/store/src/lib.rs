@@ -30,6 +30,7 @@ pub mod declared;
 pub mod device_apps;
 pub mod directory;
 pub mod drift;
+pub mod forwarding;
 pub mod gates;
 pub mod hand_overs;
 pub mod history;

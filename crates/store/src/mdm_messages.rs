@@ -1,7 +1,5 @@
 //! What MDM servers told by webhook, kept as it came until a worker has read it and passed it on.
 
-use std::time::Duration;
-
 use russet_domain::{ConnectorId, Timestamp};
 
 use crate::codec::{int, json, time};
@@ -64,11 +62,13 @@ pub async fn store(tx: &mut Tx, new: NewMessage<'_>, now: Timestamp) -> Result<b
     Ok(written > 0)
 }
 
-macro_rules! select {
+/// Reads whole messages; see [`message`].
+macro_rules! messages {
     ($rest:literal) => {
         concat!("SELECT id, body, signature, received_at, forward_tries FROM mdm_messages ", $rest)
     };
 }
+pub(crate) use messages;
 
 /// A server's unread messages in the order they came, at most `limit`.
 ///
@@ -77,84 +77,12 @@ macro_rules! select {
 pub async fn unread(db: &mut Db, connector: ConnectorId, limit: usize) -> Result<Vec<Message>, StoreError> {
     sql(
         "looking for unread messages of an MDM server",
-        select!("WHERE connector_id = $1 AND read_at IS NULL ORDER BY id LIMIT $2"),
+        messages!("WHERE connector_id = $1 AND read_at IS NULL ORDER BY id LIMIT $2"),
     )
     .bind(connector.0)
     .bind(int(limit))
     .all(db, message)
     .await
-}
-
-/// A server's messages that are to be passed on by now, the oldest first.
-///
-/// # Errors
-/// As any statement.
-pub async fn to_forward(
-    db: &mut Db,
-    connector: ConnectorId,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<Message>, StoreError> {
-    sql(
-        "looking for messages to pass on",
-        select!("WHERE connector_id = $1 AND forward_at <= $2 ORDER BY forward_at, id LIMIT $3"),
-    )
-    .bind(connector.0)
-    .bind(now.0)
-    .bind(int(limit))
-    .all(db, message)
-    .await
-}
-
-/// When the next message of a server is to be passed on.
-///
-/// # Errors
-/// As any statement.
-pub async fn next_forward(db: &mut Db, connector: ConnectorId) -> Result<Option<Timestamp>, StoreError> {
-    sql(
-        "looking when a message is to be passed on",
-        "SELECT min(forward_at) AS due FROM mdm_messages WHERE connector_id = $1 AND forward_at IS NOT NULL",
-    )
-    .bind(connector.0)
-    .one(db, |row| Ok(row.get::<Option<i64>>("due")?.map(Timestamp)))
-    .await
-}
-
-/// Notes that a message was passed on, or never will be.
-///
-/// # Errors
-/// As any statement.
-pub async fn forwarded(tx: &mut Tx, id: MessageId) -> Result<(), StoreError> {
-    sql("noting that a message was passed on", "UPDATE mdm_messages SET forward_at = NULL WHERE id = $1")
-        .bind(id.0)
-        .run(tx)
-        .await?;
-    Ok(())
-}
-
-/// Puts all of a server's messages that are to be passed on off, since the one it was tried with was not taken.
-///
-/// # Errors
-/// As any statement.
-pub async fn forward_later(
-    tx: &mut Tx,
-    connector: ConnectorId,
-    tried: MessageId,
-    now: Timestamp,
-    wait: Duration,
-) -> Result<(), StoreError> {
-    sql(
-        "putting off what is to be passed on",
-        "UPDATE mdm_messages
-         SET forward_at = $3, forward_tries = forward_tries + CASE WHEN id = $2 THEN 1 ELSE 0 END
-         WHERE connector_id = $1 AND forward_at < $3",
-    )
-    .bind(connector.0)
-    .bind(tried.0)
-    .bind(now.plus(wait).0)
-    .run(tx)
-    .await?;
-    Ok(())
 }
 
 /// Notes that messages were read and, in a sentence each, what became of them. May be repeated.
@@ -231,7 +159,7 @@ pub async fn purge_read(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<
     .await
 }
 
-fn message(row: &Row) -> Result<Message, StoreError> {
+pub(crate) fn message(row: &Row) -> Result<Message, StoreError> {
     Ok(Message {
         id: MessageId(row.get("id")?),
         body: row.get("body")?,

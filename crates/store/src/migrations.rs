@@ -151,6 +151,20 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/postgres/0020_detection.sql"),
         },
     },
+    Migration {
+        version: 21,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0021_windows.sql"),
+            postgres: include_str!("../migrations/postgres/0021_windows.sql"),
+        },
+    },
+    Migration {
+        version: 22,
+        text: Sql {
+            sqlite: include_str!("../migrations/sqlite/0022_forwarding.sql"),
+            postgres: include_str!("../migrations/postgres/0022_forwarding.sql"),
+        },
+    },
 ];
 
 /// Keeps two processes from migrating one PostgreSQL database at once. Any number that nobody else uses will do.

@@ -80,6 +80,12 @@ pub(crate) struct ChangeArgs {
     /// A file with the key that the server signs its webhooks with.
     #[arg(long, value_name = "FILE")]
     webhook_key_file: Option<PathBuf>,
+    /// A file with the address that webhooks are passed on to.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_forwarding")]
+    forward_to_file: Option<PathBuf>,
+    /// Pass no webhooks on any more, also not those that wait for it.
+    #[arg(long)]
+    no_forwarding: bool,
     /// The root of the KMFDDM beside a NanoMDM.
     #[arg(long, value_name = "URL")]
     declarations_server: Option<String>,
@@ -182,10 +188,15 @@ fn changes(args: &ChangeArgs) -> Result<Value, CliError> {
         State::Active => "active",
         State::Parked => "parked",
     });
+    let forward_to = match &args.forward_to_file {
+        Some(file) => Some(secret(file)?),
+        None => args.no_forwarding.then(|| json!("")),
+    };
     Ok(body([
         ("url", args.server.as_ref().map(|url| json!(url))),
         ("api_key", args.api_key_file.as_deref().map(secret).transpose()?),
         ("webhook_key", args.webhook_key_file.as_deref().map(secret).transpose()?),
+        ("forward_to", forward_to),
         ("declares", args.declarations.map(|declares| json!(declares))),
         ("declarations_url", args.declarations_server.as_ref().map(|url| json!(url))),
         ("declarations_key", args.declarations_key_file.as_deref().map(secret).transpose()?),

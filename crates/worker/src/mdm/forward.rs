@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_domain::Timestamp;
 use russet_store::connectors::{self, Connector};
-use russet_store::mdm_messages;
+use russet_store::forwarding::{self, Backlog};
 
 use crate::context::Context;
 use crate::error::JobError;
@@ -19,25 +19,32 @@ pub(crate) async fn forward(ctx: &Context, connector: &Connector) -> Result<Opti
         return Ok(None);
     }
     let mut db = ctx.store.read().await?;
-    let due = mdm_messages::to_forward(&mut db, connector.id, ctx.now(), AT_MOST).await?;
+    let due = forwarding::due(&mut db, connector.id, ctx.now(), AT_MOST).await?;
     let secrets = if due.is_empty() { None } else { Some(connectors::secrets(&mut db, connector.id).await?) };
-    drop(db);
     let Some(to) = secrets.and_then(|secrets| secrets.forward_to) else { return next(ctx, connector).await };
+    let Backlog { reason: mut told, .. } = forwarding::backlog(&mut db, connector.id).await?;
+    drop(db);
     for message in due {
         let error = ctx.servers.forward(&to, &message.body, message.signature.as_deref()).await.err();
         let mut tx = ctx.begin().await?;
         match error {
-            None => mdm_messages::forwarded(&mut tx, message.id).await?,
+            None => {
+                forwarding::done(&mut tx, message.id).await?;
+                if told.take().is_some() {
+                    forwarding::note(&mut tx, connector.id, None).await?;
+                }
+            }
             Some(error) if message.forward_tries >= ctx.mdm_settings.tries_max => {
                 tracing::error!(connector.name = connector.name, message.id = message.id.0, error = %error, "a message was not passed on and will not be");
-                mdm_messages::forwarded(&mut tx, message.id).await?;
+                forwarding::done(&mut tx, message.id).await?;
             }
             Some(error) => {
                 let backoff = ctx.mdm_settings.backoff();
                 let wait: Duration = backoff.delay(message.forward_tries + 1, 0.5 + ctx.unit() / 2.0);
                 tracing::warn!(connector.name = connector.name, error = %error, "messages could not be passed on yet");
                 // Those behind it wait too, so that they arrive in order.
-                mdm_messages::forward_later(&mut tx, connector.id, message.id, ctx.now(), wait).await?;
+                let why = error.to_string();
+                forwarding::put_off(&mut tx, connector.id, message.id, &why, (ctx.now(), wait)).await?;
                 tx.commit().await?;
                 break;
             }
@@ -49,5 +56,5 @@ pub(crate) async fn forward(ctx: &Context, connector: &Connector) -> Result<Opti
 
 async fn next(ctx: &Context, connector: &Connector) -> Result<Option<Timestamp>, JobError> {
     let mut db = ctx.store.read().await?;
-    Ok(mdm_messages::next_forward(&mut db, connector.id).await?)
+    Ok(forwarding::next_due(&mut db, connector.id).await?)
 }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use russet_domain::connector::{ConnectorKind, ConnectorState};
 use russet_domain::{Secret, Timestamp};
 use russet_store::connectors::{self, Connector, NewConnector, Patch, Secrets};
-use russet_store::{Db, Tx, mdm_messages};
+use russet_store::{Db, Tx, forwarding, mdm_messages};
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -155,8 +155,11 @@ pub(crate) async fn list(
 ) -> Result<Json<Page<ConnectorView>>, ApiError> {
     actor.must_see_all("MDM servers are")?;
     let mut db = app.store.read().await?;
-    let rows = connectors::list(&mut db, CONNECTORS_MAX).await?;
-    Ok(Json(Page::whole(rows.into_iter().map(ConnectorView::from).collect())))
+    let mut views = Vec::new();
+    for connector in connectors::list(&mut db, CONNECTORS_MAX).await? {
+        views.push(ConnectorView::read(&mut db, connector).await?);
+    }
+    Ok(Json(Page::whole(views)))
 }
 
 /// Shows a connector.
@@ -170,7 +173,8 @@ pub(crate) async fn show(
 ) -> Result<Json<ConnectorView>, ApiError> {
     actor.must_see_all("MDM servers are")?;
     let mut db = app.store.read().await?;
-    Ok(Json(known(&mut db, &named).await?.into()))
+    let connector = known(&mut db, &named).await?;
+    Ok(Json(ConnectorView::read(&mut db, connector).await?))
 }
 
 /// The most messages shown.
@@ -223,7 +227,7 @@ pub(crate) async fn change(
     actor.must_see_all("MDM servers are")?;
     let asked: ConnectorPatch = body.json()?;
     let patch = read_patch(&app, &asked)?;
-    let connector = retrying(|| async {
+    let (id, view) = retrying(|| async {
         let now = time::now();
         let mut tx = app.store.begin().await?;
         let connector = known(&mut tx, &named).await?;
@@ -232,14 +236,18 @@ pub(crate) async fn change(
         }
         let patch = declarations::read_patch(&app, &mut tx, &connector, &asked, patch.clone()).await?;
         connectors::change(&mut tx, connector.id, &patch, now).await?;
+        if matches!(patch.forward_to, Some(None)) {
+            forwarding::stop(&mut tx, connector.id).await?;
+        }
         note_change(&mut tx, &actor, &named, &asked, now).await?;
         let changed = known(&mut tx, &named).await?;
+        let changed = ConnectorView::read(&mut tx, changed).await?;
         tx.commit().await?;
-        Ok(changed)
+        Ok((connector.id, changed))
     })
     .await?;
-    app.push.send_commands(connector.id).await;
-    Ok(Json(connector.into()))
+    app.push.send_commands(id).await;
+    Ok(Json(view))
 }
 
 fn read_patch(app: &App, asked: &ConnectorPatch) -> Result<Patch, ApiError> {

@@ -4,9 +4,11 @@ use russet_domain::Holder;
 use russet_domain::install::explain;
 use russet_store::connectors::{Connector, Declarations};
 use russet_store::device_apps::DeviceApp;
+use russet_store::forwarding::{self, Backlog};
 use russet_store::gates::{Gate, OnDevice};
 use russet_store::installs::Entry;
 use russet_store::rollouts::Rollout;
+use russet_store::{Db, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,6 +26,9 @@ pub(crate) struct ConnectorView {
     url: String,
     /// Whether its webhooks are passed on.
     forwards: bool,
+    /// What of them waits to be passed on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forwarding: Option<ForwardingView>,
     /// Whether apps are declared for devices that can have it so, in place of commands.
     declares: bool,
     /// The root of the server beside it that has the declarations; null when there is none.
@@ -56,6 +61,7 @@ impl From<Connector> for ConnectorView {
             kind: connector.kind.as_str(),
             url: connector.url,
             forwards: connector.forwards,
+            forwarding: None,
             declares: connector.declarations.are_there(),
             declarations_url: match connector.declarations {
                 Declarations::None | Declarations::Within => None,
@@ -70,6 +76,34 @@ impl From<Connector> for ConnectorView {
             heard_at: connector.heard_at.map(time::text),
             created_at: time::text(connector.created_at),
         }
+    }
+}
+
+impl ConnectorView {
+    /// A connector, with what of its webhooks waits to be passed on.
+    pub(super) async fn read(db: &mut Db, connector: Connector) -> Result<Self, StoreError> {
+        let forwarding =
+            if connector.forwards { Some(forwarding::backlog(db, connector.id).await?) } else { None };
+        Ok(Self { forwarding: forwarding.map(ForwardingView::from), ..Self::from(connector) })
+    }
+}
+
+/// What of a server's webhooks waits to be passed on.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Forwarding)]
+pub(crate) struct ForwardingView {
+    /// How many webhooks.
+    waiting: u64,
+    /// When the oldest of them came.
+    since: Option<String>,
+    /// Why they could not be passed on the last time; null when they could.
+    reason: Option<String>,
+}
+
+impl From<Backlog> for ForwardingView {
+    fn from(backlog: Backlog) -> Self {
+        let Backlog { waiting, since, reason } = backlog;
+        Self { waiting, since: since.map(time::text), reason }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use russet_domain::connector::ConnectorState;
 use russet_store::connectors::{self, Connector};
+use russet_store::forwarding::{self, Backlog};
 use russet_store::{Store, StoreError};
 
 use super::Finding;
@@ -25,7 +26,11 @@ pub(super) async fn examine(store: &Store) -> (Vec<Finding>, ()) {
 async fn look(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let mut db = store.read().await?;
     let all = connectors::list(&mut db, CONNECTORS_MAX).await?;
-    let needy: Vec<Finding> = all.iter().filter_map(needy).collect();
+    let mut needy: Vec<Finding> = all.iter().filter_map(needy).collect();
+    for connector in all.iter().filter(|connector| connector.forwards) {
+        let backlog = forwarding::backlog(&mut db, connector.id).await?;
+        needy.extend(stalled(connector, &backlog));
+    }
     if !needy.is_empty() {
         return Ok(needy);
     }
@@ -34,6 +39,18 @@ async fn look(store: &Store) -> Result<Vec<Finding>, StoreError> {
         count => format!("{count} connected, and each takes commands and tells what happens"),
     };
     Ok(vec![Finding::ok("mdm", detail)])
+}
+
+/// Whoever is to get a server's webhooks too does not take them.
+fn stalled(connector: &Connector, backlog: &Backlog) -> Option<Finding> {
+    let reason = backlog.reason.as_deref()?;
+    let detail = format!("{} webhooks of {} wait to be passed on: {reason}", backlog.waiting, connector.name);
+    let advice = format!(
+        "they are passed on when they are taken; `russet connector change {} --forward-to-file FILE` gives another address, \
+         `--no-forwarding` ends it",
+        connector.name
+    );
+    Some(Finding::warn("mdm", detail, advice))
 }
 
 fn needy(connector: &Connector) -> Option<Finding> {
