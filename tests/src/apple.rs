@@ -1,6 +1,7 @@
 //! The simulated Apple, and what a story does there: locations, purchases, faults, and the ledger as judge.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use reqwest::Method;
 use russet_simulator::{Rules, Settings, Simulator};
@@ -38,6 +39,11 @@ impl Apple {
         let settings = Settings { world: russet_simulator::World::with(rules), ..Settings::default() };
         let simulator = Simulator::start(settings).await.expect("the simulator starts");
         Self { simulator, http }
+    }
+
+    /// Moves its clock, by which tokens expire and devices report.
+    pub async fn move_clock(&self, by: Duration) {
+        self.control(Method::POST, "clock", &json!({ "advance_ms": by.as_millis() as u64 })).await;
     }
 
     /// The base of Apple's endpoints.

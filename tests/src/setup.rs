@@ -1,5 +1,7 @@
 //! What kind of world a story wants.
 
+use std::time::Duration;
+
 use russet_simulator::Rules;
 
 /// Thirty-two bytes that are the same for all processes of a cluster; nothing they seal outlives the story.
@@ -24,6 +26,8 @@ pub struct Setup {
     pub(crate) called_at: Option<String>,
     pub(crate) settings: Vec<(String, String)>,
     pub(crate) rules: Rules,
+    /// How far ahead of this machine all clocks are.
+    pub(crate) ahead: Duration,
 }
 
 impl Setup {
@@ -58,7 +62,15 @@ impl Setup {
             ("LOG__LEVEL", "info,russet=debug,russet_worker=debug,russet_queue=debug"),
         ];
         let settings = settings.map(|(name, value)| (format!("RUSSET_{name}"), value.to_owned())).to_vec();
-        Self { profile, workers: 2, called_back: true, called_at: None, settings, rules }
+        Self {
+            profile,
+            workers: 2,
+            called_back: true,
+            called_at: None,
+            settings,
+            rules,
+            ahead: Duration::ZERO,
+        }
     }
 
     /// With this number of workers, where workers are processes of their own.
@@ -88,6 +100,13 @@ impl Setup {
         let name = format!("RUSSET_{name}");
         self.settings.retain(|(known, _)| *known != name);
         self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// At another time: so far ahead of this machine, Apple and the MDM servers too.
+    #[must_use]
+    pub fn ahead(mut self, ahead: Duration) -> Self {
+        self.ahead = ahead;
         self
     }
 

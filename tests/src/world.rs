@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Duration;
 
 use reqwest::Method;
 use russet_services::{Database, PrivateRedis, RedisOptions, Services, Wanted};
@@ -17,6 +18,9 @@ use crate::wait::eventually;
 
 /// How often a server is tried on another port when somebody else was quicker.
 const PORT_TRIES: usize = 5;
+
+/// The setting that moves a process to another time.
+const AHEAD: &str = "RUSSET_REHEARSAL__AHEAD_S";
 
 /// Lines of each log that are shown when a story fails.
 const LOG_LINES: usize = 120;
@@ -67,9 +71,11 @@ impl World {
             fs::create_dir(directory.path().join(name)).expect("a directory");
         }
         let apple = Apple::start(setup.rules).await;
+        apple.move_clock(setup.ahead).await;
         at_apple(&apple).await;
         let mut environment = setup.settings;
         let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
+        set(AHEAD, setup.ahead.as_secs().to_string());
         set("HOME", directory.path().join("home").display().to_string());
         set("RUSSET_DATA_DIR", directory.path().join("data").display().to_string());
         set("RUSSET_APPLE__BASE_URL", apple.base_url());
@@ -218,6 +224,31 @@ impl World {
             Profile::Cluster => self.server.take().expect("an API runs").kill(),
         }
         self.start_server().await.unwrap_or_else(|log| panic!("it does not start again:\n{log}"));
+    }
+
+    /// Moves everybody to a later time, Apple too: all processes end and start anew, so far ahead of the machine.
+    ///
+    /// # Panics
+    ///
+    /// When they do not start again.
+    pub async fn move_to(&mut self, ahead: Duration) {
+        let workers = self.workers.len();
+        self.stop_workers().await;
+        if let Some(mut server) = self.server.take() {
+            server.terminate().await;
+        }
+        let is_set =
+            |(name, value): &mut (String, String)| (name == AHEAD).then(|| value.parse().expect("seconds"));
+        let before = self.environment.iter_mut().find_map(is_set).map_or(Duration::ZERO, Duration::from_secs);
+        self.environment.retain(|(name, _)| name != AHEAD);
+        self.environment.push((AHEAD.to_owned(), ahead.as_secs().to_string()));
+        self.apple.move_clock(ahead.saturating_sub(before)).await;
+        self.start_server().await.unwrap_or_else(|log| panic!("it does not start again:\n{log}"));
+        if self.profile == Profile::Cluster {
+            for _ in 0..workers {
+                self.start_worker().await;
+            }
+        }
     }
 
     /// Asks all workers to end and waits until they have.

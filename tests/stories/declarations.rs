@@ -10,6 +10,7 @@ use russet_tests::{
 use serde_json::{Value, json};
 
 use crate::gate::quick;
+use crate::rollouts::must_halt_and_go_on;
 use crate::updates::{Fleet, NEWER};
 
 on_both_profiles!(
@@ -18,6 +19,7 @@ on_both_profiles!(
     an_app_that_came_by_command_is_taken_over_when_its_next_version_is_pinned,
     an_app_that_is_told_something_keeps_coming_by_command,
     a_declared_update_keeps_to_the_window,
+    a_ring_that_declines_halts_a_declared_version,
     a_declared_app_without_a_license_is_looked_at_anew_until_it_is_there,
     a_declared_app_that_never_finds_its_license_rests_in_words,
     a_person_who_declines_a_declared_update_is_not_asked_again,
@@ -203,6 +205,10 @@ async fn a_declared_app_that_never_finds_its_license_rests_in_words(profile: Pro
     assert_eq!(install["detail"], "Error.LicenseNotFound", "{install}");
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(fetches(&world, &devices[0]).await, 3, "it rests");
+}
+
+async fn a_ring_that_declines_halts_a_declared_version(profile: Profile) {
+    must_halt_and_go_on(&updated_fleet(quick(Setup::of(profile)), 60).await).await;
 }
 
 async fn a_person_who_declines_a_declared_update_is_not_asked_again(profile: Profile) {

@@ -40,6 +40,7 @@ mod read_only;
 mod redis_down;
 mod refusals;
 mod registration;
+mod rehearsals;
 mod removal;
 mod required;
 mod revoke;

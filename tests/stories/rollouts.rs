@@ -37,7 +37,11 @@ async fn a_new_version_begins_anew_and_a_job_tries_again(profile: Profile) {
 }
 
 async fn a_ring_of_failures_halts_the_version_until_somebody_says_otherwise(profile: Profile) {
-    let fleet = Fleet::start(quick(Setup::of(profile)), 60).await;
+    must_halt_and_go_on(&Fleet::start(quick(Setup::of(profile)), 60).await).await;
+}
+
+/// Sixty devices: those of the first ring decline, so that the version goes to nobody else until somebody lets it.
+pub(crate) async fn must_halt_and_go_on(fleet: &Fleet) {
     fleet.policy(json!({ "update_rings": "30,100", "update_soak_hours": "0" })).await;
     fleet.world.behave(&fleet.devices, &json!({ "refuses": true })).await;
     fleet.publish(NEWER).await;

@@ -52,7 +52,7 @@ async fn school(store: &Store) -> (TokenId, AssetId, Vec<DeviceId>) {
 }
 
 fn wanted(asset: AssetId, device: DeviceId, target: i64) -> Wanted {
-    Wanted { asset, device, bundle_id: None, target: Some(target), before: None, due: NOW }
+    Wanted { asset, device, bundle_id: None, target: Some(target), before: None, due: NOW, window: None }
 }
 
 async fn job_of(store: &Store, token: TokenId) -> JobId {
@@ -306,12 +306,12 @@ async fn a_list_of_devices_goes_on_where_it_stopped() {
         let connector = connectors::by_name(&mut tx, "nano").await.unwrap().unwrap();
         assert_eq!((connector.list_at, connector.list_page), (None, 0));
         connectors::checked(&mut tx, connector.id, None, NOW).await.unwrap();
-        assert!(installs::connectors_with_due(&mut tx, later(9), 10).await.unwrap().is_empty());
+        assert!(installs::connectors_with_due(&mut tx, later(9), None, 10).await.unwrap().is_empty());
         connectors::list_next(&mut tx, connector.id, 3, later(5)).await.unwrap();
         let known = connectors::find(&mut tx, connector.id).await.unwrap().unwrap();
         assert_eq!((known.list_at, known.list_page), (Some(later(5)), 3));
-        assert!(installs::connectors_with_due(&mut tx, later(4), 10).await.unwrap().is_empty());
-        assert_eq!(installs::connectors_with_due(&mut tx, later(5), 10).await.unwrap(), [connector.id]);
+        assert!(installs::connectors_with_due(&mut tx, later(4), None, 10).await.unwrap().is_empty());
+        assert_eq!(installs::connectors_with_due(&mut tx, later(5), None, 10).await.unwrap(), [connector.id]);
         // Another address is another server, whose list begins anew.
         let patch =
             connectors::Patch { url: Some("https://other.example.org".to_owned()), ..Default::default() };

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveTime, TimeZone as _, Timelike as _};
+use chrono::{
+    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone as _, Timelike as _,
+};
 use chrono_tz::Tz;
 
 use crate::Timestamp;
@@ -54,8 +56,8 @@ impl Window {
     /// The next moment inside the window, `now` if it is: by the clock of `zone`, an IANA name. A zone that is not known counts
     /// as UTC.
     ///
-    /// On the day the clocks go forward a window may be shorter or begin later, on the day they go back it may be longer; it is
-    /// never missed.
+    /// On the day the clocks go forward a window may be shorter or begin later: one of which the clocks show nothing at all is
+    /// held in full right after the gap. On the day they go back it may be longer, or come twice. It is never missed.
     ///
     /// ```
     /// use russet_domain::Timestamp;
@@ -71,23 +73,56 @@ impl Window {
         let zone: Tz = zone.parse().unwrap_or(chrono_tz::UTC);
         let Some(utc) = DateTime::from_timestamp_millis(now.0) else { return now };
         let local = utc.with_timezone(&zone);
-        if self.holds(local.hour() * 60 + local.minute()) {
+        let minute = local.hour() * 60 + local.minute();
+        let today = local.date_naive();
+        // A gap may have lasted a whole day.
+        if self.holds(minute) || (0..2).any(|day| self.makes_up(zone, today - Days::new(day), now)) {
             return now;
         }
-        // Today's beginning, or that of one of the next days, whichever is the first that lies ahead.
-        for day in 0..3 {
-            let date = local.date_naive() + chrono::Days::new(day);
-            let Some(time) = NaiveTime::from_hms_opt(self.from / 60, self.from % 60, 0) else { return now };
-            let begin = first_after_gap(zone, date.and_time(time));
-            if let Some(begin) = begin.filter(|begin| begin.timestamp_millis() > now.0) {
-                return Timestamp(begin.timestamp_millis());
-            }
-        }
-        now
+        // Of today and the next days, the first beginning that lies ahead.
+        let begins = (0..4).flat_map(|day| self.begins(zone, today + Days::new(day)));
+        begins.filter(|begin| *begin > now).min().unwrap_or(now)
+    }
+
+    /// Whether the window is open at a moment; see [`Self::next`].
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp, zone: &str) -> bool {
+        self.next(now, zone) == now
     }
 
     fn holds(&self, minute: u32) -> bool {
-        (minute + DAY - self.from) % DAY < (self.until + DAY - self.from) % DAY
+        (minute + DAY - self.from) % DAY < self.minutes()
+    }
+
+    /// How long it is where no clock is changed.
+    fn minutes(&self) -> u32 {
+        (self.until + DAY - self.from) % DAY
+    }
+
+    /// The moments at which it begins on a day: two where the clocks show the time twice.
+    fn begins(&self, zone: Tz, day: NaiveDate) -> Vec<Timestamp> {
+        let Some(wall) = wall(day, self.from) else { return Vec::new() };
+        let shown = match zone.from_local_datetime(&wall) {
+            LocalResult::None => vec![after_gap(zone, wall)],
+            LocalResult::Single(once) => vec![Some(once)],
+            LocalResult::Ambiguous(first, second) => vec![Some(first), Some(second)],
+        };
+        shown.into_iter().flatten().map(|at| Timestamp(at.timestamp_millis())).collect()
+    }
+
+    /// Whether a moment lies in what is held of a day's window for one of which the clocks show nothing.
+    fn makes_up(&self, zone: Tz, day: NaiveDate, now: Timestamp) -> bool {
+        let Some(from) = wall(day, self.from) else { return false };
+        if !matches!(zone.from_local_datetime(&from), LocalResult::None) {
+            return false;
+        }
+        let length = TimeDelta::minutes(i64::from(self.minutes()));
+        let (begin, end) = (after_gap(zone, from), after_gap(zone, from + length));
+        // Where the end is shown, what is left of the window is shown too.
+        begin.is_some_and(|begin| {
+            let since = now.0 - begin.timestamp_millis();
+            Some(begin) == end && (0..length.num_milliseconds()).contains(&since)
+        })
     }
 }
 
@@ -97,16 +132,24 @@ pub fn is_time_zone(text: &str) -> bool {
     text.parse::<Tz>().is_ok()
 }
 
+/// A minute of a day on the wall.
+fn wall(day: NaiveDate, minute: u32) -> Option<NaiveDateTime> {
+    Some(day.and_time(NaiveTime::from_hms_opt(minute / 60, minute % 60, 0)?))
+}
+
 /// The moment of a time on the wall; of one that the clocks skip, the first after it that they show.
-fn first_after_gap(zone: Tz, wall: chrono::NaiveDateTime) -> Option<DateTime<Tz>> {
-    // No gap is longer than a day, and all are whole quarters of an hour.
-    (0..=96).find_map(|quarters| {
-        zone.from_local_datetime(&(wall + chrono::Duration::minutes(15 * quarters))).earliest()
-    })
+fn after_gap(zone: Tz, wall: NaiveDateTime) -> Option<DateTime<Tz>> {
+    // No gap is longer than a day.
+    let minutes = 0..=i64::from(DAY);
+    minutes
+        .map(|minutes| wall + TimeDelta::minutes(minutes))
+        .find_map(|wall| zone.from_local_datetime(&wall).earliest())
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::Offset as _;
+
     use super::*;
 
     fn at(text: &str) -> Timestamp {
@@ -147,11 +190,62 @@ mod tests {
             next("22:00-23:00", "2026-03-29T12:00:00Z", "Europe/Amsterdam"),
             at("2026-03-29T20:00:00Z")
         );
-        // In the night of 25 October it is half past two twice; the window begins with the first.
-        assert_eq!(
-            next("02:30-02:45", "2026-10-24T23:00:00Z", "Europe/Amsterdam"),
-            at("2026-10-25T00:30:00Z")
-        );
+        // In the night of 25 October it is half past two twice, and the window comes twice.
+        for (now, begin) in [
+            ("2026-10-24T23:00:00Z", "2026-10-25T00:30:00Z"),
+            ("2026-10-25T00:50:00Z", "2026-10-25T01:30:00Z"),
+        ] {
+            assert_eq!(next("02:30-02:45", now, "Europe/Amsterdam"), at(begin));
+        }
+    }
+
+    #[test]
+    fn a_window_that_the_clocks_skip_is_held_in_full_after_the_gap() {
+        let open = |now| "02:30-02:45".parse::<Window>().unwrap().is_open(at(now), "Europe/Amsterdam");
+        assert!(!open("2026-03-29T00:59:59Z"));
+        assert!(open("2026-03-29T01:00:00Z") && open("2026-03-29T01:14:59Z"));
+        assert!(!open("2026-03-29T01:15:00Z"));
+        // Of one that goes on after the gap, what the clocks show is what there is.
+        let open = |now| "02:30-03:10".parse::<Window>().unwrap().is_open(at(now), "Europe/Amsterdam");
+        assert!(open("2026-03-29T01:09:59Z") && !open("2026-03-29T01:10:00Z"));
+    }
+
+    /// How far the clocks of a zone are ahead of UTC, in seconds.
+    fn shown_ahead(zone: &str, at: Timestamp) -> i32 {
+        let zone: Tz = zone.parse().unwrap();
+        DateTime::from_timestamp_millis(at.0).unwrap().with_timezone(&zone).offset().fix().local_minus_utc()
+    }
+
+    #[test]
+    fn the_next_moment_is_the_first_that_is_open() {
+        // Clocks that go forward, back, by half an hour, at midnight, and over a whole day.
+        let changes = [
+            ("Europe/Amsterdam", "2026-03-28T12:00:00Z"),
+            ("Europe/Amsterdam", "2026-10-24T12:00:00Z"),
+            ("Australia/Lord_Howe", "2026-10-03T00:00:00Z"),
+            ("Australia/Lord_Howe", "2026-04-04T00:00:00Z"),
+            ("America/Havana", "2026-03-07T12:00:00Z"),
+            ("Pacific/Apia", "2011-12-29T12:00:00Z"),
+        ];
+        let windows = ["02:30-02:45", "01:50-02:10", "23:50-00:20", "22:00-05:00"];
+        for (zone, begin) in changes {
+            for window in windows.map(|window| window.parse::<Window>().unwrap()) {
+                let minute = |minute: i64| Timestamp(at(begin).0 + minute * 60_000);
+                // Backwards, so that the first open minute after each is known.
+                let mut first = None;
+                for now in (0..3 * i64::from(DAY) / 2).rev().map(minute) {
+                    if window.is_open(now, zone) {
+                        first = Some(now);
+                    }
+                    let Some(first) = first else { continue };
+                    // Clocks that go back into the midst of a window that was open already do not begin it anew.
+                    let next = window.next(now, zone);
+                    let is_again = shown_ahead(zone, first) < shown_ahead(zone, now) && next > first;
+                    assert!(next == first || is_again, "{zone} {window} {now:?} {next:?} {first:?}");
+                    assert!(window.is_open(next, zone), "{zone} {window} {now:?} {next:?}");
+                }
+            }
+        }
     }
 
     #[test]

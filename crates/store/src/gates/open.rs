@@ -109,6 +109,7 @@ async fn install(
                 target: None,
                 before: None,
                 due: now,
+                window: None,
             });
         }
     }

@@ -1,6 +1,7 @@
 //! Which installs something is to be done about.
 
 use russet_domain::directory::Platform;
+use russet_domain::install::Window;
 use russet_domain::lint::Enrollment;
 use russet_domain::{AssignmentId, CommandId, ConnectorId, Timestamp};
 
@@ -34,6 +35,18 @@ pub struct Due {
     pub auto_update: bool,
     /// Whether the assignment wants no newer versions (rule N-11).
     pub stays_as_is: bool,
+    /// The part of the day that it keeps to.
+    pub window: Option<Window>,
+    /// The clock by which it does, an IANA name, if anybody told.
+    pub time_zone: Option<String>,
+}
+
+impl Due {
+    /// When it may be sent next: now, unless it keeps to a window that is closed. A device that tells no clock keeps to UTC.
+    #[must_use]
+    pub fn may_go(&self, now: Timestamp) -> Timestamp {
+        self.window.map_or(now, |window| window.next(now, self.time_zone.as_deref().unwrap_or("UTC")))
+    }
 }
 
 macro_rules! select {
@@ -42,7 +55,7 @@ macro_rules! select {
             "SELECT ",
             columns!(),
             ", d.mdm_enrollment_id, coalesce(d.enrollment, '') AS enrollment, d.last_seen_at, d.platform,
-             d.os_version, d.supervised, t.auto_update, coalesce(NOT m.auto_update, false) AS stays_as_is,
+             d.os_version, d.supervised, d.time_zone, i.in_window, t.auto_update, coalesce(NOT m.auto_update, false) AS stays_as_is,
              NOT EXISTS (
                  SELECT 1
                  FROM licenses l
@@ -194,13 +207,15 @@ pub async fn next_due(db: &mut Db, connector: ConnectorId) -> Result<Option<Time
 }
 
 /// Active connectors with something to do by now: installs that are due, or commands of which nobody knows whether they
-/// arrived, or an address and a key that nobody has looked at; and answers or devices that a server is to be asked for.
+/// arrived, or an address and a key that nobody has looked at; and answers or devices that a server is to be asked for. With
+/// `told_before` also those with devices that were not asked for their apps since then.
 ///
 /// # Errors
 /// As any statement.
 pub async fn connectors_with_due(
     db: &mut Db,
     now: Timestamp,
+    told_before: Option<Timestamp>,
     limit: usize,
 ) -> Result<Vec<ConnectorId>, StoreError> {
     sql(
@@ -214,11 +229,19 @@ pub async fn connectors_with_due(
              OR EXISTS (SELECT 1 FROM installs i WHERE i.connector_id = connectors.id AND i.due_at <= $1)
              OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.state = 'sending')
              OR EXISTS (SELECT 1 FROM mdm_commands c WHERE c.connector_id = connectors.id AND c.poll_at <= $1)
-             OR EXISTS (SELECT 1 FROM declared_apps y WHERE y.connector_id = connectors.id AND y.forget_at <= $1))
+             OR EXISTS (SELECT 1 FROM declared_apps y WHERE y.connector_id = connectors.id AND y.forget_at <= $1)
+             OR EXISTS (
+                 SELECT 1
+                 FROM devices d
+                 WHERE d.mdm = connectors.name
+                   AND d.apps_asked_at < $2
+                   AND d.state = 'enrolled'
+                   AND d.mdm_enrollment_id IS NOT NULL))
          ORDER BY id
-         LIMIT $2",
+         LIMIT $3",
     )
     .bind(now.0)
+    .bind(told_before.map_or(i64::MIN, |before| before.0))
     .bind(int(limit))
     .all(db, |row| row.get("id").map(ConnectorId))
     .await
@@ -243,6 +266,8 @@ fn due(row: &Row) -> Result<Due, StoreError> {
         of_user: row.get("of_user")?,
         auto_update: row.get("auto_update")?,
         stays_as_is: row.get("stays_as_is")?,
+        window: row.get::<Option<String>>("in_window")?.and_then(|window| window.parse().ok()),
+        time_zone: row.get("time_zone")?,
         user_enrollment: is_user_enrollment(&row.get::<String>("enrollment")?),
         assignment: row.get::<Option<i64>>("assignment_id")?.map(AssignmentId),
     })

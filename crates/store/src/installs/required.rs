@@ -160,6 +160,7 @@ pub async fn want_missing(
             target: None,
             before: None,
             due: now,
+            window: None,
         })
         .collect();
     if wanted.is_empty() || !policies::read(tx, token).await?.installs_required() {

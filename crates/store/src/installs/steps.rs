@@ -213,6 +213,21 @@ pub async fn looked(tx: &mut Tx, looks: &[(InstallId, Timestamp)]) -> Result<(),
     Ok(())
 }
 
+/// Has installs that are to be sent wait until a moment each, and keeps everything else of them. May be repeated.
+///
+/// # Errors
+/// As any statement.
+pub async fn put_off(tx: &mut Tx, until: &[(InstallId, Timestamp)]) -> Result<(), StoreError> {
+    const PUT_OFF: Sql = bulk!(
+        "UPDATE installs SET due_at = x.due_at FROM ",
+        (0 id BIGINT, 1 due_at BIGINT),
+        " WHERE installs.id = x.id AND installs.state = 'ready'"
+    );
+    let rows: Vec<_> = until.iter().map(|(id, due)| (id.0, due.0)).collect();
+    sql("putting installs off", PUT_OFF).bind(json(&rows)?).run(tx).await?;
+    Ok(())
+}
+
 /// Notes what devices know apps by, as they tell it in their answers.
 ///
 /// # Errors

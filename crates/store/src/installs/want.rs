@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use russet_domain::install::InstallState;
+use russet_domain::install::{InstallState, Window};
 use russet_domain::{AssetId, DeviceId, InstallId, JobId, Timestamp, TokenId};
 
 use crate::codec::{count, int, json, word};
@@ -26,12 +26,15 @@ pub struct Wanted {
     pub target: Option<i64>,
     /// The external version that the device has.
     pub before: Option<i64>,
-    /// When it may be sent.
+    /// When it may be sent first.
     pub due: Timestamp,
+    /// The part of the day, by the clock of the device, that it keeps to whenever it is sent.
+    pub window: Option<Window>,
 }
 
 /// Writes installs; one that is under way for the same device and app is joined, and goes for the newer version if it was not
-/// sent yet. A job, when one is given, counts them. A device without a connector fails at once, in words. Tells how many are new.
+/// sent yet; where it waits for a window and is now wanted without one, it waits no more. A job, when one is given, counts them. A
+/// device without a connector fails at once, in words. Tells how many are new.
 ///
 /// # Errors
 /// As any statement.
@@ -59,40 +62,48 @@ fn rows(wanted: &[Wanted]) -> Result<String, StoreError> {
         .iter()
         .map(|wanted| {
             let due = wanted.due.0;
-            (wanted.asset.0, wanted.device.0, &wanted.bundle_id, wanted.target, wanted.before, due)
+            let window = wanted.window.map(|window| window.to_string());
+            (wanted.asset.0, wanted.device.0, &wanted.bundle_id, wanted.target, wanted.before, due, window)
         })
         .collect();
     json(&rows)
 }
 
 async fn write(tx: &mut Tx, token: TokenId, rows: &str, now: Timestamp) -> Result<u64, StoreError> {
-    const NEWER: Sql = bulk!(
-        "UPDATE installs SET target = x.target, before_version = coalesce(x.before_version, installs.before_version) FROM ",
-        (0 asset_id BIGINT, 1 device_id BIGINT, 2 bundle_id TEXT, 3 target BIGINT, 4 before_version BIGINT),
+    const SOONER: Sql = bulk!(
+        "UPDATE installs
+         SET target = CASE WHEN x.target > coalesce(installs.target, 0) THEN x.target ELSE installs.target END,
+             before_version = coalesce(x.before_version, installs.before_version),
+             due_at = CASE WHEN installs.in_window IS NOT NULL AND x.in_window IS NULL THEN x.due_at ELSE installs.due_at END,
+             in_window = CASE WHEN x.in_window IS NULL THEN NULL ELSE installs.in_window END
+         FROM ",
+        (0 asset_id BIGINT, 1 device_id BIGINT, 3 target BIGINT, 4 before_version BIGINT, 5 due_at BIGINT, 6 in_window TEXT),
         " WHERE installs.device_id = x.device_id
             AND installs.asset_id = x.asset_id
             AND installs.ended_at IS NULL
             AND installs.state = 'ready'
-            AND x.target > coalesce(installs.target, 0)"
+            AND (x.target > coalesce(installs.target, 0) OR (installs.in_window IS NOT NULL AND x.in_window IS NULL))"
     );
     const WRITE: Sql = bulk!(
         "INSERT INTO installs
-             (token_id, asset_id, device_id, connector_id, bundle_id, target, before_version, state, code, due_at, created_at,
-              updated_at, ended_at)
+             (token_id, asset_id, device_id, connector_id, bundle_id, target, before_version, state, code, due_at, in_window,
+              created_at, updated_at, ended_at)
          SELECT $2, x.asset_id, x.device_id, c.id, x.bundle_id, x.target, x.before_version,
                 CASE WHEN c.id IS NULL THEN 'failed' ELSE 'ready' END,
                 CASE WHEN c.id IS NULL THEN 'no_connector' END,
                 CASE WHEN c.id IS NULL THEN NULL ELSE x.due_at END,
+                x.in_window,
                 $3, $3,
                 CASE WHEN c.id IS NULL THEN $4 END
          FROM ",
-        (0 asset_id BIGINT, 1 device_id BIGINT, 2 bundle_id TEXT, 3 target BIGINT, 4 before_version BIGINT, 5 due_at BIGINT),
+        (0 asset_id BIGINT, 1 device_id BIGINT, 2 bundle_id TEXT, 3 target BIGINT, 4 before_version BIGINT, 5 due_at BIGINT,
+         6 in_window TEXT),
         " JOIN devices d ON d.id = x.device_id
           LEFT JOIN connectors c ON c.name = d.mdm AND d.mdm_enrollment_id IS NOT NULL AND d.state = 'enrolled'
           WHERE true
           ON CONFLICT (device_id, asset_id) WHERE ended_at IS NULL DO NOTHING"
     );
-    sql("raising the versions of installs", NEWER).bind(rows).run(tx).await?;
+    sql("raising the versions of installs", SOONER).bind(rows).run(tx).await?;
     sql("writing installs", WRITE).bind(rows).bind(token.0).bind(now.0).bind(now.0).run(tx).await
 }
 

@@ -187,6 +187,7 @@ fn decide(
                     target: Some(target),
                     before: Some(candidate.reported),
                     due: due(candidate),
+                    window: window.copied(),
                 });
             }
             Verdict::SystemTooOld => found.too_old += 1,

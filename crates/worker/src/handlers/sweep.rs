@@ -90,7 +90,8 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<Ending, JobError> {
     for connector in mdm_messages::connectors_with_some(&mut db, now, AT_MOST).await? {
         messages.push(Push::of(&ReadMdmMessages { connector }, When::default()));
     }
-    for connector in installs::connectors_with_due(&mut db, now, AT_MOST).await? {
+    let told_before = now.minus(Duration::from_secs(ctx.mdm_settings.inventory_every_s));
+    for connector in installs::connectors_with_due(&mut db, now, Some(told_before), AT_MOST).await? {
         messages.push(Push::of(&SendCommands { connector }, When::default()));
     }
     for token in sweep::tokens_with_open(&mut db, JobKind::PushUpdate, AT_MOST).await? {

@@ -90,7 +90,7 @@ fn pause(ctx: &Context, connector: &Connector, error: &ConnectorError) -> Durati
 /// Wakes the servers that have something to send now.
 pub(crate) async fn wake(ctx: &Context) -> Result<(), JobError> {
     let mut db = ctx.store.read().await?;
-    let connectors = installs::connectors_with_due(&mut db, ctx.now(), CONNECTORS_MAX).await?;
+    let connectors = installs::connectors_with_due(&mut db, ctx.now(), None, CONNECTORS_MAX).await?;
     drop(db);
     for connector in connectors {
         ctx.push(&SendCommands { connector }, When::default()).await?;

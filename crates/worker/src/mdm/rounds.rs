@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use russet_domain::Timestamp;
 use russet_domain::directory::Platform;
 use russet_mdm::{Act, Connector as Server};
 use russet_store::connectors::Connector;
@@ -34,10 +35,11 @@ pub(crate) async fn send_due(
     let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
     let acts = Acts::of(&mut db, server, &due).await?;
     drop(db);
+    let (due, later): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.may_go(now) <= now);
+    let mut done = put_off(ctx, &later, now).await?;
     let groups = group(&acts, server, due)?;
     // One call wakes by itself.
     let waking = if groups.len() > 1 { Waking::Afterwards } else { Waking::AtOnce };
-    let mut sent = 0;
     let mut asleep: BTreeSet<String> = BTreeSet::new();
     for group in &groups {
         // The calls before may have taken long, and devices are waited for from the moment at which they were sent something.
@@ -46,7 +48,7 @@ pub(crate) async fn send_due(
             continue;
         };
         match send(ctx, connector, server, &errand, waking).await? {
-            Sent::Devices(devices) => sent += devices,
+            Sent::Devices(devices) => done += devices,
             later @ Sent::Later(_) => return Ok(later),
         }
         asleep.extend(group.due.iter().map(|due| due.enrollment_id.clone()));
@@ -55,9 +57,22 @@ pub(crate) async fn send_due(
         }
     }
     match waking {
-        Waking::AtOnce => Ok(Sent::Devices(sent)),
-        Waking::Afterwards => wake(ctx, connector, server, asleep, sent).await,
+        Waking::AtOnce => Ok(Sent::Devices(done)),
+        Waking::Afterwards => wake(ctx, connector, server, asleep, done).await,
     }
+}
+
+/// Has installs wait for the next time their windows open: they were to be sent before, and nobody did, or the device did not take
+/// them. Tells how many.
+async fn put_off(ctx: &Context, later: &[Due], now: Timestamp) -> Result<usize, JobError> {
+    if later.is_empty() {
+        return Ok(0);
+    }
+    let next: Vec<_> = later.iter().map(|due| (due.install.id, due.may_go(now))).collect();
+    let mut tx = ctx.begin().await?;
+    installs::put_off(&mut tx, &next).await?;
+    tx.commit().await?;
+    Ok(later.len())
 }
 
 /// Puts together what shares a command, at most as many devices as fit a call. Those of one app come one after another.

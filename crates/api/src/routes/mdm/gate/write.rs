@@ -84,7 +84,7 @@ pub(super) async fn write(app: &App, token: TokenId, asked: &[Asked]) -> Result<
     if !new.is_empty() {
         let (answers, installs) = write_new(&mut tx, token, &new, &assets, now).await?;
         let connectors = match installs {
-            true => installs::connectors_with_due(&mut tx, now, CONNECTORS_MAX).await?,
+            true => installs::connectors_with_due(&mut tx, now, None, CONNECTORS_MAX).await?,
             false => Vec::new(),
         };
         tx.commit().await?;
