@@ -62,12 +62,18 @@ impl Db {
     /// # Errors
     /// As any statement.
     pub(crate) async fn put_side_by_side(&mut self, may: bool) -> Result<(), StoreError> {
-        let text = match (self.engine(), may) {
-            (Engine::Sqlite, _) => return Ok(()),
-            (Engine::Postgres, true) => "SET LOCAL enable_hashjoin = on",
-            (Engine::Postgres, false) => "SET LOCAL enable_hashjoin = off",
-        };
-        self.run_script("setting how tables are compared", Sql { sqlite: "", postgres: text }).await
+        self.plan_with(if may { "SET LOCAL enable_hashjoin = on" } else { "SET LOCAL enable_hashjoin = off" })
+            .await
+    }
+
+    /// Tells PostgreSQL how to plan what comes, until the transaction ends. SQLite decides by itself.
+    async fn plan_with(&mut self, settings: &'static str) -> Result<(), StoreError> {
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Postgres => {
+                self.run_script("setting how to plan", Sql { sqlite: "", postgres: settings }).await
+            }
+        }
     }
 
     pub(crate) fn keys(&self) -> Arc<KeyRing> {
@@ -112,13 +118,8 @@ impl Tx {
     /// # Errors
     /// As any statement.
     pub(crate) async fn join_as_written(&mut self) -> Result<(), StoreError> {
-        match self.engine() {
-            Engine::Sqlite => Ok(()),
-            Engine::Postgres => {
-                let text = "SET LOCAL join_collapse_limit = 1; SET LOCAL plan_cache_mode = force_custom_plan";
-                self.run_script("setting how tables are joined", Sql { sqlite: "", postgres: text }).await
-            }
-        }
+        self.plan_with("SET LOCAL join_collapse_limit = 1; SET LOCAL plan_cache_mode = force_custom_plan")
+            .await
     }
 }
 
@@ -170,13 +171,7 @@ impl Snapshot {
     /// # Errors
     /// As any statement.
     pub(crate) async fn compare_whole_tables(&mut self) -> Result<(), StoreError> {
-        match self.engine() {
-            Engine::Sqlite => Ok(()),
-            Engine::Postgres => {
-                let text = "SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = force_custom_plan";
-                self.run_script("setting how tables are compared", Sql { sqlite: "", postgres: text }).await
-            }
-        }
+        self.plan_with("SET LOCAL enable_mergejoin = on; SET LOCAL plan_cache_mode = force_custom_plan").await
     }
 }
 
