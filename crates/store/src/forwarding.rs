@@ -78,19 +78,26 @@ pub async fn put_off(
     .bind(now.plus(wait).0)
     .run(tx)
     .await?;
-    note(tx, connector, Some(why)).await
-}
-
-/// Keeps why messages could not be passed on, or that they can be.
-///
-/// # Errors
-/// As any statement.
-pub async fn note(tx: &mut Tx, connector: ConnectorId, why: Option<&str>) -> Result<(), StoreError> {
-    sql("noting how messages are passed on", "UPDATE connectors SET forward_error = $2 WHERE id = $1")
+    sql("noting why messages are not passed on", "UPDATE connectors SET forward_error = $2 WHERE id = $1")
         .bind(connector.0)
         .bind(why)
         .run(tx)
         .await?;
+    Ok(())
+}
+
+/// Keeps that nothing is wrong with passing messages on. May be repeated, and then writes nothing.
+///
+/// # Errors
+/// As any statement.
+pub async fn works(tx: &mut Tx, connector: ConnectorId) -> Result<(), StoreError> {
+    sql(
+        "noting that messages are passed on",
+        "UPDATE connectors SET forward_error = NULL WHERE id = $1 AND forward_error IS NOT NULL",
+    )
+    .bind(connector.0)
+    .run(tx)
+    .await?;
     Ok(())
 }
 
@@ -106,7 +113,7 @@ pub async fn stop(tx: &mut Tx, connector: ConnectorId) -> Result<(), StoreError>
     .bind(connector.0)
     .run(tx)
     .await?;
-    note(tx, connector, None).await
+    works(tx, connector).await
 }
 
 /// What waits to be passed on.

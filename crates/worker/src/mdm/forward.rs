@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_domain::Timestamp;
 use russet_store::connectors::{self, Connector};
-use russet_store::forwarding::{self, Backlog};
+use russet_store::forwarding;
 
 use crate::context::Context;
 use crate::error::JobError;
@@ -22,16 +22,16 @@ pub(crate) async fn forward(ctx: &Context, connector: &Connector) -> Result<Opti
     let due = forwarding::due(&mut db, connector.id, ctx.now(), AT_MOST).await?;
     let secrets = if due.is_empty() { None } else { Some(connectors::secrets(&mut db, connector.id).await?) };
     let Some(to) = secrets.and_then(|secrets| secrets.forward_to) else { return next(ctx, connector).await };
-    let Backlog { reason: mut told, .. } = forwarding::backlog(&mut db, connector.id).await?;
     drop(db);
+    let mut is_first = true;
     for message in due {
         let error = ctx.servers.forward(&to, &message.body, message.signature.as_deref()).await.err();
         let mut tx = ctx.begin().await?;
         match error {
             None => {
                 forwarding::done(&mut tx, message.id).await?;
-                if told.take().is_some() {
-                    forwarding::note(&mut tx, connector.id, None).await?;
+                if std::mem::take(&mut is_first) {
+                    forwarding::works(&mut tx, connector.id).await?;
                 }
             }
             Some(error) if message.forward_tries >= ctx.mdm_settings.tries_max => {
