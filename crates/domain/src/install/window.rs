@@ -53,8 +53,8 @@ impl fmt::Display for Window {
 }
 
 impl Window {
-    /// The next moment inside the window, `now` if it is: by the clock of `zone`, an IANA name. A zone that is not known counts
-    /// as UTC.
+    /// The next moment inside the window, `now` if it is: by the clock of `zone`, an IANA name. Where nobody told a zone, or one that
+    /// is not known, UTC counts.
     ///
     /// On the day the clocks go forward a window may be shorter or begin later: one of which the clocks show nothing at all is
     /// held in full right after the gap. On the day they go back it may be longer, or come twice. It is never missed.
@@ -64,13 +64,13 @@ impl Window {
     /// use russet_domain::install::Window;
     ///
     /// let window: Window = "01:00-02:00".parse()?;
-    /// assert_eq!(window.next(Timestamp(0), "UTC"), Timestamp(3_600_000));
-    /// assert_eq!(window.next(Timestamp(0), "Europe/Amsterdam"), Timestamp(0));
+    /// assert_eq!(window.next(Timestamp(0), None), Timestamp(3_600_000));
+    /// assert_eq!(window.next(Timestamp(0), Some("Europe/Amsterdam")), Timestamp(0));
     /// # Ok::<_, russet_domain::install::WindowError>(())
     /// ```
     #[must_use]
-    pub fn next(&self, now: Timestamp, zone: &str) -> Timestamp {
-        let zone: Tz = zone.parse().unwrap_or(chrono_tz::UTC);
+    pub fn next(&self, now: Timestamp, zone: Option<&str>) -> Timestamp {
+        let zone: Tz = zone.and_then(|zone| zone.parse().ok()).unwrap_or(chrono_tz::UTC);
         let Some(utc) = DateTime::from_timestamp_millis(now.0) else { return now };
         let local = utc.with_timezone(&zone);
         let minute = local.hour() * 60 + local.minute();
@@ -82,12 +82,6 @@ impl Window {
         // Of today and the next days, the first beginning that lies ahead.
         let begins = (0..4).flat_map(|day| self.begins(zone, today + Days::new(day)));
         begins.filter(|begin| *begin > now).min().unwrap_or(now)
-    }
-
-    /// Whether the window is open at a moment; see [`Self::next`].
-    #[must_use]
-    pub fn is_open(&self, now: Timestamp, zone: &str) -> bool {
-        self.next(now, zone) == now
     }
 
     fn holds(&self, minute: u32) -> bool {
@@ -157,7 +151,11 @@ mod tests {
     }
 
     fn next(window: &str, now: &str, zone: &str) -> Timestamp {
-        window.parse::<Window>().unwrap().next(at(now), zone)
+        window.parse::<Window>().unwrap().next(at(now), Some(zone))
+    }
+
+    fn is_open(window: &str, now: &str) -> bool {
+        next(window, now, "Europe/Amsterdam") == at(now)
     }
 
     #[test]
@@ -201,12 +199,12 @@ mod tests {
 
     #[test]
     fn a_window_that_the_clocks_skip_is_held_in_full_after_the_gap() {
-        let open = |now| "02:30-02:45".parse::<Window>().unwrap().is_open(at(now), "Europe/Amsterdam");
+        let open = |now| is_open("02:30-02:45", now);
         assert!(!open("2026-03-29T00:59:59Z"));
         assert!(open("2026-03-29T01:00:00Z") && open("2026-03-29T01:14:59Z"));
         assert!(!open("2026-03-29T01:15:00Z"));
         // Of one that goes on after the gap, what the clocks show is what there is.
-        let open = |now| "02:30-03:10".parse::<Window>().unwrap().is_open(at(now), "Europe/Amsterdam");
+        let open = |now| is_open("02:30-03:10", now);
         assert!(open("2026-03-29T01:09:59Z") && !open("2026-03-29T01:10:00Z"));
     }
 
@@ -234,15 +232,15 @@ mod tests {
                 // Backwards, so that the first open minute after each is known.
                 let mut first = None;
                 for now in (0..3 * i64::from(DAY) / 2).rev().map(minute) {
-                    if window.is_open(now, zone) {
+                    let next = window.next(now, Some(zone));
+                    if next == now {
                         first = Some(now);
                     }
                     let Some(first) = first else { continue };
                     // Clocks that go back into the midst of a window that was open already do not begin it anew.
-                    let next = window.next(now, zone);
                     let is_again = shown_ahead(zone, first) < shown_ahead(zone, now) && next > first;
                     assert!(next == first || is_again, "{zone} {window} {now:?} {next:?} {first:?}");
-                    assert!(window.is_open(next, zone), "{zone} {window} {now:?} {next:?}");
+                    assert_eq!(window.next(next, Some(zone)), next, "{zone} {window} {now:?}");
                 }
             }
         }

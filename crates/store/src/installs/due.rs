@@ -42,10 +42,10 @@ pub struct Due {
 }
 
 impl Due {
-    /// When it may be sent next: now, unless it keeps to a window that is closed. A device that tells no clock keeps to UTC.
+    /// When it may be sent next: now, unless it keeps to a window that is closed.
     #[must_use]
     pub fn may_go(&self, now: Timestamp) -> Timestamp {
-        self.window.map_or(now, |window| window.next(now, self.time_zone.as_deref().unwrap_or("UTC")))
+        self.window.map_or(now, |window| window.next(now, self.time_zone.as_deref()))
     }
 }
 

@@ -164,10 +164,8 @@ fn decide(
     found: &mut Found,
 ) -> Vec<Wanted> {
     let now = ctx.now();
-    let due = |candidate: &Candidate| match window {
-        Some(window) => window.next(now, candidate.time_zone.as_deref().unwrap_or("UTC")),
-        None => now,
-    };
+    let due =
+        |candidate: &Candidate| window.map_or(now, |window| window.next(now, candidate.time_zone.as_deref()));
     let mut wanted = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let Some(app) = latest.get(candidate.place) else { continue };

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use russet_domain::Timestamp;
 use russet_domain::directory::Platform;
+use russet_domain::{InstallId, Timestamp};
 use russet_mdm::{Act, Connector as Server};
 use russet_store::connectors::Connector;
 use russet_store::installs::{self, Due};
@@ -35,8 +35,8 @@ pub(crate) async fn send_due(
     let due = installs::due_to_send(&mut db, connector.id, now, server.devices_max()).await?;
     let acts = Acts::of(&mut db, server, &due).await?;
     drop(db);
-    let (due, later): (Vec<Due>, Vec<Due>) = due.into_iter().partition(|due| due.may_go(now) <= now);
-    let mut done = put_off(ctx, &later, now).await?;
+    let (due, later) = by_window(due, now);
+    let mut done = put_off(ctx, &later).await?;
     let groups = group(&acts, server, due)?;
     // One call wakes by itself.
     let waking = if groups.len() > 1 { Waking::Afterwards } else { Waking::AtOnce };
@@ -62,16 +62,26 @@ pub(crate) async fn send_due(
     }
 }
 
-/// Has installs wait for the next time their windows open: they were to be sent before, and nobody did, or the device did not take
-/// them. Tells how many.
-async fn put_off(ctx: &Context, later: &[Due], now: Timestamp) -> Result<usize, JobError> {
-    if later.is_empty() {
-        return Ok(0);
+/// What may go now, and what is to wait for the next time its window opens: it was to be sent before, and nobody did, or the device
+/// did not take it.
+fn by_window(due: Vec<Due>, now: Timestamp) -> (Vec<Due>, Vec<(InstallId, Timestamp)>) {
+    let (mut may, mut later) = (Vec::with_capacity(due.len()), Vec::new());
+    for due in due {
+        match due.may_go(now) {
+            next if next > now => later.push((due.install.id, next)),
+            _ => may.push(due),
+        }
     }
-    let next: Vec<_> = later.iter().map(|due| (due.install.id, due.may_go(now))).collect();
-    let mut tx = ctx.begin().await?;
-    installs::put_off(&mut tx, &next).await?;
-    tx.commit().await?;
+    (may, later)
+}
+
+/// Has installs wait until a moment each. Tells how many.
+async fn put_off(ctx: &Context, later: &[(InstallId, Timestamp)]) -> Result<usize, JobError> {
+    if !later.is_empty() {
+        let mut tx = ctx.begin().await?;
+        installs::put_off(&mut tx, later).await?;
+        tx.commit().await?;
+    }
     Ok(later.len())
 }
 
