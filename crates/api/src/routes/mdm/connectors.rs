@@ -139,7 +139,8 @@ async fn insert(
         "declares": new.declarations.are_there(),
     });
     audit::note(&mut tx, actor, "connector.create", &format!("connector {}", new.name), &detail, now).await?;
-    let view = ConnectorView::from(known(&mut tx, &new.name).await?);
+    let made = known(&mut tx, &new.name).await?;
+    let view = ConnectorView::read(&mut tx, made).await?;
     let answer = Answer::new(StatusCode::CREATED, Some(format!("/api/v1/connectors/{}", new.name)), &view)?;
     once.keep(&mut tx, actor, &answer, now).await?;
     tx.commit().await?;

@@ -53,15 +53,20 @@ pub(crate) struct ConnectorView {
     created_at: String,
 }
 
-impl From<Connector> for ConnectorView {
-    fn from(connector: Connector) -> Self {
-        Self {
+impl ConnectorView {
+    /// A connector, with what of its webhooks waits to be passed on.
+    pub(super) async fn read(db: &mut Db, connector: Connector) -> Result<Self, StoreError> {
+        let forwarding = match connector.forwards {
+            true => Some(forwarding::backlog(db, connector.id).await?.into()),
+            false => None,
+        };
+        Ok(Self {
             webhook: connector.kind.proof().map(|_| format!("/api/v1/mdm/{}/webhook", connector.name)),
             name: connector.name,
             kind: connector.kind.as_str(),
             url: connector.url,
             forwards: connector.forwards,
-            forwarding: None,
+            forwarding,
             declares: connector.declarations.are_there(),
             declarations_url: match connector.declarations {
                 Declarations::None | Declarations::Within => None,
@@ -75,16 +80,7 @@ impl From<Connector> for ConnectorView {
             version: connector.version,
             heard_at: connector.heard_at.map(time::text),
             created_at: time::text(connector.created_at),
-        }
-    }
-}
-
-impl ConnectorView {
-    /// A connector, with what of its webhooks waits to be passed on.
-    pub(super) async fn read(db: &mut Db, connector: Connector) -> Result<Self, StoreError> {
-        let forwarding =
-            if connector.forwards { Some(forwarding::backlog(db, connector.id).await?) } else { None };
-        Ok(Self { forwarding: forwarding.map(ForwardingView::from), ..Self::from(connector) })
+        })
     }
 }
 
