@@ -31,7 +31,7 @@ pub use program::Program;
 pub use receiver::{Receiver, Told};
 pub use russet::{Output, command, russet};
 pub use setup::{KEY, Profile, Setup};
-pub use time::{millis, now_ms};
+pub use time::{millis, next_last_sunday, now_ms};
 pub use token::Token;
 pub use wait::{PATIENCE, eventually};
 pub use world::World;

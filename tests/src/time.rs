@@ -1,31 +1,39 @@
 //! Times as Russet's API writes them, and now.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use chrono::{DateTime, Datelike as _, Days, NaiveDate, NaiveTime, Utc};
 
-/// Milliseconds of an RFC 3339 time in UTC, such as `2026-01-31T10:20:30.123Z`.
+/// Milliseconds of an RFC 3339 time, such as `2026-01-31T10:20:30.123Z`.
 ///
 /// # Panics
 ///
 /// When it is none.
 #[must_use]
 pub fn millis(text: &str) -> i64 {
-    let number = |range: std::ops::Range<usize>| text[range].parse::<i64>().expect("digits in a time");
-    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
-    // Days since 1970 by Hinnant's formula, with years that begin in March.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    (((days * 24 + number(11..13)) * 60 + number(14..16)) * 60 + number(17..19)) * 1000 + number(20..23)
+    DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis()
 }
 
 /// Now, in milliseconds.
+#[must_use]
+pub fn now_ms() -> i64 {
+    Utc::now().timestamp_millis()
+}
+
+/// The beginning, by UTC, of the first last Sunday of a month of 31 days that begins at `after` or later: clocks in Europe change on
+/// such days of March and October.
 ///
 /// # Panics
 ///
-/// When the clock stands before 1970.
+/// When there is no such month.
 #[must_use]
-pub fn now_ms() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970");
-    i64::try_from(now.as_millis()).expect("a time before the end of all times")
+pub fn next_last_sunday(month: u32, after: i64) -> i64 {
+    let year = DateTime::from_timestamp_millis(after).expect("a time").year();
+    let last_sunday = |year| {
+        let last = NaiveDate::from_ymd_opt(year, month, 31).expect("a month of 31 days");
+        let sunday = last - Days::new(u64::from(last.weekday().num_days_from_sunday()));
+        sunday.and_time(NaiveTime::MIN).and_utc().timestamp_millis()
+    };
+    let this_year = last_sunday(year);
+    if this_year >= after { this_year } else { last_sunday(year + 1) }
 }
 
 #[cfg(test)]
@@ -33,9 +41,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_read_as_the_milliseconds_it_stands_for() {
-        assert_eq!(millis("1970-01-01T00:00:00.000Z"), 0);
-        assert_eq!(millis("2000-02-29T12:00:00.500Z"), 951_825_600_500);
-        assert_eq!(millis("2026-01-31T10:20:30.123Z"), 1_769_854_830_123);
+    fn the_next_last_sunday_may_be_one_of_the_next_year() {
+        let march = millis("2027-03-28T00:00:00.000Z");
+        assert_eq!(next_last_sunday(3, millis("2026-12-01T00:00:00.000Z")), march);
+        assert_eq!(next_last_sunday(3, march), march);
+        assert_eq!(next_last_sunday(3, march + 1), millis("2028-03-26T00:00:00.000Z"));
+        assert_eq!(next_last_sunday(10, march), millis("2027-10-31T00:00:00.000Z"));
     }
 }
