@@ -51,7 +51,11 @@ pub(super) fn text(value: Option<&Value>) -> String {
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
         Some(Value::Array(items)) => items.iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(", "),
-        Some(other) => other.to_string(),
+        Some(Value::Object(fields)) => {
+            let facts = fields.iter().filter(|(_, value)| !value.is_null());
+            facts.map(|(name, value)| format!("{name} {}", text(Some(value)))).collect::<Vec<_>>().join(", ")
+        }
+        Some(other @ Value::Number(_)) => other.to_string(),
     }
 }
 

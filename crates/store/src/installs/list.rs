@@ -38,6 +38,8 @@ pub struct Entry {
     pub tries: u64,
     /// When something is to be done about it next.
     pub due_at: Option<Timestamp>,
+    /// The part of the day, by the clock of the device, that it keeps to.
+    pub window: Option<String>,
     /// When it was wished for.
     pub created_at: Timestamp,
     /// When anything of it last changed.
@@ -63,7 +65,8 @@ macro_rules! select {
     ($from:literal, $rest:literal) => {
         concat!(
             "SELECT i.id, i.token_id, a.adam_id, a.pricing_param, d.serial, i.removes, i.bundle_id, i.target, r.version AS reported,
-                    r.shown, i.state, i.code, i.detail, i.tries, i.due_at, i.created_at, i.updated_at, i.ended_at
+                    r.shown, i.state, i.code, i.detail, i.tries, i.due_at, i.in_window, i.created_at, i.updated_at,
+                    i.ended_at
              FROM ",
             $from,
             " JOIN assets a ON a.id = i.asset_id
@@ -202,6 +205,7 @@ fn entry(row: &Row) -> Result<Entry, StoreError> {
         detail: row.get("detail")?,
         tries: count(row.get("tries")?),
         due_at: maybe_time(row, "due_at")?,
+        window: row.get("in_window")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
         ended_at: maybe_time(row, "ended_at")?,

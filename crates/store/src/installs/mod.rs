@@ -19,7 +19,7 @@ pub use report::{Waiting, open_of_devices, waiting_for_answer, waiting_for_repor
 pub(crate) use required::want_for_holders;
 pub use required::{Missing, devices_of_token, missing, want_missing};
 pub(crate) use steps::orphan;
-pub use steps::{Moved, Shift, begin, looked, put_off, rename, shift, stranded, took_command};
+pub use steps::{Moved, Shift, begin, keep_to, looked, put_off, rename, shift, stranded, took_command};
 pub use want::{Wanted, halt, want, wanted_now, withdraw, withdraw_left};
 
 use russet_domain::install::{InstallState, Standing};

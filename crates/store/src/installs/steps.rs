@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use russet_domain::gate::after_install;
-use russet_domain::install::{InstallState, Step};
-use russet_domain::{CommandId, ConnectorId, InstallId, JobId, Timestamp};
+use russet_domain::install::{InstallState, Step, Window};
+use russet_domain::{CommandId, ConnectorId, InstallId, JobId, Timestamp, TokenId};
 
 use crate::codec::{int, json, word};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
@@ -226,6 +226,34 @@ pub async fn put_off(tx: &mut Tx, until: &[(InstallId, Timestamp)]) -> Result<()
     let rows: Vec<_> = until.iter().map(|(id, due)| (id.0, due.0)).collect();
     sql("putting installs off", PUT_OFF).bind(json(&rows)?).run(tx).await?;
     Ok(())
+}
+
+/// Has what of a token waits for a window keep to another, or to none; what was not tried yet is looked at at once. What was wanted at
+/// any time stays so. May be repeated. Tells how many.
+///
+/// # Errors
+/// As any statement.
+pub async fn keep_to(
+    tx: &mut Tx,
+    token: TokenId,
+    window: Option<Window>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    sql(
+        "moving installs to another window",
+        "UPDATE installs
+         SET in_window = $2, due_at = CASE WHEN tries = 0 THEN $3 ELSE due_at END
+         WHERE token_id = $1
+           AND due_at IS NOT NULL
+           AND state = 'ready'
+           AND in_window IS NOT NULL
+           AND in_window <> coalesce($2, '')",
+    )
+    .bind(token.0)
+    .bind(window.map(|window| window.to_string()))
+    .bind(now.0)
+    .run(tx)
+    .await
 }
 
 /// Notes what devices know apps by, as they tell it in their answers.

@@ -8,7 +8,7 @@ use russet_domain::TokenId;
 use russet_domain::job::Priority;
 use russet_domain::policy::{self, POLICIES, Policies};
 use russet_store::changes::waitlist;
-use russet_store::{marks, policies as store};
+use russet_store::{installs, marks, policies as store};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -117,20 +117,24 @@ pub(crate) async fn change(
         }
         decisions.push((policy, value.as_deref()));
     }
-    let view = retrying(|| write(&app, &actor, id, &decisions)).await?;
+    let (view, moved) = retrying(|| write(&app, &actor, id, &decisions)).await?;
     app.push.reconcile().await;
+    if moved > 0 {
+        app.push.push_updates(id, Priority::Normal).await;
+    }
     // What waited while nothing could be sent.
     app.push.apply_changes(id, Priority::Normal).await;
     app.push.apply_users(id, Priority::Normal).await;
     Ok(Json(view))
 }
 
+/// Writes them down. Tells, beside what holds now, how many updates that wait for a window have another one.
 async fn write(
     app: &App,
     actor: &Actor,
     id: TokenId,
     decisions: &[(&'static policy::Policy, Option<&str>)],
-) -> Result<Vec<PolicyView>, ApiError> {
+) -> Result<(Vec<PolicyView>, u64), ApiError> {
     let now = time::now();
     let mut tx = app.store.begin().await?;
     tokens::known(&mut tx, actor, id).await?;
@@ -142,9 +146,10 @@ async fn write(
         waitlist::dissolve(&mut tx, id, now).await?;
     }
     marks::mark_token(&mut tx, id, now).await?;
+    let moved = installs::keep_to(&mut tx, id, after.update_window(), now).await?;
     let detail: BTreeMap<_, _> = decisions.iter().map(|(policy, value)| (policy.name, *value)).collect();
     audit::note(&mut tx, actor, "token.policies", &format!("token {id}"), &json!(detail), now).await?;
     let view = views(&after);
     tx.commit().await?;
-    Ok(view)
+    Ok((view, moved))
 }

@@ -1,7 +1,7 @@
 //! Connectors, gates and installs as clients see them.
 
 use russet_domain::Holder;
-use russet_domain::install::explain;
+use russet_domain::install::{InstallState, explain};
 use russet_store::connectors::{Connector, Declarations};
 use russet_store::device_apps::DeviceApp;
 use russet_store::forwarding::{self, Backlog};
@@ -217,6 +217,8 @@ pub(crate) struct InstallView {
     tries: u64,
     /// When something is to be done about it next.
     due_at: Option<String>,
+    /// The part of the day, by the clock of the device, that it keeps to; null when it goes at any time.
+    window: Option<String>,
     /// When it was wished for.
     created_at: String,
     /// When anything of it last changed.
@@ -227,6 +229,7 @@ pub(crate) struct InstallView {
 
 impl From<Entry> for InstallView {
     fn from(entry: Entry) -> Self {
+        let explanation = entry.code.as_deref().map_or_else(|| waits_for_window(&entry), explain);
         Self {
             id: entry.id.0,
             token: entry.token.0,
@@ -238,16 +241,23 @@ impl From<Entry> for InstallView {
             reported_version: entry.reported,
             shown_version: entry.shown,
             state: entry.state.as_str(),
-            explanation: entry.code.as_deref().and_then(explain),
+            explanation,
             code: entry.code,
             detail: entry.detail,
             tries: entry.tries,
             due_at: entry.due_at.map(time::text),
+            window: entry.window,
             created_at: time::text(entry.created_at),
             updated_at: time::text(entry.updated_at),
             ended_at: entry.ended_at.map(time::text),
         }
     }
+}
+
+/// What there is to say of an install that nothing holds up but its window.
+fn waits_for_window(entry: &Entry) -> Option<&'static str> {
+    let waits = entry.window.is_some() && entry.state == InstallState::Ready;
+    waits.then_some("It goes out in the token's update window, by the clock of the device.")
 }
 
 /// A managed app as a device reports it.
