@@ -3,7 +3,7 @@
 use russet_apple::{Answer, ClientConfig, Consequence, NewClientConfig};
 use russet_domain::TokenId;
 use russet_domain::registration::Standing;
-use russet_domain::token::{Claim, TokenState, Verdict, judge_claim, verdict, working};
+use russet_domain::token::{Claim, MdmInfo, TokenState, Verdict, judge_claim, verdict, working};
 use russet_queue::jobs::{ApplyChanges, CheckEvent, ClaimToken, SyncToken};
 use russet_queue::{Class, Ending, When};
 use russet_store::tokens::{self, Location, NewStanding, Token};
@@ -78,13 +78,7 @@ async fn look(ctx: &Context, token: &Token, orders: &Orders) -> Result<(), JobEr
     }
     let claim = judge_claim(&ctx.ours.id, mdm);
     match verdict(token.state, is_handed_over, claim, orders.any()) {
-        Verdict::LeaveAlone => {
-            let other = mdm.filter(|_| claim == Claim::Foreign);
-            let reason = token.state_reason.as_deref().filter(|_| token.state == TokenState::HandedOver);
-            let reason = reason.unwrap_or(TokenState::HandedOver.sentence());
-            let new = NewStanding { other, ..standing(TokenState::HandedOver, None, reason) };
-            ctx.set_standing(token.id, new).await
-        }
+        Verdict::LeaveAlone => leave_alone(ctx, token, mdm.filter(|_| claim == Claim::Foreign)).await,
         Verdict::Freeze => match mdm {
             Some(other) => ctx.freeze(token, other).await,
             None => Ok(()),
@@ -105,6 +99,22 @@ async fn read(ctx: &Context, token: &Token) -> Result<Answer<ClientConfig>, JobE
 
 fn standing<'a>(state: TokenState, code: Option<&'a str>, reason: &'a str) -> NewStanding<'a> {
     NewStanding { state, code, reason: Some(reason), other: None }
+}
+
+/// Writes down who has a location that was handed over, and keeps the words for that as they are by now: the hand-over may have ended
+/// since the token was read.
+async fn leave_alone(ctx: &Context, token: &Token, other: Option<&MdmInfo>) -> Result<(), JobError> {
+    let mut tx = ctx.begin().await?;
+    tokens::lock(&mut tx, token.id).await?;
+    let Some(known) = tokens::find(&mut tx, token.id).await? else { return Ok(()) };
+    if known.handed_over_at != token.handed_over_at {
+        return Ok(());
+    }
+    let reason = known.state_reason.as_deref().filter(|_| known.state == TokenState::HandedOver);
+    let reason = reason.unwrap_or(TokenState::HandedOver.sentence());
+    let new = NewStanding { other, ..standing(TokenState::HandedOver, None, reason) };
+    tokens::set_standing(&mut tx, token.id, new, ctx.now()).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Why a token is a duplicate, and what to do by how its elder stands.
