@@ -140,6 +140,15 @@ impl World {
         .await;
     }
 
+    /// Waits until all that has moved was compared with what assignments want.
+    pub async fn until_reconciled(&self) {
+        eventually("all that has moved to be looked at", async || {
+            let kind = self.api.get("/queue/kinds/reconcile").await;
+            if kind["waiting"] == 0 && kind["running"] == 0 { Ok(()) } else { Err(kind.to_string()) }
+        })
+        .await;
+    }
+
     /// What a token's location owns, as Russet knows it.
     pub async fn owned(&self, token: &Token) -> BTreeSet<(String, i64, i64)> {
         let items = self.api.list(&format!("/assets?token={}", token.id)).await;

@@ -217,8 +217,7 @@ async fn n_8_a_device_that_has_left_the_assignment_gets_no_more_updates(profile:
     let left = json!({ "remove": [fleet.devices[1]] });
     let _ = world.api.send(Method::PATCH, "/groups/class/members", Some(&left)).await.with(200);
     fleet.until_assigned(&fleet.devices[1], false).await;
-    // What follows from it is decided a moment later.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.until_reconciled().await;
     fleet.publish(NEWER).await;
     world.until_install(&fleet.devices[0], "installed").await;
     let ended = fleet.push(json!({})).await;
