@@ -176,7 +176,7 @@ const OWN: &[(&str, &str)] = &[
     ("already_retired", "The user was already out of the program; nothing was sent."),
     (
         "user_not_registered",
-        "Apple does not know the user at this location, as of its list read just now; register the user first, then retry the job.",
+        "Apple does not know the user at this location, as of its list read just now; register the user first, then retry the job, or let the next full sync try again what assignments want.",
     ),
     ("replaced", "A newer wish for the same license or user took its place before it was sent."),
     ("pinned", "Somebody pinned the license, so nothing takes it back; unpin it first, then retry the job."),

@@ -262,7 +262,10 @@ async fn meet(tx: &mut Tx, group: &Group, names: &[String], now: Timestamp) -> R
 fn unknown(group: &Group, names: &[String]) -> ApiError {
     let error = |name: &String| FieldError {
         field: shown(name),
-        detail: format!("is not in the directory of {}", group.kind.as_str()),
+        detail: format!(
+            "is not in the directory of {0}, and the members of this group are {0}",
+            group.kind.as_str()
+        ),
     };
     ApiError::Forbidden {
         code: "unknown_members",
