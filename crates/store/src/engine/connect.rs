@@ -166,7 +166,8 @@ async fn open_sqlite(url: &str) -> Result<Pools, StoreError> {
     let read = SqlitePoolOptions::new()
         .max_connections(SQLITE_READERS)
         .acquire_timeout(PATIENCE)
-        .connect_lazy_with(options.pragma("query_only", "1"));
+        // Each has pages of its own, and what it lacks is in the cache of the system.
+        .connect_lazy_with(options.pragma("query_only", "1").pragma("cache_size", "-8000"));
     Ok(Pools::Sqlite { write, read })
 }
 
