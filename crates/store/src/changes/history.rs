@@ -7,6 +7,7 @@ use super::attempts;
 use crate::codec::{action, int, kind_of, maybe_time, time, word};
 use crate::engine::{Db, Row, sql};
 use crate::error::StoreError;
+use crate::jobs::first_job;
 
 /// One change with what moved it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +50,18 @@ pub async fn history(
 ) -> Result<Vec<Past>, StoreError> {
     sql(
         "reading what was wished for a holder",
-        "SELECT c.id, c.action, CASE WHEN c.state = 'sent' THEN r.state ELSE c.state END AS state, c.error_code, c.attempts,
+        concat!(
+            "SELECT c.id, c.action, CASE WHEN c.state = 'sent' THEN r.state ELSE c.state END AS state, c.error_code, c.attempts,
                 c.created_at, c.ended_at, j.id AS job_id, j.origin, r.id AS request_id, r.event_id, r.accepted_at
          FROM changes c
          LEFT JOIN requests r ON r.id = c.request_id
-         LEFT JOIN jobs j ON j.id = (SELECT min(l.job_id) FROM job_changes l WHERE l.change_id = c.id)
+         LEFT JOIN jobs j ON j.id = ",
+            first_job!("c.id"),
+            "
          WHERE c.holder_id = $1 AND c.asset_id = $2 AND c.holder_kind || '' = $3
          ORDER BY c.id DESC
-         LIMIT $4",
+         LIMIT $4"
+        ),
     )
     .bind(holder.id())
     .bind(asset.0)

@@ -7,6 +7,7 @@ use super::Cause;
 use crate::codec::{json, kind_of};
 use crate::engine::{Db, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
+use crate::jobs::first_job;
 use crate::licenses::Moved;
 use crate::walks::WalkId;
 
@@ -32,8 +33,9 @@ pub(crate) async fn of_moved(
     const WRITE: Sql = bulk!(
         concat!(
             into!(),
-            "x.holder_kind, x.holder_id, x.gained, $3, x.change_id,
-             (SELECT min(l.job_id) FROM job_changes l WHERE l.change_id = x.change_id), coalesce(r.event_id, $4)
+            "x.holder_kind, x.holder_id, x.gained, $3, x.change_id, ",
+            first_job!("x.change_id"),
+            ", coalesce(r.event_id, $4)
              FROM "
         ),
         (0 asset_id BIGINT, 1 holder_kind TEXT, 2 holder_id TEXT, 3 gained BOOLEAN, 4 change_id BIGINT),

@@ -24,6 +24,15 @@ use crate::engine::{Db, Row, Sql, Tx, bulk, sql};
 use crate::error::StoreError;
 use crate::users;
 
+/// The first job that wanted a change. `+ 0` has PostgreSQL look among the jobs of that change: for the least of a column that an index
+/// begins with, it would go through all jobs in their order, for each change anew.
+macro_rules! first_job {
+    ($change:literal) => {
+        concat!("(SELECT min(l.job_id + 0) FROM job_changes l WHERE l.change_id = ", $change, ")")
+    };
+}
+pub(crate) use first_job;
+
 /// Who wanted a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
