@@ -77,9 +77,10 @@ macro_rules! columns {
     };
 }
 
-/// Which of some gates `g` have a license whose change has ended or has gone into line or out of it.
+/// Which of some gates `g` have a license whose change has ended or has gone into line or out of it. `state` is that of the gate, named
+/// so that the index of all that wait is used, or is not.
 macro_rules! whose_license_moved {
-    ($gates:literal) => {
+    ($gates:literal, $state:literal) => {
         concat!(
             " JOIN gate_orders o ON o.job_id = g.job_id
               JOIN changes c ON c.id = (
@@ -88,7 +89,9 @@ macro_rules! whose_license_moved {
                   JOIN job_changes l ON l.change_id = c2.id AND l.job_id = g.job_id
                   WHERE c2.asset_id = g.asset_id AND c2.holder_kind = g.holder_kind AND c2.holder_id = g.holder_id)
               LEFT JOIN devices d ON g.holder_kind = 'd' AND d.serial = g.holder_id
-              WHERE g.state IN ('licensing', 'waitlisted')
+              WHERE ",
+            $state,
+            " IN ('licensing', 'waitlisted')
                 AND ",
             $gates,
             " AND (c.slot IS NULL OR (c.state = 'waitlisted') <> (g.state = 'waitlisted'))
@@ -104,7 +107,7 @@ macro_rules! whose_license_moved {
 pub async fn waiting(db: &mut Db, token: TokenId, limit: usize) -> Result<Vec<Waiting>, StoreError> {
     sql(
         "looking for gates whose licenses moved",
-        concat!(columns!(), "gates g", whose_license_moved!("g.token_id = $1"), " LIMIT $2"),
+        concat!(columns!(), "gates g", whose_license_moved!("g.token_id = $1", "g.state"), " LIMIT $2"),
     )
     .bind(token.0)
     .bind(int(limit))
@@ -120,7 +123,8 @@ pub(super) async fn waiting_of_jobs(db: &mut Db, jobs: &[JobId]) -> Result<Vec<W
     const FIND: Sql = bulk!(
         columns!(),
         (0 job_id BIGINT),
-        concat!(" CROSS JOIN gates g", whose_license_moved!("g.job_id = x.job_id"))
+        // PostgreSQL would compare each that waits with each job.
+        concat!(" CROSS JOIN gates g", whose_license_moved!("g.job_id = x.job_id", "g.state || ''"))
     );
     let rows: Vec<_> = jobs.iter().map(|job| (job.0,)).collect();
     sql("looking for new gates whose licenses are there", FIND).bind(json(&rows)?).all(db, read).await
