@@ -17,6 +17,9 @@ use crate::metrics::{Metrics, more};
 /// How long an answer waits for the queue to take a message. The push itself goes on.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Connectors that are woken together; the sweep finds the others.
+pub(crate) const CONNECTORS_TOGETHER: usize = 100;
+
 /// Pushes messages and counts what fails.
 #[derive(Clone)]
 pub(crate) struct Pusher {
@@ -80,6 +83,12 @@ impl Pusher {
     /// Asks for an MDM server's commands to be sent.
     pub(crate) async fn send_commands(&self, connector: ConnectorId) {
         self.push(&[SendCommands { connector }], When::default()).await;
+    }
+
+    /// The same of each of these.
+    pub(crate) async fn send_commands_of(&self, connectors: Vec<ConnectorId>) {
+        let jobs: Vec<_> = connectors.into_iter().map(|connector| SendCommands { connector }).collect();
+        self.push(&jobs, When::default()).await;
     }
 
     /// Asks for what MDM servers told to be read.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use russet_domain::TokenId;
 use russet_domain::job::Priority;
 use russet_domain::policy::{self, POLICIES, Policies};
+use russet_domain::{ConnectorId, TokenId};
 use russet_store::changes::waitlist;
 use russet_store::{installs, marks, policies as store};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::auth::{Actor, Admin, Viewer};
 use crate::body::Body;
 use crate::error::ApiError;
+use crate::push::CONNECTORS_TOGETHER;
 use crate::query::{TokenInPath, shown};
 use crate::retrying::retrying;
 use crate::routes::tokens;
@@ -117,24 +118,22 @@ pub(crate) async fn change(
         }
         decisions.push((policy, value.as_deref()));
     }
-    let (view, moved) = retrying(|| write(&app, &actor, id, &decisions)).await?;
+    let (view, connectors) = retrying(|| write(&app, &actor, id, &decisions)).await?;
     app.push.reconcile().await;
-    if moved > 0 {
-        app.push.push_updates(id, Priority::Normal).await;
-    }
+    app.push.send_commands_of(connectors).await;
     // What waited while nothing could be sent.
     app.push.apply_changes(id, Priority::Normal).await;
     app.push.apply_users(id, Priority::Normal).await;
     Ok(Json(view))
 }
 
-/// Writes them down. Tells, beside what holds now, how many updates that wait for a window have another one.
+/// Writes them down. Tells, beside what holds now, which connectors have updates to look at that waited for another window.
 async fn write(
     app: &App,
     actor: &Actor,
     id: TokenId,
     decisions: &[(&'static policy::Policy, Option<&str>)],
-) -> Result<(Vec<PolicyView>, u64), ApiError> {
+) -> Result<(Vec<PolicyView>, Vec<ConnectorId>), ApiError> {
     let now = time::now();
     let mut tx = app.store.begin().await?;
     tokens::known(&mut tx, actor, id).await?;
@@ -146,10 +145,13 @@ async fn write(
         waitlist::dissolve(&mut tx, id, now).await?;
     }
     marks::mark_token(&mut tx, id, now).await?;
-    let moved = installs::keep_to(&mut tx, id, after.update_window(), now).await?;
+    let connectors = match installs::keep_to(&mut tx, id, after.update_window(), now).await? {
+        0 => Vec::new(),
+        _ => installs::connectors_with_due(&mut tx, now, None, CONNECTORS_TOGETHER).await?,
+    };
     let detail: BTreeMap<_, _> = decisions.iter().map(|(policy, value)| (policy.name, *value)).collect();
     audit::note(&mut tx, actor, "token.policies", &format!("token {id}"), &json!(detail), now).await?;
     let view = views(&after);
     tx.commit().await?;
-    Ok((view, moved))
+    Ok((view, connectors))
 }

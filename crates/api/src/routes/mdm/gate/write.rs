@@ -15,6 +15,7 @@ use super::GateAnswer;
 use crate::auth::Actor;
 use crate::error::ApiError;
 use crate::once::{Answer, Once};
+use crate::push::CONNECTORS_TOGETHER;
 use crate::routes::jobs as job_routes;
 use crate::routes::jobs::bodies::IfNoneFree;
 use crate::routes::jobs::expand::look_up;
@@ -26,8 +27,6 @@ use crate::time;
 
 /// The most gates of a job that are shown in its answer.
 const SHOWN_MAX: usize = 1_000;
-/// Connectors that are woken together; the sweep finds the others.
-const CONNECTORS_MAX: usize = 100;
 
 /// What somebody asks for.
 pub(super) struct Asked {
@@ -84,7 +83,7 @@ pub(super) async fn write(app: &App, token: TokenId, asked: &[Asked]) -> Result<
     if !new.is_empty() {
         let (answers, installs) = write_new(&mut tx, token, &new, &assets, now).await?;
         let connectors = match installs {
-            true => installs::connectors_with_due(&mut tx, now, None, CONNECTORS_MAX).await?,
+            true => installs::connectors_with_due(&mut tx, now, None, CONNECTORS_TOGETHER).await?,
             false => Vec::new(),
         };
         tx.commit().await?;
@@ -101,9 +100,7 @@ async fn begin(app: &App, token: TokenId, new: &[&Asked], connectors: Vec<Connec
     if new.iter().any(|asked| asked.wanted.callback.is_some()) {
         app.push.open_gates(token).await;
     }
-    for connector in connectors {
-        app.push.send_commands(connector).await;
-    }
+    app.push.send_commands_of(connectors).await;
 }
 
 /// Looks up the assets that are asked for by those who have no answer yet; and which of these cannot have what they ask for, and
